@@ -1,0 +1,76 @@
+//! The list of everything that is wrong with a configuration.
+//!
+//! Reading never stops at the first mistake: each room that reads a part of the configuration adds
+//! what it finds here, and the whole list is shown at once.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Which part of an entry a problem is about; it decides what is underlined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The key itself: it is unknown, or stands in the wrong place.
+    Key,
+    /// The value behind the key.
+    Value,
+    /// The whole table: something is missing in it.
+    Table,
+}
+
+/// One thing that is wrong, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The full key, such as `sinks.phone.topic` or `rules[1].when`; empty for the file as a whole.
+    pub path: String,
+    /// What of the entry is wrong.
+    pub part: Part,
+    /// What is wrong, in lower case and without a full stop.
+    pub message: String,
+    /// What would be right.
+    pub help: Option<String>,
+}
+
+/// A shared, growing list of problems. Clones add to the same list.
+#[derive(Clone, Debug, Default)]
+pub struct Problems(Arc<Mutex<Vec<Problem>>>);
+
+impl Problems {
+    /// Adds a problem with the value of a key.
+    pub fn value(&self, path: &str, message: impl Into<String>, help: Option<String>) {
+        self.add(path, Part::Value, message.into(), help);
+    }
+
+    /// Adds a problem with a key.
+    pub fn key(&self, path: &str, message: impl Into<String>, help: Option<String>) {
+        self.add(path, Part::Key, message.into(), help);
+    }
+
+    /// Adds a problem with a table as a whole.
+    pub fn table(&self, path: &str, message: impl Into<String>, help: Option<String>) {
+        self.add(path, Part::Table, message.into(), help);
+    }
+
+    /// Whether nothing is wrong so far.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// Everything found so far.
+    #[must_use]
+    pub fn list(&self) -> Vec<Problem> {
+        self.lock().clone()
+    }
+
+    fn add(&self, path: &str, part: Part, message: String, help: Option<String>) {
+        self.lock().push(Problem {
+            path: path.to_owned(),
+            part,
+            message,
+            help,
+        });
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Problem>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,3 @@
+//! The program `bellwire`.
+
+fn main() {}

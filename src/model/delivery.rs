@@ -1,0 +1,156 @@
+//! One event on its way to one sink, and what became of each try.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Event, Name, Outcome};
+
+/// The stable identity of a delivery: every attempt carries it as `webhook-id`.
+///
+/// It never contains a full stop, which Standard Webhooks uses as its separator.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeliveryId(Arc<str>);
+
+impl DeliveryId {
+    /// Takes a text as the id of a delivery.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(Arc::from(text))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where a delivery stands, by the word that every outside surface uses for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// To be sent when it is due.
+    Waiting,
+    /// An attempt is on its way.
+    InFlight,
+    /// Accepted by the receiver.
+    Delivered,
+    /// Will not be tried again by itself: a dead letter.
+    Dead,
+    /// Too old to be worth a ring.
+    Expired,
+    /// Held back by the rule's throttle.
+    Throttled,
+    /// Waiting while its sink is suspended.
+    Held,
+    /// Its sink is no longer configured.
+    Orphaned,
+    /// Went out inside another message.
+    Merged,
+}
+
+impl State {
+    /// Every state, in the order of a delivery's life.
+    pub const ALL: [Self; 9] = [
+        Self::Waiting,
+        Self::InFlight,
+        Self::Held,
+        Self::Orphaned,
+        Self::Delivered,
+        Self::Dead,
+        Self::Expired,
+        Self::Throttled,
+        Self::Merged,
+    ];
+
+    /// The word for this state.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::InFlight => "in_flight",
+            Self::Delivered => "delivered",
+            Self::Dead => "dead",
+            Self::Expired => "expired",
+            Self::Throttled => "throttled",
+            Self::Held => "held",
+            Self::Orphaned => "orphaned",
+            Self::Merged => "merged",
+        }
+    }
+}
+
+/// A delivery that a lane has taken to send now. Taking it counted as an attempt.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Its row in the queue.
+    pub row: i64,
+    /// Its stable id.
+    pub id: DeliveryId,
+    /// Where it goes.
+    pub sink: Name,
+    /// The rule that asked for it, whose wording it gets.
+    pub rule: Arc<str>,
+    /// Number of this attempt, from 1.
+    pub attempt: u32,
+    /// How many steps of the ladder of waits it has used; a wait that the receiver asked for uses none.
+    pub step: u32,
+    /// Whether the receiver refused its rich form, so that it goes out as plain text.
+    pub plain: bool,
+    /// When it was put into the queue.
+    pub created: Timestamp,
+    /// What it is about.
+    pub event: Event,
+}
+
+/// One try of a delivery and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Its number, from 1.
+    pub number: u32,
+    /// When the request was sent.
+    pub at: Timestamp,
+    /// How long it took until the outcome was known.
+    pub duration: Duration,
+    /// What the outcome was.
+    pub outcome: Outcome,
+    /// The status of the answer, where there was one.
+    pub status: Option<u16>,
+    /// Why it was not accepted.
+    pub reason: Option<String>,
+    /// The start of the answer's body, at most 1 KiB.
+    pub answer: Option<String>,
+}
+
+/// What an attempt does to its delivery and to its lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// The delivery's new state: `Waiting`, `Delivered`, `Dead` or `Expired`.
+    pub state: State,
+    /// When it is due again; meaningful while it is `Waiting`.
+    pub due: Timestamp,
+    /// Steps of the ladder used up so far.
+    pub step: u32,
+    /// Whether the next attempt goes out as plain text.
+    pub plain: bool,
+    /// The reason that a reader of the dead letter sees.
+    pub reason: Option<String>,
+    /// Nothing of this sink leaves before this moment.
+    pub rest_until: Option<Timestamp>,
+    /// The sink stops until somebody or the slow probe resumes it, for this reason.
+    pub suspend: Option<String>,
+}

@@ -1,0 +1,21 @@
+//! The nouns of bellwire: event, cursor, delivery, attempt, verdict, settlement, names and secrets.
+//!
+//! A room of its own because every other room speaks in these words and none of them may own the
+//! dictionary. It does no input or output, is not async, and derives no serialisation: the shapes of
+//! rows, requests and files belong to the rooms at the edge, which convert.
+
+mod cursor;
+mod delivery;
+mod event;
+mod name;
+mod route;
+mod secret;
+mod verdict;
+
+pub use cursor::Cursor;
+pub use delivery::{Attempt, Claim, DeliveryId, Settlement, State};
+pub use event::{DataAt, Event, INTERNAL_SOURCE, Identity};
+pub use name::{Name, NameError};
+pub use route::{Accepted, Batch, Checkpoint, Notice, Route};
+pub use secret::Secret;
+pub use verdict::{Failure, Outcome, Reply, Verdict};

@@ -1,0 +1,63 @@
+//! What rules decide about an event, what intake commits, and what bellwire says about itself.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{Cursor, Event, Name};
+
+/// One event to one sink, with the wording of one rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Where it goes.
+    pub sink: Name,
+    /// The first rule that sends it there.
+    pub rule: Arc<str>,
+}
+
+/// How far a source has been followed: the cursor, and what is needed to tell a restarted server
+/// from an old event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Where to resume.
+    pub cursor: Cursor,
+    /// How often the upstream's ids have started over.
+    pub epoch: u32,
+    /// The highest numeric id of this epoch, where ids are numbers.
+    pub high_id: Option<u64>,
+    /// The time of the event with that id.
+    pub high_time: Option<Timestamp>,
+}
+
+/// Everything that one commit of a source makes durable at once.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The source.
+    pub source: Name,
+    /// Its events in the order of the stream, each with where it goes.
+    pub events: Vec<(Event, Vec<Route>)>,
+    /// How far the source has been followed once this is committed; `None` leaves it as it is.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Events that were not there before.
+    pub new: usize,
+    /// Replays, which added nothing.
+    pub repeated: usize,
+    /// Deliveries put into the queue.
+    pub deliveries: usize,
+}
+
+/// Something that bellwire has to say about itself; it becomes an event of the source `bellwire`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notice {
+    /// The event type, such as `bellwire.source_lost`.
+    pub kind: &'static str,
+    /// When it happened.
+    pub time: Timestamp,
+    /// What rules see as `data`.
+    pub data: serde_json::Value,
+}

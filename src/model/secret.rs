@@ -1,0 +1,59 @@
+//! Text that must never be read by the wrong eyes: keys, tokens, signing secrets, and the addresses
+//! that are credentials themselves.
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// A secret text. It prints as dots, is wiped from memory when dropped, and has no `Display`.
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// Takes ownership of a secret text.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(SecretString::from(text))
+    }
+
+    /// The text itself, for the one place that needs it on the wire.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// Four hexadecimal digits that tell two secrets apart without telling either.
+    #[must_use]
+    pub fn short_hash(&self) -> String {
+        let mut hasher = DefaultHasher::new();
+        self.expose().hash(&mut hasher);
+        format!("{:04x}", hasher.finish() & 0xffff)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for Secret {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_as_dots_wherever_it_stands() {
+        let secret = Secret::new("hunter2".to_owned());
+        assert_eq!(format!("{:?}", Some(vec![secret.clone()])), "Some([…])");
+        assert!(!secret.short_hash().contains("hunter2"));
+    }
+}

@@ -1,0 +1,111 @@
+//! One connection to a stream of events, from a given cursor to a named end; and the TTMT REST calls.
+//!
+//! A room of its own so that the rest of the program never hears of frames, chunks, status codes or
+//! control events. A connection is opened once, read until it ends, and dropped; what to do next is
+//! a pure decision ([`End`] in, wait out). Nothing here writes to disk: the cursor is `intake`'s.
+
+use std::time::Duration;
+
+use crate::model::{Cursor, Event, Failure};
+
+/// One thing a connection yields, in the order of the stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// Where to resume once everything up to and including this item is committed; `None` leaves the
+    /// cursor where it is.
+    pub cursor: Option<Cursor>,
+    /// What it is.
+    pub what: What,
+}
+
+/// What a connection can yield.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// An event.
+    Event(Event),
+    /// An event over the size limit was read away.
+    Skipped {
+        /// Its size, as far as it was read.
+        bytes: u64,
+        /// Its id, if it had one.
+        id: Option<String>,
+    },
+    /// An event that cannot be read.
+    Undecodable {
+        /// What is wrong with it; never holds payload.
+        reason: String,
+    },
+    /// The server spoke about the connection itself.
+    Control(Control),
+    /// Only the cursor moved.
+    Resume,
+    /// The id of the event just yielded cannot be sent back, so the cursor stays.
+    UnusableId,
+    /// A sign of life without an event.
+    Alive,
+    /// The server's wish for the wait before the next connection, within our limits.
+    Retry(Duration),
+}
+
+/// A control event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// The server is about to close the connection, as it does every few minutes.
+    Recycle {
+        /// The reason it gives.
+        reason: Option<String>,
+    },
+    /// The key was revoked or access was disabled; one REST call tells which.
+    AuthRevoked {
+        /// The reason it gives.
+        reason: Option<String>,
+    },
+}
+
+/// How a connection, or the attempt to make one, came to its end. Every way has its own name.
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    /// No connection was made.
+    Unreachable(Failure),
+    /// Connected, but no response head within the limit.
+    NoHead,
+    /// A status that starts no stream.
+    Status(Refusal),
+    /// Status 200 with a body that is no event stream.
+    ContentType(String),
+    /// A body that is encoded although none was asked for.
+    Encoding(String),
+    /// A redirect that is not followed: to another origin, to plain http, or one too many.
+    Redirect(String),
+    /// The body ended between two events.
+    Eof,
+    /// The body ended inside an event, which is dropped.
+    EofInEvent,
+    /// The connection broke: reset, truncated, or shorter than announced.
+    Broken(Failure),
+    /// No byte for the idle limit.
+    Idle,
+    /// The connection reached the age at which it is replaced.
+    TooOld,
+    /// A single event far beyond every limit.
+    Flood,
+    /// The server announced that it recycles the connection.
+    Recycled,
+    /// The server announced that the key or its access is gone.
+    AuthRevoked,
+    /// The stream library refused what our own filter passed on: a fault of ours.
+    Library(String),
+}
+
+/// An answer that starts no stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// `Retry-After`, within our limits.
+    pub retry_after: Option<Duration>,
+    /// `type` of a problem document, if the body is one.
+    pub problem: Option<String>,
+    /// The start of the body, for the log: at most 1 KiB.
+    pub body: String,
+}
