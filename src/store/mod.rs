@@ -1,1 +1,249 @@
-//! stub
+//! The queue on disk: events, their deliveries, every attempt, and the cursor of each source.
+//!
+//! A room of its own because durability is decided here and nowhere else. One thread owns the only
+//! connection; everybody else holds a [`Store`], a handle with a bounded line of requests. Whatever
+//! has arrived on the line is carried out in one transaction, so that one disk flush serves all of
+//! it; a request is answered only after that flush. The room decides nothing about rules, retries or
+//! wording: it is given routes and settlements.
+//!
+//! The file is SQLite in WAL mode with `synchronous = FULL`. A lock beside it keeps a second instance
+//! out of the folder.
+
+mod accept;
+mod claim;
+mod error;
+mod inspect;
+mod lock;
+mod owner;
+mod prune;
+mod row;
+mod schema;
+mod settle;
+#[cfg(test)]
+mod tests;
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+use tokio::sync::mpsc;
+
+use crate::model::{Accepted, Attempt, Batch, Checkpoint, Name, Settlement};
+use crate::status::Status;
+
+pub use error::StoreError;
+pub use inspect::{DeliveryRow, Depths, EventRow};
+pub use owner::Claims;
+
+/// Requests that may wait for the owner thread. Callers beyond that wait in line themselves.
+const REQUESTS_MAX: usize = 1024;
+
+/// A handle to the queue. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    requests: mpsc::Sender<owner::Request>,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+    folder: Arc<PathBuf>,
+}
+
+impl Store {
+    /// Opens the queue in a folder, which is made if it is not there, and takes back every delivery
+    /// that an earlier process left in flight.
+    ///
+    /// # Errors
+    /// [`StoreError`], whose variants say what a person has to do.
+    pub fn open(folder: &Path, status: Status, now: Timestamp) -> Result<Self, StoreError> {
+        let lock = lock::FolderLock::take(folder)?;
+        let mut connection = schema::open(&folder.join(schema::FILE_NAME))?;
+        let tag = schema::tag(&connection)?;
+        claim::take_back(&mut connection, now)?;
+        let (requests, line) = mpsc::channel(REQUESTS_MAX);
+        let owner = owner::Owner::new(connection, lock, tag, status);
+        let thread = std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || owner.serve(line))
+            .map_err(|error| StoreError::Folder {
+                path: folder.to_owned(),
+                source: error,
+            })?;
+        Ok(Self {
+            requests,
+            thread: Arc::new(Mutex::new(Some(thread))),
+            folder: Arc::new(folder.to_owned()),
+        })
+    }
+
+    /// The folder that the queue lives in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Puts events and their deliveries into the queue and moves the cursor, all or nothing.
+    ///
+    /// Durable once it returns: the events, one waiting delivery for each route, and the checkpoint.
+    /// An event whose identity is known already adds nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing of the batch is then in the queue, and the cursor is where it was.
+    pub async fn accept(&self, batch: Batch) -> Result<Accepted, StoreError> {
+        self.call(move |connection, _| accept::accept(connection, &batch))
+            .await
+    }
+
+    /// How far a source has been followed.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn checkpoint(&self, source: &Name) -> Result<Checkpoint, StoreError> {
+        let source = source.clone();
+        self.call(move |connection, _| accept::checkpoint(connection, &source))
+            .await
+    }
+
+    /// Takes up to `limit` due deliveries of a sink, oldest first. Each counts as an attempt from now
+    /// on, durably, so that an event which kills the process runs out of attempts.
+    ///
+    /// The caller must settle or release every claim; what it forgets is taken back at the next start.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is then claimed.
+    pub async fn claim(
+        &self,
+        sink: &Name,
+        now: Timestamp,
+        limit: NonZeroUsize,
+    ) -> Result<Claims, StoreError> {
+        let sink = sink.clone();
+        self.call(move |connection, tag| claim::claim(connection, tag, &sink, now, limit))
+            .await
+    }
+
+    /// Gives a claim back unsent. It keeps its number of attempts minus this one.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the claim is then taken back at the next start.
+    pub async fn release(&self, row: i64, attempt: u32) -> Result<(), StoreError> {
+        self.call(move |connection, _| claim::release(connection, row, attempt))
+            .await
+    }
+
+    /// Writes down an attempt and what it does to its delivery and its sink. Durable once it returns.
+    ///
+    /// Answers `false`, and changes nothing, when the claim is no longer the newest one.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the delivery is then still in flight and is sent again after a restart.
+    pub async fn settle(
+        &self,
+        row: i64,
+        sink: &Name,
+        attempt: Attempt,
+        settlement: Settlement,
+    ) -> Result<bool, StoreError> {
+        let sink = sink.clone();
+        self.call(move |connection, _| {
+            settle::settle(connection, row, &sink, &attempt, &settlement)
+        })
+        .await
+    }
+
+    /// Ends a claim without a request having been made: it had expired, or could not be encoded.
+    /// Durable once it returns; answers as [`Store::settle`] does.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the delivery is then still in flight.
+    pub async fn end(
+        &self,
+        row: i64,
+        attempt: u32,
+        settlement: Settlement,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.call(move |connection, _| settle::end(connection, row, attempt, &settlement, now))
+            .await
+    }
+
+    /// Until when a sink rests because its receiver asked for it, over restarts.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn rest_until(&self, sink: &Name) -> Result<Option<Timestamp>, StoreError> {
+        let sink = sink.clone();
+        self.call(move |connection, _| settle::rest_until(connection, &sink))
+            .await
+    }
+
+    /// Removes what ended before `cutoff`, at most `limit` events at a time; answers how many went.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is then removed.
+    pub async fn prune(&self, cutoff: Timestamp, limit: u32) -> Result<usize, StoreError> {
+        self.call(move |connection, _| prune::prune(connection, cutoff, limit))
+            .await
+    }
+
+    /// How many deliveries of each sink are in each state, and since when the oldest waits.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn depths(&self) -> Result<Depths, StoreError> {
+        self.call(|connection, _| inspect::depths(connection)).await
+    }
+
+    /// The newest events, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn recent_events(&self, limit: u32) -> Result<Vec<EventRow>, StoreError> {
+        self.call(move |connection, tag| inspect::recent_events(connection, tag, limit))
+            .await
+    }
+
+    /// The newest deliveries, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn recent_deliveries(&self, limit: u32) -> Result<Vec<DeliveryRow>, StoreError> {
+        self.call(move |connection, tag| inspect::recent_deliveries(connection, tag, limit))
+            .await
+    }
+
+    /// Every attempt of a delivery, first one first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn attempts(&self, row: i64) -> Result<Vec<Attempt>, StoreError> {
+        self.call(move |connection, _| inspect::attempts(connection, row))
+            .await
+    }
+
+    /// Carries out what is on the line, closes the file and frees the folder. Blocks until then.
+    pub fn close(self) {
+        let Self {
+            requests, thread, ..
+        } = self;
+        drop(requests);
+        let handle = thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(handle) = handle
+            && handle.join().is_err()
+        {
+            tracing::error!("the store's thread ended in a panic");
+        }
+    }
+
+    async fn call<T: Send + 'static>(
+        &self,
+        apply: impl FnMut(&Connection, &str) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (request, answer) = owner::Request::new(apply);
+        self.requests
+            .send(request)
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}

@@ -1,0 +1,117 @@
+//! Events in, with their deliveries and the cursor.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::StoreError;
+use super::row::{data_columns, micros, state_column, time};
+use crate::model::{Accepted, Batch, Checkpoint, Cursor, Event, Name, Route, State};
+
+/// Writes a batch. An event whose identity is there already is a replay: it adds nothing, whatever
+/// the rules say about it by now.
+pub(super) fn accept(connection: &Connection, batch: &Batch) -> Result<Accepted, StoreError> {
+    let mut accepted = Accepted::default();
+    for (event, routes) in &batch.events {
+        let Some(seq) = insert_event(connection, event)? else {
+            accepted.repeated += 1;
+            continue;
+        };
+        accepted.new += 1;
+        for route in routes {
+            insert_delivery(connection, seq, event, route)?;
+            accepted.deliveries += 1;
+        }
+    }
+    if let Some(checkpoint) = &batch.checkpoint {
+        store_checkpoint(connection, &batch.source, checkpoint)?;
+    }
+    Ok(accepted)
+}
+
+/// Reads how far a source has been followed.
+pub(super) fn checkpoint(connection: &Connection, source: &Name) -> Result<Checkpoint, StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT cursor, cleared, epoch, high_id, high_time FROM sources WHERE name = ?1",
+    )?;
+    let found = select
+        .query_row([source.as_str()], |row| {
+            let cursor: Option<String> = row.get(0)?;
+            let cleared: bool = row.get(1)?;
+            Ok(Checkpoint {
+                cursor: match cursor {
+                    Some(id) => Cursor::At(id),
+                    None if cleared => Cursor::Cleared,
+                    None => Cursor::Unknown,
+                },
+                epoch: row.get(2)?,
+                high_id: row
+                    .get::<_, Option<String>>(3)?
+                    .and_then(|id| id.parse().ok()),
+                high_time: row.get::<_, Option<i64>>(4)?.map(time),
+            })
+        })
+        .optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+fn insert_event(connection: &Connection, event: &Event) -> Result<Option<i64>, StoreError> {
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO events (source, id, kind, time, received, backfilled, identity, data_start, data_end, payload)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+         ON CONFLICT DO NOTHING",
+    )?;
+    let (data_start, data_end) = data_columns(event.data);
+    let changed = insert.execute(params![
+        event.source.as_str(),
+        event.id.as_deref(),
+        &*event.kind,
+        event.time.map(micros),
+        micros(event.received),
+        event.backfilled,
+        event.identity.as_ref().map(|identity| &*identity.0),
+        data_start,
+        data_end,
+        &*event.payload,
+    ])?;
+    Ok((changed > 0).then(|| connection.last_insert_rowid()))
+}
+
+fn insert_delivery(
+    connection: &Connection,
+    event_seq: i64,
+    event: &Event,
+    route: &Route,
+) -> Result<(), StoreError> {
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO deliveries (event, sink, rule, state, created, due) VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+    )?;
+    insert.execute(params![
+        event_seq,
+        route.sink.as_str(),
+        &*route.rule,
+        state_column(State::Waiting),
+        micros(event.received),
+    ])?;
+    Ok(())
+}
+
+fn store_checkpoint(
+    connection: &Connection,
+    source: &Name,
+    checkpoint: &Checkpoint,
+) -> Result<(), StoreError> {
+    let mut upsert = connection.prepare_cached(
+        "INSERT INTO sources (name, cursor, cleared, epoch, high_id, high_time)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (name) DO UPDATE SET cursor = excluded.cursor, cleared = excluded.cleared,
+             epoch = excluded.epoch, high_id = excluded.high_id, high_time = excluded.high_time",
+    )?;
+    upsert.execute(params![
+        source.as_str(),
+        checkpoint.cursor.header(),
+        checkpoint.cursor == Cursor::Cleared,
+        checkpoint.epoch,
+        checkpoint.high_id.map(|id| id.to_string()),
+        checkpoint.high_time.map(micros),
+    ])?;
+    Ok(())
+}

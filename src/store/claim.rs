@@ -1,0 +1,102 @@
+//! Deliveries out: what is due is taken, given back, or taken back from a process that is gone.
+
+use std::num::NonZeroUsize;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::row::{
+    EVENT_COLUMN_COUNT, EVENT_COLUMNS, delivery_id, event, micros, outcome_column, state_column,
+    time,
+};
+use super::{Claims, StoreError};
+use crate::model::{Claim, Name, Outcome, State};
+
+/// Takes up to `limit` due deliveries of a sink and says when the next one will be due.
+pub(super) fn claim(
+    connection: &Connection,
+    tag: &str,
+    sink: &Name,
+    now: Timestamp,
+    limit: NonZeroUsize,
+) -> Result<Claims, StoreError> {
+    let claims = due(connection, tag, sink, now, limit)?;
+    let mut take = connection.prepare_cached(
+        "UPDATE deliveries SET state = ?2, attempts = ?3, due = ?4 WHERE seq = ?1",
+    )?;
+    for claim in &claims {
+        take.execute(params![
+            claim.row,
+            state_column(State::InFlight),
+            claim.attempt,
+            micros(now)
+        ])?;
+    }
+    let mut next = connection
+        .prepare_cached("SELECT min(due) FROM deliveries WHERE sink = ?1 AND state = 0")?;
+    let next_due: Option<i64> = next.query_row([sink.as_str()], |row| row.get(0))?;
+    Ok(Claims {
+        claims,
+        next_due: next_due.map(time),
+    })
+}
+
+/// Gives a claim back unsent, as if it had not been taken.
+pub(super) fn release(connection: &Connection, row: i64, attempt: u32) -> Result<(), StoreError> {
+    let mut give_back = connection.prepare_cached(
+        "UPDATE deliveries SET state = 0, attempts = attempts - 1
+         WHERE seq = ?1 AND state = 1 AND attempts = ?2",
+    )?;
+    give_back.execute(params![row, attempt])?;
+    Ok(())
+}
+
+/// Takes back what an earlier process left in flight. The folder's lock proves that it is gone. The
+/// attempt stays counted and is written down as interrupted, since nobody knows how far it came.
+pub(super) fn take_back(connection: &mut Connection, now: Timestamp) -> Result<(), StoreError> {
+    let transaction = connection.transaction()?;
+    transaction.execute(
+        "INSERT OR IGNORE INTO attempts (delivery, number, at, duration_us, outcome, reason)
+         SELECT seq, attempts, due, 0, ?1, 'bellwire stopped while this attempt was on its way'
+         FROM deliveries WHERE state = 1",
+        [outcome_column(Outcome::Interrupted)],
+    )?;
+    transaction.execute(
+        "UPDATE deliveries SET state = 0, due = min(due, ?1) WHERE state = 1",
+        [micros(now)],
+    )?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn due(
+    connection: &Connection,
+    tag: &str,
+    sink: &Name,
+    now: Timestamp,
+    limit: NonZeroUsize,
+) -> Result<Vec<Claim>, StoreError> {
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT {EVENT_COLUMNS}, d.seq, d.rule, d.attempts, d.step, d.plain, d.created
+         FROM deliveries d JOIN events e ON e.seq = d.event
+         WHERE d.sink = ?1 AND d.state = 0 AND d.due <= ?2
+         ORDER BY d.due, d.seq LIMIT ?3"
+    ))?;
+    let limit = i64::try_from(limit.get()).unwrap_or(i64::MAX);
+    let rows = select.query_map(params![sink.as_str(), micros(now), limit], |row| {
+        let at = EVENT_COLUMN_COUNT;
+        let seq = row.get(at)?;
+        Ok(Claim {
+            row: seq,
+            id: delivery_id(tag, seq),
+            sink: sink.clone(),
+            rule: row.get::<_, String>(at + 1)?.into(),
+            attempt: row.get::<_, u32>(at + 2)?.saturating_add(1),
+            step: row.get(at + 3)?,
+            plain: row.get(at + 4)?,
+            created: time(row.get(at + 5)?),
+            event: event(row)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

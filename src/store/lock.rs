@@ -1,0 +1,72 @@
+//! One instance to a folder.
+//!
+//! The lock is the operating system's, so it is gone the moment its process is, however it ended. The
+//! file's text only says who holds it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+use super::StoreError;
+
+/// Name of the file that is locked.
+const FILE_NAME: &str = "bellwire.lock";
+
+/// Longest holder text that is read back, in bytes.
+const HOLDER_BYTES_MAX: u64 = 256;
+
+/// Keeps a folder for as long as it lives.
+#[derive(Debug)]
+pub(super) struct FolderLock {
+    _file: File,
+}
+
+impl FolderLock {
+    /// Makes the folder if need be and takes it.
+    pub(super) fn take(folder: &Path) -> Result<Self, StoreError> {
+        let unusable = |source| StoreError::Folder {
+            path: folder.to_owned(),
+            source,
+        };
+        make_private(folder).map_err(unusable)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(folder.join(FILE_NAME))
+            .map_err(unusable)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // Who holds it is a courtesy: an unreadable text changes nothing about the lock.
+                let read = (&mut file)
+                    .take(HOLDER_BYTES_MAX)
+                    .read_to_string(&mut holder);
+                if read.is_err() || holder.trim().is_empty() {
+                    "another instance".clone_into(&mut holder);
+                }
+                return Err(StoreError::Locked {
+                    path: folder.to_owned(),
+                    holder: holder.trim().to_owned(),
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(unusable(source)),
+        }
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| write!(file, "process {}", std::process::id()))
+            .map_err(unusable)?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// Payloads are nobody else's business, so a folder made here is its owner's alone.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}

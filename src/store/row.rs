@@ -1,0 +1,137 @@
+//! How the nouns look as columns, both ways, in one place.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use rusqlite::Row;
+use rusqlite::types::Type;
+
+use crate::model::{Attempt, DataAt, DeliveryId, Event, Name, Outcome, State};
+
+/// The columns that [`event`] reads, in its order. The table is to be called `e`.
+pub(super) const EVENT_COLUMNS: &str = "e.source, e.id, e.kind, e.time, e.received, e.backfilled, \
+     e.data_start, e.data_end, e.payload";
+
+/// Number of [`EVENT_COLUMNS`].
+pub(super) const EVENT_COLUMN_COUNT: usize = 9;
+
+/// Reads an event from [`EVENT_COLUMNS`] at the start of a row. Its identity stays in the table: only
+/// `accept` needs it.
+pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
+    let source: String = row.get(0)?;
+    let (start, end): (Option<i64>, Option<i64>) = (row.get(6)?, row.get(7)?);
+    Ok(Event {
+        source: name(&source, 0)?,
+        id: row.get::<_, Option<String>>(1)?.map(Into::into),
+        kind: row.get::<_, String>(2)?.into(),
+        time: row.get::<_, Option<i64>>(3)?.map(time),
+        received: time(row.get(4)?),
+        backfilled: row.get(5)?,
+        identity: None,
+        data: data_at(start, end),
+        payload: Bytes::from(row.get::<_, Vec<u8>>(8)?),
+    })
+}
+
+/// Where `data` stands, as two columns.
+pub(super) fn data_columns(data: DataAt) -> (Option<i64>, Option<i64>) {
+    let offset = |at: usize| i64::try_from(at).unwrap_or(i64::MAX);
+    match data {
+        DataAt::Missing => (None, None),
+        DataAt::Text => (Some(-1), None),
+        DataAt::Json { start, end } => (Some(offset(start)), Some(offset(end))),
+    }
+}
+
+fn data_at(start: Option<i64>, end: Option<i64>) -> DataAt {
+    match (start.map(usize::try_from), end.map(usize::try_from)) {
+        (Some(Ok(start)), Some(Ok(end))) => DataAt::Json { start, end },
+        (Some(Err(_)), _) => DataAt::Text,
+        _ => DataAt::Missing,
+    }
+}
+
+/// A name from a column.
+pub(super) fn name(text: &str, column: usize) -> rusqlite::Result<Name> {
+    Name::new(text).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+    })
+}
+
+/// A moment as a column.
+pub(super) fn micros(moment: Timestamp) -> i64 {
+    moment.as_microsecond()
+}
+
+/// A moment from a column; one beyond what a calendar holds becomes the nearest that it holds.
+pub(super) fn time(micros: i64) -> Timestamp {
+    Timestamp::from_microsecond(micros).unwrap_or(if micros < 0 {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    })
+}
+
+/// A state as a column. The numbers are in files and never change.
+pub(super) const fn state_column(state: State) -> i64 {
+    match state {
+        State::Waiting | State::Held | State::Orphaned => 0,
+        State::InFlight => 1,
+        State::Delivered => 2,
+        State::Dead => 3,
+        State::Expired => 4,
+        State::Throttled => 5,
+        State::Merged => 6,
+    }
+}
+
+/// A state from a column.
+pub(super) const fn state(column: i64) -> State {
+    match column {
+        0 => State::Waiting,
+        1 => State::InFlight,
+        2 => State::Delivered,
+        4 => State::Expired,
+        5 => State::Throttled,
+        6 => State::Merged,
+        _ => State::Dead,
+    }
+}
+
+/// An outcome as a column. The numbers are in files and never change.
+pub(super) const fn outcome_column(outcome: Outcome) -> i64 {
+    match outcome {
+        Outcome::Delivered => 0,
+        Outcome::Retry => 1,
+        Outcome::RetryAfter => 2,
+        Outcome::Dead => 3,
+        Outcome::Suspend => 4,
+        Outcome::Interrupted => 5,
+    }
+}
+
+/// The stable id of a delivery, made of the queue's tag and the row's number.
+pub(super) fn delivery_id(tag: &str, seq: i64) -> DeliveryId {
+    DeliveryId::new(&format!("msg_{tag}_{seq}"))
+}
+
+/// An attempt from the columns `number, at, duration_us, outcome, status, reason, answer`.
+pub(super) fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
+    Ok(Attempt {
+        number: row.get(0)?,
+        at: time(row.get(1)?),
+        duration: Duration::from_micros(row.get::<_, i64>(2)?.unsigned_abs()),
+        outcome: match row.get::<_, i64>(3)? {
+            0 => Outcome::Delivered,
+            1 => Outcome::Retry,
+            2 => Outcome::RetryAfter,
+            3 => Outcome::Dead,
+            4 => Outcome::Suspend,
+            _ => Outcome::Interrupted,
+        },
+        status: row.get(4)?,
+        reason: row.get(5)?,
+        answer: row.get(6)?,
+    })
+}

@@ -1,0 +1,81 @@
+//! What an attempt did: its row, the delivery's new state, and the rest of its sink.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::StoreError;
+use super::row::{micros, outcome_column, state_column, time};
+use crate::model::{Attempt, Name, Settlement, State};
+
+/// Settles a claim, unless a newer claim of the same delivery exists.
+pub(super) fn settle(
+    connection: &Connection,
+    row: i64,
+    sink: &Name,
+    attempt: &Attempt,
+    settlement: &Settlement,
+) -> Result<bool, StoreError> {
+    if !end(connection, row, attempt.number, settlement, attempt.at)? {
+        return Ok(false);
+    }
+    let mut insert = connection.prepare_cached(
+        "INSERT OR REPLACE INTO attempts (delivery, number, at, duration_us, outcome, status, reason, answer)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?;
+    insert.execute(params![
+        row,
+        attempt.number,
+        micros(attempt.at),
+        i64::try_from(attempt.duration.as_micros()).unwrap_or(i64::MAX),
+        outcome_column(attempt.outcome),
+        attempt.status,
+        attempt.reason,
+        attempt.answer,
+    ])?;
+    if let Some(until) = settlement.rest_until {
+        let mut rest = connection.prepare_cached(
+            "INSERT INTO sinks (name, rest_until) VALUES (?1, ?2)
+             ON CONFLICT (name) DO UPDATE SET rest_until = max(coalesce(rest_until, 0), excluded.rest_until)",
+        )?;
+        rest.execute(params![sink.as_str(), micros(until)])?;
+    }
+    Ok(true)
+}
+
+/// Changes the delivery alone; answers whether the claim was still the newest.
+pub(super) fn end(
+    connection: &Connection,
+    row: i64,
+    attempt: u32,
+    settlement: &Settlement,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let mut update = connection.prepare_cached(
+        "UPDATE deliveries SET state = ?3, due = ?4, step = ?5, plain = ?6, reason = ?7, ended = ?8
+         WHERE seq = ?1 AND state = 1 AND attempts = ?2",
+    )?;
+    let ended = (settlement.state != State::Waiting).then(|| micros(now));
+    let changed = update.execute(params![
+        row,
+        attempt,
+        state_column(settlement.state),
+        micros(settlement.due),
+        settlement.step,
+        settlement.plain,
+        settlement.reason,
+        ended,
+    ])?;
+    Ok(changed > 0)
+}
+
+/// Until when a sink rests.
+pub(super) fn rest_until(
+    connection: &Connection,
+    sink: &Name,
+) -> Result<Option<Timestamp>, StoreError> {
+    let mut select = connection.prepare_cached("SELECT rest_until FROM sinks WHERE name = ?1")?;
+    let found: Option<Option<i64>> = select
+        .query_row([sink.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(found.flatten().map(time))
+}
