@@ -1,1 +1,174 @@
-//! stub
+//! What has to happen although no event and no receiver asks for it: notices become internal events,
+//! and old rows leave the disk.
+//!
+//! A room of its own so that `intake` and `dispatch` can say something about bellwire without knowing
+//! rules or the queue: they raise a notice, and it takes the same way as any event, rows first. This
+//! room sends nothing and listens to no upstream. It sleeps until a notice or the next round is due.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::model::{Batch, DataAt, Event, INTERNAL_SOURCE, Name, Notice};
+use crate::rules::Rules;
+use crate::store::Store;
+
+/// Events removed in one transaction: few enough that a delivery never waits long behind them.
+const PRUNE_AT_ONCE: u32 = 500;
+
+/// Longest and shortest time between two rounds of removing old rows.
+const ROUND_MAX: Duration = Duration::from_secs(3600);
+const ROUND_MIN: Duration = Duration::from_secs(60);
+
+/// Wait before a notice that could not be written is tried again.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
+
+/// Notices taken into one transaction.
+const NOTICES_AT_ONCE: usize = 64;
+
+/// What this room works with.
+#[derive(Debug)]
+pub struct Parts {
+    /// The queue.
+    pub store: Store,
+    /// Who hears of internal events.
+    pub rules: Arc<Rules>,
+    /// The time.
+    pub clock: Clock,
+    /// What the other rooms have to say.
+    pub notices: mpsc::Receiver<Notice>,
+    /// Wakes the lanes after a commit.
+    pub nudge: Arc<watch::Sender<u64>>,
+    /// How long finished events stay.
+    pub keep: Duration,
+}
+
+/// Works until `stop`, then writes down what was still said.
+pub async fn run(mut parts: Parts, stop: CancellationToken) {
+    let round = (parts.keep / 10).clamp(ROUND_MIN, ROUND_MAX);
+    let mut next_round = Instant::now();
+    let mut said = Vec::with_capacity(NOTICES_AT_ONCE);
+    loop {
+        tokio::select! {
+            biased;
+            count = parts.notices.recv_many(&mut said, NOTICES_AT_ONCE) => {
+                if count == 0 {
+                    return;
+                }
+                parts.write_down(said.drain(..).collect(), &stop).await;
+            }
+            () = stop.cancelled() => break,
+            () = sleep_until(next_round) => {
+                parts.prune().await;
+                next_round = Instant::now() + round;
+            }
+        }
+    }
+    while let Ok(notice) = parts.notices.try_recv() {
+        parts.write_down(vec![notice], &stop).await;
+    }
+}
+
+impl Parts {
+    /// Puts notices into the queue as events; waits for a store that cannot be written, until `stop`.
+    async fn write_down(&self, notices: Vec<Notice>, stop: &CancellationToken) {
+        let source = Name::new(INTERNAL_SOURCE).expect("our own name is one");
+        let events = notices
+            .iter()
+            .map(|notice| {
+                let event = internal_event(notice, self.clock.now());
+                let routes = self.rules.routes(&event).routes;
+                (event, routes)
+            })
+            .collect();
+        let batch = Batch {
+            source,
+            events,
+            checkpoint: None,
+        };
+        while let Err(error) = self.store.accept(batch.clone()).await {
+            if stop.is_cancelled() {
+                tracing::warn!(%error, lost = batch.events.len(), "notices could not be written down");
+                return;
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(WRITE_AGAIN) => {}
+            }
+        }
+        self.nudge.send_modify(|count| *count += 1);
+    }
+
+    async fn prune(&self) {
+        let Ok(cutoff) = self.clock.now().checked_sub(self.keep) else {
+            return;
+        };
+        loop {
+            match self.store.prune(cutoff, PRUNE_AT_ONCE).await {
+                Ok(count) if count == PRUNE_AT_ONCE as usize => {}
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "old events could not be removed");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// The event that a notice becomes.
+#[must_use]
+pub fn internal_event(notice: &Notice, received: Timestamp) -> Event {
+    let head = json!({ "type": notice.kind, "timestamp": format!("{:.3}", notice.time) });
+    let mut payload = head.to_string();
+    payload.truncate(payload.len() - 1);
+    payload.push_str(",\"data\":");
+    let start = payload.len();
+    payload.push_str(&notice.data.to_string());
+    let end = payload.len();
+    payload.push('}');
+    Event {
+        source: Name::new(INTERNAL_SOURCE).expect("our own name is one"),
+        id: None,
+        kind: notice.kind.into(),
+        time: Some(notice.time),
+        received,
+        backfilled: false,
+        identity: None,
+        payload: Bytes::from(payload),
+        data: DataAt::Json { start, end },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::ToSpan;
+
+    use super::*;
+
+    #[test]
+    fn an_internal_event_reads_like_any_other() {
+        let time = Timestamp::from_millisecond(1_760_000_000_120).expect("in range");
+        let notice = Notice {
+            kind: "bellwire.source_lost",
+            time,
+            data: json!({ "source": "ttmt", "reason": "connection refused" }),
+        };
+        let event = internal_event(&notice, time + 1.second());
+        assert_eq!(
+            std::str::from_utf8(&event.payload),
+            Ok(
+                r#"{"type":"bellwire.source_lost","timestamp":"2025-10-09T08:53:20.120Z","data":{"source":"ttmt","reason":"connection refused"}}"#
+            )
+        );
+        assert_eq!(event.data_json(), Some(notice.data));
+        assert!(event.is_internal());
+    }
+}

@@ -1,23 +1,66 @@
-//! One request out, one reply or one kind of failure back.
+//! One request out, one reply or one kind of failure back; and the open end of a stream.
 //!
 //! A room of its own so that everything about the wire is decided once: TLS roots, time limits,
 //! redirects (never followed), which addresses may be dialled, and how much of an answer is read. It
 //! knows nothing of deliveries, sinks or events.
 
+mod address;
+mod failure;
+mod tls;
+
+use std::error::Error;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
+use self::address::{BlockedAddress, GuardedResolver, blocked_literal};
 use crate::model::{Failure, Reply};
+
+/// Most bytes of an answer's body that are read.
+pub const REPLY_BYTES_MAX: usize = 64 * 1024;
+
+/// Longest wait for a connection, whatever the whole request may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long an idle connection is kept for the next request.
+const IDLE_CONNECTION: Duration = Duration::from_secs(60);
+
+/// Which addresses a request may go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// All but link-local and metadata addresses.
+    Guarded,
+    /// All.
+    LinkLocalToo,
+}
+
+/// Why the HTTP client cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP client cannot be made: {0}")]
+pub struct ClientError(pub(crate) String);
 
 /// Sends requests. Clones share their connections.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: reqwest::Client,
+    guarded: reqwest::Client,
+    open: reqwest::Client,
 }
 
 impl Client {
-    /// Sends one request and reads the start of its answer, all within `timeout`.
+    /// A client with no connection yet.
+    ///
+    /// # Errors
+    /// [`ClientError`] where the system has no CA certificates, or none that can be read.
+    pub fn new() -> Result<Self, ClientError> {
+        tls::install_crypto_provider();
+        Ok(Self {
+            guarded: build(|builder| builder.dns_resolver(GuardedResolver))?,
+            open: build(|builder| builder)?,
+        })
+    }
+
+    /// Sends one request and reads the start of its answer, all within `timeout`. Redirects are
+    /// answers like any other.
     ///
     /// # Errors
     /// The [`Failure`] that kept an answer from coming.
@@ -25,8 +68,66 @@ impl Client {
         &self,
         request: http::Request<Bytes>,
         timeout: Duration,
+        reach: Reach,
     ) -> Result<Reply, Failure> {
-        let _ = (&self.http, request, timeout);
-        Err(Failure::Timeout)
+        let http = match reach {
+            Reach::LinkLocalToo => &self.open,
+            Reach::Guarded => {
+                if let Some(blocked) = blocked_literal(request.uri()) {
+                    return Err(Failure::Blocked(blocked.to_string()));
+                }
+                &self.guarded
+            }
+        };
+        let request = reqwest::Request::try_from(request).map_err(|error| sort(&error))?;
+        tokio::time::timeout(timeout, exchange(http, request))
+            .await
+            .unwrap_or(Err(Failure::Timeout))
     }
+}
+
+async fn exchange(http: &reqwest::Client, request: reqwest::Request) -> Result<Reply, Failure> {
+    let mut response = http.execute(request).await.map_err(|error| sort(&error))?;
+    let mut body = BytesMut::new();
+    while body.len() < REPLY_BYTES_MAX {
+        let Some(chunk) = response.chunk().await.map_err(|error| sort(&error))? else {
+            break;
+        };
+        let room = REPLY_BYTES_MAX - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+    }
+    Ok(Reply {
+        status: response.status().as_u16(),
+        headers: std::mem::take(response.headers_mut()),
+        body: body.freeze(),
+    })
+}
+
+/// Names the failure behind an error of the HTTP library, our own refusals included.
+fn sort(error: &reqwest::Error) -> Failure {
+    let mut cause: Option<&(dyn Error + 'static)> = error.source();
+    while let Some(inner) = cause {
+        if let Some(blocked) = inner.downcast_ref::<BlockedAddress>() {
+            return Failure::Blocked(blocked.to_string());
+        }
+        cause = inner.source();
+    }
+    failure::classify(error)
+}
+
+fn build(
+    adjust: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+) -> Result<reqwest::Client, ClientError> {
+    let builder = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_CONNECTION)
+        .tcp_nodelay(true)
+        .user_agent(concat!("bellwire/", env!("CARGO_PKG_VERSION")))
+        // A proxy named in the environment would see every alert and every address that is a
+        // credential, so none is used behind the configuration's back.
+        .no_proxy();
+    adjust(builder)
+        .build()
+        .map_err(|error| tls::explain(&error))
 }

@@ -1,0 +1,3 @@
+//! Black-box tests: the real program, real files, real sockets on loopback.
+
+mod tidy;
