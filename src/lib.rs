@@ -1,4 +1,90 @@
-//! bellwire
+//! bellwire keeps a Server-Sent-Events stream open, keeps the events that rules ask for, and delivers
+//! each one to webhooks and phones through a queue on disk.
+//!
+//! This page is the map: the cast, the rooms, what always holds, and the walk of one event.
+//!
+//! # The cast
+//!
+//! | word | meaning | type |
+//! |---|---|---|
+//! | source | an upstream connection that yields events | [`sources::Source`] |
+//! | event | one thing that happened, its payload kept byte for byte | [`model::Event`] |
+//! | cursor | the last event id of a source that is safely on disk | [`model::Cursor`] |
+//! | rule | which events go to which sinks, and how they read there | [`rules::Rules`] |
+//! | route | one event to one sink, as a rule decided it | [`model::Route`] |
+//! | sink | a place that deliveries go to | [`sinks::Sink`] |
+//! | delivery | one event on its way to one sink, with a stable id | [`model::DeliveryId`] |
+//! | claim | a delivery that a lane has taken to send now | [`model::Claim`] |
+//! | attempt | one request for a delivery, with its outcome | [`model::Attempt`] |
+//! | verdict | what an answer, or its absence, means | [`model::Verdict`] |
+//! | settlement | what an attempt does to its delivery and its lane | [`model::Settlement`] |
+//! | lane | the part of `dispatch` that serves one sink | [`dispatch`] |
+//! | notice | what bellwire says about itself; becomes an internal event | [`model::Notice`] |
+//!
+//! # The rooms
+//!
+//! A room is a file or a folder. It may use any lower floor, and never another room on its own floor,
+//! so arrows only point down and no cycle can form. A test holds the tree to this table.
+//!
+//! | floor | room | in one line | sole home of |
+//! |---|---|---|---|
+//! | 5 | [`cli`] | parse the command line, call one command, print, choose the exit status | clap, the terminal |
+//! | 4 | [`app`] | build every part from a configuration, start the tasks, stop them in order | signals |
+//! | 3 | [`intake`] | source to store: keep a connection open, route events, commit them with the cursor | |
+//! | 3 | [`dispatch`] | store to sink: claim, send, judge, settle; a lane for each sink | governor |
+//! | 3 | [`upkeep`] | notices become internal events; old rows leave the disk | |
+//! | 3 | [`admin`] | health, readiness, the page | axum, with `simulator` |
+//! | 3 | [`simulator`] | the TTMT API and local receivers, for demos and tests; knows nothing of the bridge | axum, with `admin` |
+//! | 2 | [`rules`] | event in, routes out; compiled once, pure | |
+//! | 2 | [`sinks`] | delivery to request, answer to verdict; pure translators, one for each kind | hmac, sha2 |
+//! | 2 | [`retry`] | verdict and now to settlement; pure | backon |
+//! | 2 | [`sources`] | one connection from a cursor to a named end; what to do after it; the TTMT REST calls | eventsource-client |
+//! | 2 | [`store`] | the queue: accept, claim, settle, inspect | SQLite |
+//! | 1 | [`config`] | file and environment to one checked configuration | figment |
+//! | 1 | [`expr`] | expressions and templates over an event, bounded | minijinja |
+//! | 1 | [`transport`] | one request within limits; the open end of a stream | reqwest |
+//! | 1 | [`status`], [`clock`], [`telemetry`] | the shared snapshot; wall time; log set-up | tracing-subscriber |
+//! | 0 | [`model`] | the nouns | |
+//!
+//! # What always holds
+//!
+//! - The only way from an event to a sink is a row in the queue. There is no fast path.
+//! - The cursor is never ahead of the deliveries it stands for: both are in one transaction.
+//! - A claim counts as an attempt when it is taken, so an event that kills the process runs out of
+//!   attempts.
+//! - A settlement applies only while its claim is the newest; a late one changes nothing.
+//! - `rules`, `sinks` and `retry` are pure: no clock, no network, no randomness; those are arguments.
+//! - An outcome is data. It is classified once, where the answer is seen, and never read back out of
+//!   text.
+//! - A secret prints as dots, and reaches no log line, row or page.
+//! - Everything that comes from outside has a limit.
+//!
+//! # The walk of one event
+//!
+//! 1. [`intake`] asks a source's connector for a connection from the stored cursor. Below it, the
+//!    transport's byte stream passes through the block filter of [`sources`], which bounds memory and
+//!    repairs what the stream library does not do, and then through that library.
+//! 2. A frame becomes an [`model::Event`]: type, time, identity, and where in the payload `data`
+//!    stands. The payload itself is never touched again.
+//! 3. [`rules`] names the routes. None is a normal answer; the event is stored all the same.
+//! 4. [`store`] writes a batch in one transaction: events, a waiting delivery for each route, and the
+//!    cursor. A batch is whatever had already arrived. Intake does not read on before it is
+//!    committed, which is also the back-pressure.
+//! 5. A nudge wakes the lanes. It carries nothing: after a restart there is none, and the queue alone
+//!    must be enough.
+//! 6. Each lane of [`dispatch`] claims what is due, up to its free slots and its pace.
+//! 7. The sink encodes event and wording as a request that carries the delivery's id, the same on
+//!    every attempt.
+//! 8. [`transport`] sends it: time limit, no redirects, address check, the answer cut off while it is
+//!    read.
+//! 9. The sink judges the answer: delivered, retry, retry after N, dead, or suspend.
+//! 10. [`retry`] turns the verdict into a settlement, [`store`] writes it down with the attempt.
+//!
+//! | the process dies | what happens next |
+//! |---|---|
+//! | before 4 commits | the upstream replays from the cursor |
+//! | between 4 and 6 | the lane finds the row when it first looks |
+//! | between 6 and 10 | the delivery is taken back at the next start and sent again with the same id |
 
 pub mod model;
 

@@ -1,3 +1,7 @@
 //! The program `bellwire`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bellwire::cli::main()
+}

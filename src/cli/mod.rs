@@ -1,1 +1,93 @@
-//! stub
+//! The command line: parse it, call one command, print, choose the exit status.
+//!
+//! A room of its own, on the top floor, so that nothing below prints or exits. Results go to standard
+//! output, logs and complaints to standard error. Exit status: 0 done, 1 it failed, 2 bad command line
+//! or configuration. Each command is a file with its `Args` and its `run`.
+
+mod check;
+mod configuration;
+mod demo;
+mod health;
+mod output;
+mod run;
+mod simulate;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Keeps a Server-Sent-Events stream open, keeps the events that rules ask for, and delivers each one,
+/// signed, to webhooks, Discord, Slack and ntfy through a queue on disk.
+#[derive(Debug, Parser)]
+#[command(name = "bellwire", version, arg_required_else_help = true)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Args),
+    Check(check::Args),
+    Demo(demo::Args),
+    Simulate(simulate::Args),
+    Health(health::Args),
+}
+
+/// What a command came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done, healthy, valid.
+    Done,
+    /// It failed while running.
+    Failed,
+    /// The command line or the configuration is wrong.
+    Wrong,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::SUCCESS,
+            Exit::Failed => Self::from(1),
+            Exit::Wrong => Self::from(2),
+        }
+    }
+}
+
+/// Runs the program and answers with its exit status.
+#[must_use]
+pub fn main() -> ExitCode {
+    let line = Line::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return output::failed(&anyhow::Error::new(error).context("the runtime cannot start")),
+    };
+    let result = runtime.block_on(async {
+        match line.command {
+            Command::Run(args) => Box::pin(run::run(args)).await,
+            Command::Check(args) => check::run(&args),
+            Command::Demo(args) => Box::pin(demo::run(args)).await,
+            Command::Simulate(args) => Box::pin(simulate::run(args)).await,
+            Command::Health(args) => health::run(args).await,
+        }
+    });
+    // What a command left behind, such as a read from standard input, must not keep the process alive.
+    runtime.shutdown_background();
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => output::failed(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Line::command().debug_assert();
+    }
+}

@@ -1,1 +1,66 @@
-//! stub
+//! Store to sink: claim what is due, send it, judge the answer, settle.
+//!
+//! A room of its own because it is the only one that makes deliveries happen, and because it must not
+//! know where they come from: it meets `intake` only in the queue and in a nudge that says no more
+//! than that there may be work. Every sink has a lane of its own, so that one which is down, slow or
+//! lying holds up nobody else. A lane sleeps until it is nudged, an attempt ends, or something is due.
+
+mod attempt;
+mod lane;
+mod obituary;
+mod pace;
+mod suspension;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::rules::Rules;
+use crate::sinks::Sink;
+use crate::status::Status;
+use crate::store::Store;
+use crate::transport::Client;
+
+/// What this room works with.
+#[derive(Clone)]
+pub struct Parts {
+    /// The queue.
+    pub store: Store,
+    /// Sends requests.
+    pub client: Client,
+    /// The rules, for the wording of a delivery.
+    pub rules: Arc<Rules>,
+    /// The shared snapshot.
+    pub status: Status,
+    /// The time.
+    pub clock: Clock,
+    /// Changes whenever there may be new work.
+    pub nudge: watch::Receiver<u64>,
+    /// How long attempts in flight may take to end once the process is told to stop.
+    pub drain: Duration,
+}
+
+/// Keeps a lane for each sink until `stop`; returns when the attempts in flight have ended or been
+/// given back.
+///
+/// # Panics
+/// When a lane does: a fault of ours, which must not leave a sink unserved in silence.
+pub async fn run(parts: Parts, sinks: Vec<Arc<Sink>>, stop: CancellationToken) {
+    let mut lanes = JoinSet::new();
+    for sink in sinks {
+        let lane = lane::Lane::new(parts.clone(), sink, stop.clone());
+        lanes.spawn(lane.run());
+    }
+    stop.cancelled().await;
+    while let Some(ended) = lanes.join_next().await {
+        if let Err(error) = ended {
+            std::panic::resume_unwind(error.into_panic());
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! `bellwire run`: the service.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use super::{Exit, configuration, output};
+use crate::{app, telemetry};
+
+/// Run the bridge until SIGTERM or SIGINT, then drain within 8 seconds.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The configuration file [default: `BELLWIRE_CONFIG`, ./config.toml, /etc/bellwire/config.toml]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
+    let plan = match configuration::load(args.config.as_deref()) {
+        Ok(plan) => plan,
+        Err(report) => {
+            output::complain(&report);
+            return Ok(Exit::Wrong);
+        }
+    };
+    telemetry::start(&plan.config.log).context("logging cannot start")?;
+    for warning in &plan.warnings {
+        tracing::warn!("{warning}");
+    }
+    let stop = app::stop_on_signals().context("signals cannot be watched")?;
+    app::start(plan, stop).await?.finished().await?;
+    Ok(Exit::Done)
+}
