@@ -45,7 +45,7 @@ pub struct Parts {
     /// What the other rooms have to say.
     pub notices: mpsc::Receiver<Notice>,
     /// Wakes the lanes after a commit.
-    pub nudge: Arc<watch::Sender<u64>>,
+    pub nudge: watch::Sender<u64>,
     /// How long finished events stay.
     pub keep: Duration,
 }

@@ -1,21 +1,25 @@
 //! One attempt of one delivery, from the claim to the settlement.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
 use super::Parts;
+use super::rests::KindRests;
+use super::wording::word;
 use crate::clock::Clock;
-use crate::expr::Scope;
+use crate::config::Backfilled;
 use crate::model::{Attempt, Claim, Failure, Outcome, Reply, Settlement, State, Verdict};
-use crate::retry;
-use crate::rules::Rules;
-use crate::sinks::{Message, Sink, Wording};
+use crate::retry::{self, Progress};
+use crate::rules::{Rule, Rules};
+use crate::sinks::{Facts, Message, Sink};
 use crate::status::Status;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::transport::{Client, Reach};
 
 /// Bytes of an answer that are kept with the attempt.
@@ -32,8 +36,11 @@ pub(super) struct Sender {
     pub(super) sink: Arc<Sink>,
     client: Client,
     rules: Arc<Rules>,
-    give_up_at: OnceLock<Instant>,
-    stopping: tokio::sync::Notify,
+    kind_rests: KindRests,
+    /// Deliveries of this sink that died in a row.
+    dead_in_row: AtomicU32,
+    /// Rests in a row whose length the receiver did not say.
+    untold_rests: AtomicU32,
 }
 
 /// What an attempt came to.
@@ -42,7 +49,7 @@ pub(super) struct Done {
     pub(super) claim: Claim,
     /// Whether a request left.
     pub(super) sent: bool,
-    /// The outcome of the request, if one left and its end was seen.
+    /// The outcome of the request, if one left.
     pub(super) outcome: Option<Outcome>,
     pub(super) state: State,
     pub(super) reason: Option<String>,
@@ -50,4 +57,227 @@ pub(super) struct Done {
     pub(super) answer: Option<String>,
     pub(super) rest_until: Option<Timestamp>,
     pub(super) suspend: Option<String>,
+}
+
+/// Sends one claimed delivery and settles it.
+pub(super) async fn run(sender: Arc<Sender>, claim: Claim) -> Done {
+    let now = sender.clock.now();
+    let rules = Arc::clone(&sender.rules);
+    let rule = rules.rule(&claim.rule);
+    let expires = rule.and_then(|rule| rule.expires).or(sender.sink.expires);
+    if let Some(age) = retry::expired(&claim.event, expires, now) {
+        let reason = format!("{} s old when its turn came", age.as_secs());
+        return sender.end(claim, State::Expired, reason, now).await;
+    }
+    let request = match encode(&sender.sink, rule, &claim, now) {
+        Ok(request) => request,
+        Err(reason) => return sender.end(claim, State::Dead, reason, now).await,
+    };
+    let started = Instant::now();
+    let reach = if sender.sink.allow_link_local {
+        Reach::LinkLocalToo
+    } else {
+        Reach::Guarded
+    };
+    let answer = sender.client.send(request, sender.sink.timeout, reach).await;
+    sender.settle(claim, now, started.elapsed(), answer).await
+}
+
+/// The request of a delivery. A panic while it is made is that delivery's fault and nobody else's.
+fn encode(
+    sink: &Sink,
+    rule: Option<&Rule>,
+    claim: &Claim,
+    now: Timestamp,
+) -> Result<http::Request<Bytes>, String> {
+    let made = catch_unwind(AssertUnwindSafe(|| {
+        let wording = word(sink, rule, &claim.event);
+        sink.translator.encode(&Message {
+            id: &claim.id,
+            now,
+            event: &claim.event,
+            wording: &wording,
+            priority: rule.and_then(|rule| rule.priority),
+            quiet: claim.event.backfilled
+                && rule.is_some_and(|rule| rule.backfilled == Backfilled::Quiet),
+            plain: claim.plain,
+        })
+    }));
+    match made {
+        Ok(encoded) => encoded.map_err(|error| error.reason),
+        Err(_) => Err("bellwire failed while it made the request; this is a defect of bellwire".to_owned()),
+    }
+}
+
+impl Sender {
+    pub(super) fn new(parts: Parts, sink: Arc<Sink>, kind_rests: KindRests) -> Self {
+        Self {
+            store: parts.store,
+            status: parts.status,
+            clock: parts.clock,
+            sink,
+            client: parts.client,
+            rules: parts.rules,
+            kind_rests,
+            dead_in_row: AtomicU32::new(0),
+            untold_rests: AtomicU32::new(0),
+        }
+    }
+
+    /// Ends a delivery for which no request was made.
+    async fn end(&self, claim: Claim, state: State, reason: String, now: Timestamp) -> Done {
+        let settlement = Settlement {
+            state,
+            due: now,
+            step: claim.step,
+            plain: claim.plain,
+            reason: Some(reason.clone()),
+            rest_until: None,
+            suspend: None,
+        };
+        until_written(|| self.store.end(claim.row, claim.attempt, settlement.clone(), now)).await;
+        tracing::info!(delivery.id = %claim.id, sink = %claim.sink, reason, "a delivery ended as {}", state.as_str());
+        Done {
+            claim,
+            sent: false,
+            outcome: None,
+            state,
+            reason: Some(reason),
+            status: None,
+            answer: None,
+            rest_until: None,
+            suspend: None,
+        }
+    }
+
+    async fn settle(
+        &self,
+        claim: Claim,
+        at: Timestamp,
+        duration: Duration,
+        answer: Result<Reply, Failure>,
+    ) -> Done {
+        let now = self.clock.now();
+        let verdict = self.judge(&claim, &answer, now);
+        let mut settlement = self.settlement(&claim, &verdict, now);
+        if let Some(rest) = answer.as_ref().ok().and_then(|reply| self.sink.translator.rest_after(reply)) {
+            settlement.rest_until = settlement.rest_until.max(now.checked_add(rest).ok());
+        }
+        if let (Verdict::RetryAfter { kind_wide: true, .. }, Some(until)) = (&verdict, settlement.rest_until) {
+            self.kind_rests.rest(self.sink.kind, until);
+        }
+        self.count(&verdict, settlement.state);
+        let attempt = Attempt {
+            number: claim.attempt,
+            at,
+            duration,
+            outcome: verdict.outcome(),
+            status: answer.as_ref().ok().map(|reply| reply.status),
+            reason: verdict.reason().map(str::to_owned),
+            answer: answer.ok().as_ref().and_then(start_of_body),
+        };
+        log(&claim, &attempt, &settlement);
+        let written = until_written(|| {
+            self.store.settle(claim.row, &claim.sink, attempt.clone(), settlement.clone())
+        })
+        .await;
+        if !written {
+            tracing::warn!(delivery.id = %claim.id, attempt = claim.attempt, "a settlement came too late and changed nothing");
+        }
+        Done {
+            claim,
+            sent: true,
+            outcome: Some(attempt.outcome),
+            state: settlement.state,
+            reason: settlement.reason,
+            status: attempt.status,
+            answer: attempt.answer,
+            rest_until: settlement.rest_until,
+            suspend: settlement.suspend,
+        }
+    }
+
+    fn judge(&self, claim: &Claim, answer: &Result<Reply, Failure>, now: Timestamp) -> Verdict {
+        match answer {
+            Ok(reply) => {
+                let facts = Facts {
+                    now,
+                    plain: claim.plain,
+                    dead_in_row: self.dead_in_row.load(Ordering::Relaxed),
+                };
+                self.sink.translator.judge(reply, &facts)
+            }
+            Err(failure) => self.sink.translator.judge_failure(failure),
+        }
+    }
+
+    fn settlement(&self, claim: &Claim, verdict: &Verdict, now: Timestamp) -> Settlement {
+        let progress = Progress {
+            attempt: claim.attempt,
+            step: claim.step,
+            plain: claim.plain,
+            created: claim.created,
+            now,
+            rests: self.untold_rests.load(Ordering::Relaxed),
+            jitter: rand::random(),
+        };
+        retry::settle(&self.sink.retry, &self.sink.rests, &progress, verdict)
+    }
+
+    fn count(&self, verdict: &Verdict, state: State) {
+        match verdict {
+            Verdict::RetryAfter { wait: None, .. } => {
+                self.untold_rests.fetch_add(1, Ordering::Relaxed);
+            }
+            Verdict::Delivered => self.untold_rests.store(0, Ordering::Relaxed),
+            _ => {}
+        }
+        match state {
+            State::Dead => {
+                self.dead_in_row.fetch_add(1, Ordering::Relaxed);
+            }
+            State::Delivered => self.dead_in_row.store(0, Ordering::Relaxed),
+            _ => {}
+        }
+    }
+}
+
+/// A failure is told once, here; payloads and addresses are not.
+fn log(claim: &Claim, attempt: &Attempt, settlement: &Settlement) {
+    let millis = u64::try_from(attempt.duration.as_millis()).unwrap_or(u64::MAX);
+    match &attempt.reason {
+        None => {
+            tracing::debug!(delivery.id = %claim.id, sink = %claim.sink, attempt = attempt.number, millis, "delivered");
+        }
+        Some(reason) => {
+            tracing::warn!(
+                delivery.id = %claim.id, sink = %claim.sink, attempt = attempt.number, status = attempt.status,
+                millis, reason, "not accepted; the delivery is {} now", settlement.state.as_str()
+            );
+        }
+    }
+}
+
+/// Writes until the store takes it: what was sent must not be sent again because a disk was full for a
+/// moment. Ends without it only when the store is closed.
+async fn until_written<F>(write: impl Fn() -> F) -> bool
+where
+    F: Future<Output = Result<bool, StoreError>>,
+{
+    loop {
+        match write().await {
+            Ok(written) => return written,
+            Err(StoreError::Closed) => return false,
+            Err(_) => sleep(SETTLE_AGAIN).await,
+        }
+    }
+}
+
+fn start_of_body(reply: &Reply) -> Option<String> {
+    if reply.body.is_empty() {
+        return None;
+    }
+    let text = String::from_utf8_lossy(&reply.body);
+    let end = text.floor_char_boundary(ANSWER_BYTES_MAX);
+    Some(text[..end].to_owned())
 }

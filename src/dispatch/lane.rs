@@ -14,6 +14,7 @@ use super::Parts;
 use super::attempt::{self, Done, Sender};
 use super::obituary::Obituary;
 use super::pace::Pace;
+use super::rests::KindRests;
 use super::suspension::Suspension;
 use crate::model::{Claim, Notice, Outcome, State};
 use crate::sinks::Sink;
@@ -31,6 +32,7 @@ pub(super) struct Lane {
     drain: Duration,
     stop: CancellationToken,
     pace: Pace,
+    kind_rests: KindRests,
     suspension: Suspension,
     obituary: Obituary,
     rest_until: Option<Timestamp>,
@@ -38,12 +40,18 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(parts: Parts, sink: Arc<Sink>, stop: CancellationToken) -> Self {
+    pub(super) fn new(
+        parts: Parts,
+        sink: Arc<Sink>,
+        kind_rests: KindRests,
+        stop: CancellationToken,
+    ) -> Self {
         let pace = Pace::new(sink.rate_limit.map(|limit| (limit.burst, limit.interval)));
         Self {
             nudge: parts.nudge.clone(),
             drain: parts.drain,
-            sender: Arc::new(Sender::new(parts, sink)),
+            sender: Arc::new(Sender::new(parts, sink, kind_rests.clone())),
+            kind_rests,
             stop,
             pace,
             suspension: Suspension::default(),
@@ -91,8 +99,12 @@ impl Lane {
         if let Some(due) = self.obituary.due() {
             look_again = look_again.min(self.instant(due));
         }
-        let held_until = self.suspension.probe_at().or(self.rest_until).filter(|until| *until > now);
-        if let Some(until) = held_until {
+        let held_until = self
+            .suspension
+            .probe_at()
+            .max(self.rest_until)
+            .max(self.kind_rests.until(self.sender.sink.kind));
+        if let Some(until) = held_until.filter(|until| *until > now) {
             return look_again.min(self.instant(until));
         }
         let probing = self.suspension.is_on();
@@ -194,7 +206,9 @@ impl Lane {
     }
 
     fn note(&self, done: &Done, now: Timestamp) {
-        self.sender.status.sink(&self.sender.sink.name, |status| match done.outcome {
+        self.sender.status.sink(&self.sender.sink.name, |status| {
+            status.dead += u64::from(done.state == State::Dead);
+            match done.outcome {
             Some(Outcome::Delivered) => {
                 status.failed_in_a_row = 0;
                 status.delivered += 1;
@@ -204,10 +218,9 @@ impl Lane {
                 status.failed_in_a_row = status.failed_in_a_row.saturating_add(1);
                 status.failed += 1;
                 status.last_failure.clone_from(&done.reason);
-                status.dead += u64::from(done.state == State::Dead);
             }
             None => {}
-        });
+        }});
     }
 
     /// Lets what is in flight end until the deadline. What has not ended by then stays in flight in

@@ -9,7 +9,9 @@ mod attempt;
 mod lane;
 mod obituary;
 mod pace;
+mod rests;
 mod suspension;
+mod wording;
 #[cfg(test)]
 mod tests;
 
@@ -53,8 +55,9 @@ pub struct Parts {
 /// When a lane does: a fault of ours, which must not leave a sink unserved in silence.
 pub async fn run(parts: Parts, sinks: Vec<Arc<Sink>>, stop: CancellationToken) {
     let mut lanes = JoinSet::new();
+    let kind_rests = rests::KindRests::default();
     for sink in sinks {
-        let lane = lane::Lane::new(parts.clone(), sink, stop.clone());
+        let lane = lane::Lane::new(parts.clone(), sink, kind_rests.clone(), stop.clone());
         lanes.spawn(lane.run());
     }
     stop.cancelled().await;

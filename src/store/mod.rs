@@ -23,9 +23,7 @@ mod settle;
 mod tests;
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::path::Path;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -45,8 +43,6 @@ const REQUESTS_MAX: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct Store {
     requests: mpsc::Sender<owner::Request>,
-    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
-    folder: Arc<PathBuf>,
 }
 
 impl Store {
@@ -62,24 +58,14 @@ impl Store {
         claim::take_back(&mut connection, now)?;
         let (requests, line) = mpsc::channel(REQUESTS_MAX);
         let owner = owner::Owner::new(connection, lock, tag, status);
-        let thread = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || owner.serve(line))
-            .map_err(|error| StoreError::Folder {
+            .map_err(|source| StoreError::Folder {
                 path: folder.to_owned(),
-                source: error,
+                source,
             })?;
-        Ok(Self {
-            requests,
-            thread: Arc::new(Mutex::new(Some(thread))),
-            folder: Arc::new(folder.to_owned()),
-        })
-    }
-
-    /// The folder that the queue lives in.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder
+        Ok(Self { requests })
     }
 
     /// Puts events and their deliveries into the queue and moves the cursor, all or nothing.
@@ -221,18 +207,19 @@ impl Store {
             .await
     }
 
-    /// Carries out what is on the line, closes the file and frees the folder. Blocks until then.
-    pub fn close(self) {
-        let Self {
-            requests, thread, ..
-        } = self;
-        drop(requests);
-        let handle = thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(handle) = handle
-            && handle.join().is_err()
-        {
-            tracing::error!("the store's thread ended in a panic");
+    /// Carries out what is on the line, closes the file and frees the folder; all that is done once
+    /// this returns. Requests of other handles fail from then on.
+    pub async fn close(self) {
+        let (request, closed) = owner::Request::close();
+        if self.requests.send(request).await.is_ok() {
+            // An owner that has ended without an answer has closed everything, too.
+            drop(closed.await);
         }
+    }
+
+    /// Waits until the queue is closed, by [`Store::close`] or by a fault of ours in its thread.
+    pub async fn closed(&self) {
+        self.requests.closed().await;
     }
 
     async fn call<T: Send + 'static>(

@@ -26,9 +26,15 @@ pub struct Claims {
 }
 
 /// One request on the line.
-pub(super) struct Request(Box<dyn Work>);
+pub(super) enum Request {
+    /// Something to read or write.
+    Work(Box<dyn Work>),
+    /// Nothing comes after what is on the line now.
+    Close(oneshot::Sender<()>),
+}
 
-trait Work: Send {
+/// Something to read or write, with somebody who waits for the answer.
+pub(super) trait Work: Send {
     /// Does the work inside a transaction and keeps the result. May be called again after a rollback.
     fn apply(&mut self, connection: &Connection, tag: &str) -> Result<(), StoreError>;
     /// Answers with the kept result, which is durable now, or with the failure.
@@ -73,7 +79,13 @@ impl Request {
             result: None,
             reply,
         };
-        (Self(Box::new(call)), answer)
+        (Self::Work(Box::new(call)), answer)
+    }
+
+    /// The request to close, and the end that is dropped or told once all is closed.
+    pub(super) fn close() -> (Self, oneshot::Receiver<()>) {
+        let (reply, closed) = oneshot::channel();
+        (Self::Close(reply), closed)
     }
 }
 
@@ -102,44 +114,58 @@ impl Owner {
         }
     }
 
-    /// Carries out requests until every handle is gone.
+    /// Carries out requests until it is told to close or every handle is gone.
     pub(super) fn serve(mut self, mut line: mpsc::Receiver<Request>) {
+        let mut requests = Vec::with_capacity(GROUP_MAX);
         let mut group = Vec::with_capacity(GROUP_MAX);
-        while line.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
-            match self.transact(&mut group) {
-                Ok(()) => {
-                    self.report(None);
-                    for request in group.drain(..) {
-                        request.0.answer(None);
+        let mut waiting_for_close = Vec::new();
+        while line.blocking_recv_many(&mut requests, GROUP_MAX) > 0 {
+            for request in requests.drain(..) {
+                match request {
+                    Request::Work(work) => group.push(work),
+                    Request::Close(reply) => {
+                        line.close();
+                        waiting_for_close.push(reply);
                     }
                 }
-                Err(error) if group.len() == 1 => {
-                    self.report(Some(&error));
-                    if let Some(request) = group.pop() {
-                        request.0.answer(Some(error));
-                    }
+            }
+            self.carry_out(&mut group);
+        }
+        drop(self);
+        for reply in waiting_for_close {
+            let _ = reply.send(());
+        }
+    }
+
+    fn carry_out(&mut self, group: &mut Vec<Box<dyn Work>>) {
+        if group.is_empty() {
+            return;
+        }
+        match self.transact(group) {
+            Ok(()) => {
+                self.report(None);
+                for work in group.drain(..) {
+                    work.answer(None);
                 }
-                Err(_) => {
-                    for request in group.drain(..) {
-                        self.alone(request);
-                    }
+            }
+            Err(error) if group.len() == 1 => {
+                self.report(Some(&error));
+                if let Some(work) = group.pop() {
+                    work.answer(Some(error));
+                }
+            }
+            Err(_) => {
+                for work in group.drain(..) {
+                    self.carry_out(&mut vec![work]);
                 }
             }
         }
     }
 
-    fn alone(&mut self, request: Request) {
-        let mut single = [request];
-        let failure = self.transact(&mut single).err();
-        self.report(failure.as_ref());
-        let [request] = single;
-        request.0.answer(failure);
-    }
-
-    fn transact(&mut self, group: &mut [Request]) -> Result<(), StoreError> {
+    fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<(), StoreError> {
         let transaction = self.connection.transaction()?;
-        for request in group {
-            request.0.apply(&transaction, &self.tag)?;
+        for work in group {
+            work.apply(&transaction, &self.tag)?;
         }
         transaction.commit()?;
         Ok(())

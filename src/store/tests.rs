@@ -109,7 +109,7 @@ async fn res_1_events_deliveries_and_cursor_are_there_after_a_restart() {
         (accepted.new, accepted.repeated, accepted.deliveries),
         (2, 0, 4)
     );
-    store.close();
+    store.close().await;
 
     let store = open(&folder).expect("opens again");
     let checkpoint = store.checkpoint(&name("ttmt")).await.expect("reads");
@@ -173,7 +173,7 @@ async fn feed_l6_cleared_and_never_had_one_are_different_on_disk() {
         ..Checkpoint::default()
     });
     store.accept(cleared).await.expect("accepts");
-    store.close();
+    store.close().await;
     let store = open(&folder).expect("opens again");
     assert_eq!(
         store.checkpoint(&source).await.expect("reads").cursor,
@@ -270,7 +270,7 @@ async fn what_was_in_flight_at_a_crash_is_sent_again_and_counted() {
         .await
         .expect("accepts");
     let lost = claim(&store, "phone", now(), 1).await.remove(0);
-    store.close();
+    store.close().await;
 
     let store = open(&folder).expect("opens again");
     let again = claim(&store, "phone", now(), 1).await.remove(0);
@@ -297,7 +297,7 @@ async fn a_rest_that_a_receiver_asked_for_survives_a_restart() {
         .settle(only.row, &only.sink, attempt(1, Outcome::RetryAfter), rest)
         .await
         .expect("settles");
-    store.close();
+    store.close().await;
     let store = open(&folder).expect("opens again");
     assert_eq!(
         store.rest_until(&name("phone")).await.expect("reads"),
@@ -315,7 +315,7 @@ async fn two_instances_never_share_a_folder_and_the_second_says_who_holds_it() {
         refused.contains(&format!("process {}", std::process::id())),
         "{refused}"
     );
-    first.close();
+    first.close().await;
     open(&folder).expect("free again");
 }
 
@@ -339,7 +339,7 @@ async fn a_damaged_file_is_refused_by_name_and_left_as_it_is() {
 #[tokio::test]
 async fn a_file_of_a_newer_version_is_refused() {
     let folder = TempDir::new().expect("a folder");
-    open(&folder).expect("opens").close();
+    open(&folder).expect("opens").close().await;
     let file = rusqlite::Connection::open(folder.path().join("bellwire.db")).expect("opens");
     file.pragma_update(None, "user_version", 99)
         .expect("writes");

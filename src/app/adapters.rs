@@ -1,0 +1,52 @@
+//! The store and the rules as `intake` wants to see them: it knows neither.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::intake::{Queue, Router};
+use crate::model::{Accepted, Batch, Checkpoint, Event, Name, Route};
+use crate::rules::Rules;
+use crate::sources::Pending;
+use crate::store::Store;
+
+/// The store, its errors as text: `intake` only waits and tries again.
+pub(super) struct StoreQueue(pub(super) Store);
+
+impl Queue for StoreQueue {
+    fn accept(&self, batch: Batch) -> Pending<'_, Result<Accepted, String>> {
+        Box::pin(async move { self.0.accept(batch).await.map_err(|error| error.to_string()) })
+    }
+
+    fn checkpoint(&self, source: &Name) -> Pending<'_, Result<Checkpoint, String>> {
+        let source = source.clone();
+        Box::pin(async move { self.0.checkpoint(&source).await.map_err(|error| error.to_string()) })
+    }
+}
+
+/// The rules, with each rule's first fault logged and the others counted by nobody yet.
+pub(super) struct RulesRouter {
+    rules: Arc<Rules>,
+    complained: Mutex<HashSet<Arc<str>>>,
+}
+
+impl RulesRouter {
+    pub(super) fn new(rules: Arc<Rules>) -> Self {
+        Self {
+            rules,
+            complained: Mutex::default(),
+        }
+    }
+}
+
+impl Router for RulesRouter {
+    fn routes(&self, event: &Event) -> Vec<Route> {
+        let routed = self.rules.routes(event);
+        for fault in routed.faults {
+            let mut complained = self.complained.lock().unwrap_or_else(PoisonError::into_inner);
+            if complained.insert(Arc::clone(&fault.rule)) {
+                tracing::warn!(rule = %fault.rule, error = %fault.fault, "`when` failed and counts as not matched; said once for each rule");
+            }
+        }
+        routed.routes
+    }
+}

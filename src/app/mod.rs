@@ -1,0 +1,13 @@
+//! From a configuration to a running bridge, and from a running bridge to a clean end.
+//!
+//! A room of its own because it is the only one that knows every part: it makes them, gives each the
+//! handles that it needs, owns the tasks, and stops them in order. It decides nothing about events.
+
+mod adapters;
+mod plan;
+mod running;
+mod signals;
+
+pub use plan::Plan;
+pub use running::{Running, start};
+pub use signals::stop_on_signals;

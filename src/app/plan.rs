@@ -1,0 +1,86 @@
+//! A configuration with everything made of it that needs no file, no socket and no task.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::config::{Config, Loaded};
+use crate::rules::Rules;
+use crate::sinks::{self, Sink};
+use crate::sources::{self, Source};
+use crate::telemetry;
+
+/// Everything that `run` starts and `check` only makes.
+pub struct Plan {
+    /// The checked configuration.
+    pub config: Config,
+    /// The sources, ready to connect.
+    pub sources: Vec<Source>,
+    /// The sinks, ready to translate.
+    pub sinks: Vec<Arc<Sink>>,
+    /// The rules, compiled.
+    pub rules: Arc<Rules>,
+    /// What is allowed, but hardly meant.
+    pub warnings: Vec<String>,
+}
+
+impl Plan {
+    /// Makes every part, so that every mistake is found, whichever room finds it.
+    ///
+    /// # Errors
+    /// All mistakes as one text for a terminal, coloured if asked for.
+    pub fn make(mut loaded: Loaded, colour: bool) -> Result<Self, String> {
+        let made = loaded.config.take().map(|config| {
+            if let Err(error) = telemetry::filter(&config.log.level) {
+                let help = "for example `info`, or `bellwire=debug,warn`".to_owned();
+                loaded.problems.value("log.level", error.to_string(), Some(help));
+            }
+            let sources = config.sources.iter().filter_map(sources::build).collect();
+            let sinks = config.sinks.iter().filter_map(sinks::build).map(Arc::new).collect();
+            let rules = Arc::new(Rules::compile(&config.rules, &loaded.problems));
+            Self {
+                warnings: loaded.warnings.iter().cloned().chain(without_effect(&config)).collect(),
+                config,
+                sources,
+                sinks,
+                rules,
+            }
+        });
+        match (loaded.report(colour), made) {
+            (None, Some(plan)) => Ok(plan),
+            (Some(report), _) => Err(report),
+            (None, None) => Err("the configuration cannot be read".to_owned()),
+        }
+    }
+}
+
+/// Settings that are read and checked, and do nothing yet. Silence about them would be a promise.
+fn without_effect(config: &Config) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    for rule in &config.rules {
+        let keys = [
+            ("throttle", rule.throttle.is_some()),
+            ("coalesce", rule.coalesce.is_some()),
+            ("update", rule.update.is_some()),
+            ("hours", rule.hours.is_some()),
+            ("fallback", rule.fallback.is_some()),
+        ];
+        found.extend(
+            keys.iter()
+                .filter(|(_, set)| *set)
+                .map(|(key, _)| format!("`{key}` of rule `{}`", rule.name)),
+        );
+    }
+    for (table, set) in [
+        ("`[[watches]]`", !config.watches.is_empty()),
+        ("`[heartbeat]`", config.heartbeat.is_some()),
+        ("`[[tests]]`", !config.tests.is_empty()),
+    ] {
+        if set {
+            found.insert(table.to_owned());
+        }
+    }
+    found
+        .into_iter()
+        .map(|what| format!("{what} is understood, but has no effect in this version"))
+        .collect()
+}

@@ -1,0 +1,200 @@
+//! The tasks of a running bridge, and the order in which they end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::Plan;
+use super::adapters::{RulesRouter, StoreQueue};
+use crate::clock::Clock;
+use crate::intake::Gate;
+use crate::model::Notice;
+use crate::status::Status;
+use crate::store::Store;
+use crate::transport::Client;
+use crate::{admin, dispatch, intake, upkeep};
+
+/// How long attempts in flight may take to end: with what comes after, the whole stop stays within 8 s,
+/// inside the 10 s that container engines allow.
+const DRAIN: Duration = Duration::from_secs(6);
+
+/// How long each other part may take to end.
+const PART_END: Duration = Duration::from_millis(500);
+
+/// A bridge at work.
+pub struct Running {
+    stop: CancellationToken,
+    status: Status,
+    store: Store,
+    intake: Group,
+    dispatch: Group,
+    upkeep: Group,
+    admin: Group,
+    /// Where the status page is, unless it is turned off.
+    pub address: Option<SocketAddr>,
+}
+
+/// Tasks that end together.
+struct Group {
+    stop: CancellationToken,
+    tasks: JoinSet<anyhow::Result<()>>,
+}
+
+/// Opens the queue and starts every task. The bridge works until `stop`.
+///
+/// # Errors
+/// What keeps it from starting: the data folder, the address, the HTTP client.
+pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Running> {
+    let clock = Clock::system();
+    let (status, notices) = Status::new();
+    let config = &plan.config;
+    let client = Client::new()?;
+    let store = Store::open(&config.data_dir, status.clone(), clock.now())?;
+    let (nudge, nudged) = watch::channel(0);
+    plan.announce(&status);
+    let mut admin_group = Group::new();
+    let mut address = None;
+    if let Some(listen) = config.http.listen {
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("`http.listen` cannot be used: {listen}"))?;
+        address = Some(listener.local_addr().context("the listener has no address")?);
+        let parts = admin::Parts {
+            store: store.clone(),
+            status: status.clone(),
+            clock: clock.clone(),
+            token: config.http.token.clone(),
+        };
+        let ended = admin_group.stop.clone();
+        admin_group.tasks.spawn(async move {
+            admin::run(parts, listener, ended).await.context("the status page failed")
+        });
+    }
+    let mut upkeep_group = Group::new();
+    upkeep_group.spawn(upkeep::run(
+        upkeep::Parts {
+            store: store.clone(),
+            rules: Arc::clone(&plan.rules),
+            clock: clock.clone(),
+            notices,
+            nudge: nudge.clone(),
+            keep: config.retention.events,
+        },
+        upkeep_group.stop.clone(),
+    ));
+    let mut dispatch_group = Group::new();
+    let parts = dispatch::Parts {
+        store: store.clone(),
+        client: client.clone(),
+        rules: Arc::clone(&plan.rules),
+        status: status.clone(),
+        clock: clock.clone(),
+        nudge: nudged,
+        drain: DRAIN,
+    };
+    dispatch_group.spawn(dispatch::run(parts, plan.sinks.clone(), dispatch_group.stop.clone()));
+    let mut intake_group = Group::new();
+    let queue = Arc::new(StoreQueue(store.clone()));
+    let router = Arc::new(RulesRouter::new(Arc::clone(&plan.rules)));
+    let gate = Gate::new();
+    for source in &plan.sources {
+        let parts = intake_parts();
+        intake_group.spawn(intake::run(parts, intake_group.stop.clone()));
+    }
+    status.raise(Notice {
+        kind: "bellwire.started",
+        time: clock.now(),
+        data: serde_json::json!({ "version": env!("CARGO_PKG_VERSION") }),
+    });
+    tracing::info!(
+        sources = plan.sources.len(),
+        sinks = plan.sinks.len(),
+        rules = config.rules.len(),
+        data_dir = %config.data_dir.display(),
+        page = address.map(|address| format!("http://{address}/")),
+        "started"
+    );
+    Ok(Running {
+        stop,
+        status,
+        store,
+        intake: intake_group,
+        dispatch: dispatch_group,
+        upkeep: upkeep_group,
+        admin: admin_group,
+        address,
+    })
+}
+
+impl Running {
+    /// Waits for the stop, or for a task that ends before it, and then stops everything in order:
+    /// readiness off, streams closed, attempts in flight ended, notices written, the page last.
+    ///
+    /// # Errors
+    /// The failure of a task that ended by itself: whoever supervises the process has to start it anew.
+    pub async fn finished(mut self) -> anyhow::Result<()> {
+        let early = tokio::select! {
+            () = self.stop.cancelled() => None,
+            ended = self.intake.any() => Some(("intake", ended)),
+            ended = self.dispatch.any() => Some(("dispatch", ended)),
+            ended = self.upkeep.any() => Some(("upkeep", ended)),
+            ended = self.admin.any() => Some(("the status page", ended)),
+            () = self.store.closed() => Some(("the queue", Ok(()))),
+        };
+        self.status.stopping();
+        self.intake.end(PART_END).await;
+        self.dispatch.end(DRAIN + PART_END).await;
+        self.upkeep.end(PART_END).await;
+        self.admin.end(PART_END).await;
+        self.store.close().await;
+        match early {
+            None => {
+                tracing::info!("stopped");
+                Ok(())
+            }
+            Some((part, Ok(()))) => Err(anyhow!("{part} ended by itself")),
+            Some((part, Err(error))) => Err(error.context(format!("{part} ended by itself"))),
+        }
+    }
+}
+
+impl Group {
+    fn new() -> Self {
+        Self {
+            stop: CancellationToken::new(),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(async move {
+            task.await;
+            Ok(())
+        });
+    }
+
+    /// The end of any task of the group; never, where there is none.
+    async fn any(&mut self) -> anyhow::Result<()> {
+        match self.tasks.join_next().await {
+            None => std::future::pending().await,
+            Some(Ok(ended)) => ended,
+            Some(Err(error)) => Err(anyhow!("a task panicked: {error}")),
+        }
+    }
+
+    /// Asks all tasks to end and waits for them, at most this long.
+    async fn end(&mut self, limit: Duration) {
+        self.stop.cancel();
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if timeout(limit, all).await.is_err() {
+            self.tasks.shutdown().await;
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Which configuration file, and what is made of it: the same for every command that reads one.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use crate::app::Plan;
+use crate::config;
+
+/// Finds, reads and makes the configuration.
+///
+/// # Errors
+/// What is wrong with it, ready for a terminal; the exit status is then 2.
+pub(super) fn load(file: Option<&Path>) -> Result<Plan, String> {
+    let environment = config::process_environment();
+    let file = config::find_file(file, &environment).map_err(|error| format!("bellwire: {error}"))?;
+    let colour = std::io::stderr().is_terminal() && !environment.contains_key("NO_COLOR");
+    Plan::make(config::load(&file, environment), colour)
+}

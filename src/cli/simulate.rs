@@ -1,0 +1,97 @@
+//! `bellwire simulate`: an upstream on this machine.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::{Exit, output};
+use crate::app;
+use crate::simulator::ttmt;
+
+/// Largest script that is read, in bytes.
+const SCRIPT_BYTES_MAX: u64 = 64 << 20;
+
+/// Be an upstream on this machine, for trying out and for tests.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    upstream: Upstream,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Upstream {
+    Ttmt(Box<Ttmt>),
+}
+
+/// The TTMT stream with its limits and its faults: a small market that lives, or a script of events.
+#[derive(Debug, clap::Args)]
+struct Ttmt {
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8181")]
+    listen: SocketAddr,
+    /// The API key that is accepted.
+    #[arg(long, value_name = "KEY", default_value = ttmt::DEMO_KEY)]
+    key: String,
+    /// Events a second on average; 0 for as fast as possible.
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = rate)]
+    rate: f64,
+    /// The seed of the market: the same seed, the same events.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// How long a connection lives before it is recycled.
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = humantime::parse_duration)]
+    recycle: Duration,
+    /// Play this file instead of the market: one event or `{"simulate": …}` directive to a line.
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
+    let Upstream::Ttmt(args) = args.upstream;
+    let script = match args.script.as_deref().map(read_script) {
+        None => None,
+        Some(Ok(lines)) => Some(lines),
+        Some(Err(complaint)) => {
+            output::complain(&format!("bellwire: {complaint}"));
+            return Ok(Exit::Wrong);
+        }
+    };
+    let simulator = ttmt::bind(ttmt::Options {
+        listen: args.listen,
+        key: args.key.clone(),
+        rate: args.rate,
+        seed: args.seed,
+        recycle_after: args.recycle,
+        script,
+        ..ttmt::Options::default()
+    })
+    .await
+    .with_context(|| format!("cannot listen on {}", args.listen))?;
+    output::line(&format!("base_url = \"{}\"", simulator.base_url()));
+    output::line(&format!("api_key = \"{}\"", args.key));
+    let stop = app::stop_on_signals().context("signals cannot be watched")?;
+    simulator.run(stop).await.context("the simulator failed")?;
+    Ok(Exit::Done)
+}
+
+fn read_script(path: &PathBuf) -> Result<Vec<ttmt::Line>, String> {
+    let shown = path.display();
+    let size = std::fs::metadata(path)
+        .map_err(|error| format!("the script `{shown}` cannot be read: {error}"))?
+        .len();
+    if size > SCRIPT_BYTES_MAX {
+        return Err(format!("the script `{shown}` is larger than {SCRIPT_BYTES_MAX} bytes"));
+    }
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("the script `{shown}` cannot be read: {error}"))?;
+    ttmt::parse_script(&text).map_err(|error| format!("the script `{shown}` is wrong: {error}"))
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && (0.0..=1_000_000.0).contains(&rate) => Ok(rate),
+        _ => Err("a number from 0 to 1000000".to_owned()),
+    }
+}
