@@ -21,6 +21,9 @@ use super::problem::{Part, Problem};
 /// Most mistakes that are shown one by one. Whoever has more has one mistake with many faces.
 const SHOWN_MAX: usize = 200;
 
+/// Most characters of a message or a hint that are shown: either may quote a value.
+const WORDS_CHARS_MAX: usize = 1000;
+
 /// Most bytes of a line that are shown.
 const LINE_BYTES_MAX: usize = 4096;
 
@@ -53,7 +56,10 @@ enum Spot {
 pub(super) fn render(source: &Source<'_>, problems: Vec<Problem>, colour: bool) -> Option<String> {
     let spotted: BTreeSet<(Spot, String, Option<String>)> = problems
         .into_iter()
-        .map(|problem| (source.spot(&problem), problem.message, problem.help))
+        .map(|problem| {
+            let help = problem.help.as_deref().map(shorten);
+            (source.spot(&problem), shorten(&problem.message), help)
+        })
         .collect();
     if spotted.is_empty() {
         return None;
@@ -171,6 +177,8 @@ fn line(text: &str, start: usize, end: usize) -> Line<'_> {
     let line = &line[..floor(line, line.len().min(LINE_BYTES_MAX))];
     let from = (start - line_start).min(line.len());
     let to = floor(line, end.saturating_sub(line_start).clamp(from, line.len()));
+    // A comment that was blanked leaves spaces behind.
+    let line = &line[..line.trim_end().len().max(to)];
     Line {
         number: 1 + text[..line_start].matches('\n').count(),
         text: line,
@@ -184,6 +192,13 @@ fn floor(text: &str, at: usize) -> usize {
         .rev()
         .find(|at| text.is_char_boundary(*at))
         .unwrap_or(0)
+}
+
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(WORDS_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 fn count(found: usize, file: &str) -> String {
