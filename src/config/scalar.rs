@@ -105,15 +105,19 @@ fn enumerate<'a>(words: impl Iterator<Item = &'a str> + Clone) -> String {
     listed.join(", ")
 }
 
+/// The word that a wrong one was most likely meant to be: at most a quarter of it is wrong.
 fn closest<'a>(wrong: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let wrong = wrong.to_lowercase();
     words
-        .map(|word| {
-            (
-                strsim::damerau_levenshtein(&wrong.to_lowercase(), &word.to_lowercase()),
-                word,
-            )
+        .filter_map(|word| {
+            let most = 1 + word.len().min(wrong.len()) / 4;
+            // Comparing takes time in both lengths, and a wrong key can be as long as the file.
+            if wrong.len().abs_diff(word.len()) > 4 * most {
+                return None;
+            }
+            let distance = strsim::damerau_levenshtein(&wrong, &word.to_lowercase());
+            (distance <= most).then_some((distance, word))
         })
-        .filter(|(distance, word)| *distance <= 1 + word.len().min(wrong.len()) / 4)
         .min()
         .map(|(_, word)| word)
 }
@@ -137,5 +141,69 @@ pub(super) fn kind(value: &Value) -> &'static str {
         Value::Empty(..) => "nothing",
         Value::Dict(..) => "a table",
         Value::Array(..) => "a list",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_decimal_and_binary_units() {
+        let cases = [
+            ("4096", Some(4096)),
+            ("500 kB", Some(500_000)),
+            ("64KiB", Some(65_536)),
+            (" 1MiB ", Some(1_048_576)),
+            ("2GB", Some(2_000_000_000)),
+            ("1.5GiB", None),
+            ("-1", None),
+            ("1mib", None),
+            ("MiB", None),
+            ("", None),
+            ("99999999999TiB", None),
+            ("18446744073709551616", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(size(text, &(0..=u64::MAX)).ok(), expected, "{text}");
+        }
+        assert!(size("9", &(10..=20)).is_err());
+    }
+
+    #[test]
+    fn durations_have_units() {
+        let range = Duration::ZERO..=Duration::MAX;
+        let cases = [
+            ("30s", Some(30)),
+            ("1h 30m", Some(5400)),
+            ("7d", Some(604_800)),
+            ("30", None),
+            ("-1s", None),
+            ("soon", None),
+            ("99999999999999999999s", None),
+        ];
+        for (text, seconds) in cases {
+            let expected = seconds.map(Duration::from_secs);
+            assert_eq!(duration(text, &range).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn suggests_only_what_is_near() {
+        let words = ["topic", "token", "timeout", "Phone"];
+        let closest = |wrong| closest(wrong, words.into_iter());
+        assert_eq!(closest("topci"), Some("topic"));
+        assert_eq!(closest("PHONE"), Some("Phone"));
+        assert_eq!(closest("tokens"), Some("token"));
+        assert_eq!(closest("url"), None);
+        assert_eq!(closest(""), None);
+    }
+
+    #[test]
+    fn lists_only_so_many_words() {
+        let words: Vec<_> = (0..100).map(|number| format!("w{number}")).collect();
+        let help = nearest("other", words.iter().map(String::as_str));
+        assert_eq!(help.matches('`').count(), 2 * WORDS_MAX);
+        assert!(help.ends_with('…'));
     }
 }

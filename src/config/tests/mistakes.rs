@@ -153,7 +153,7 @@ fn check(text: &str, place: &str, message: &str, help: &str) {
 #[test]
 fn a_text_that_is_no_toml_has_one_mistake() {
     check("[log]\nlevel = \"info\n[http", ":3:6", "unclosed table", "");
-    check("a = 1\na = 2\n[", ":3:2", "unclosed table", "");
+    check("a = 1\na = 2\n[", ":2:1", "duplicate key", "");
     check("a = 1\na = 2", ":2:1", "duplicate key", "");
 }
 
