@@ -3,14 +3,34 @@
 //! A room of its own so that layers, spans and suggestions stay in one place. It knows the keys that
 //! every source and sink shares; the options of one kind are read by the room that knows the kind,
 //! through a [`Table`] that reports to the same list of problems. It opens no data folder, connects
-//! to nothing, and reads the process environment only through what it is given.
+//! to nothing, and reads the process environment only for who asks for it
+//! ([`process_environment`]): everything else is a function of its arguments.
 
+mod context;
 mod document;
+mod environment;
+mod find;
+mod keypath;
+mod layers;
+mod mask;
 mod problem;
+mod report;
+mod resolve;
 mod scalar;
+mod secret;
 mod settings;
 mod table;
+#[cfg(test)]
+mod tests;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use environment::process_environment;
+pub use find::{FindError, find_file};
 pub use problem::{Part, Problem, Problems};
 pub use settings::{
     Backfilled, CoalesceConfig, Config, FallbackConfig, HeartbeatConfig, HoursConfig, HttpConfig,
@@ -18,3 +38,138 @@ pub use settings::{
     ThrottleConfig, WatchConfig,
 };
 pub use table::Table;
+
+use context::Context;
+use document::Document;
+
+/// What reading a configuration came to.
+///
+/// Rooms above add to [`Loaded::problems`] while they read their own tables; when all have, the
+/// configuration is good exactly if that list is empty.
+pub struct Loaded {
+    /// The configuration. It is there whenever the file could be parsed, so that everybody can add
+    /// what they find; entries that were too wrong are left out of it. To be used only while
+    /// `problems` is empty.
+    pub config: Option<Config>,
+    /// Everything that is wrong.
+    pub problems: Problems,
+    /// What is allowed but hardly meant.
+    pub warnings: Vec<String>,
+    file: PathBuf,
+    text: String,
+    places: document::Places,
+    broken_at: Option<Range<usize>>,
+    context: Arc<Context>,
+}
+
+/// Reads a configuration file and lays the environment over it.
+#[must_use]
+pub fn load(file: &Path, environment: BTreeMap<String, String>) -> Loaded {
+    match find::read(file) {
+        Ok(text) => load_text(file, text, environment),
+        Err(error) => {
+            let loaded = Loaded::unread(file, String::new());
+            loaded.problems.table("", error.to_string(), None);
+            loaded
+        }
+    }
+}
+
+/// Reads a configuration whose text is at hand already. `file` says where it belongs: relative paths
+/// count from its folder, and it is named in the report.
+#[must_use]
+pub fn load_text(file: &Path, text: String, environment: BTreeMap<String, String>) -> Loaded {
+    let document = match document::parse(&text) {
+        Ok(document) => document,
+        Err(error) => {
+            let mut loaded = Loaded::unread(file, text);
+            loaded.broken_at = error.span.or(Some(0..0));
+            loaded.problems.table("", error.message, None);
+            return loaded;
+        }
+    };
+    let Document { values, places } = document;
+    let problems = Problems::default();
+    let layered = layers::layer(values, &environment, &problems);
+    let context = Arc::new(Context {
+        environment,
+        folder: folder(file),
+        problems: problems.clone(),
+        variables: layered.variables,
+        ..Context::default()
+    });
+    let top = Table::new(String::new(), layered.values, Arc::clone(&context));
+    let (config, warnings) = resolve::config(top, file);
+    Loaded {
+        config: Some(config),
+        problems,
+        warnings,
+        file: file.to_owned(),
+        text,
+        places,
+        broken_at: None,
+        context,
+    }
+}
+
+impl Loaded {
+    /// Everything that is wrong, for a person to read, in the order of the file; `None` when nothing
+    /// is. Call it after every room has read its tables: only then is it known which values are
+    /// secrets. No secret is in it.
+    #[must_use]
+    pub fn report(&self, colour: bool) -> Option<String> {
+        let source = report::Source {
+            file: &self.file,
+            text: &self.text,
+            places: &self.places,
+            broken_at: self.broken_at.clone(),
+            context: &self.context,
+        };
+        report::render(&source, self.problems.list(), colour)
+    }
+
+    /// Every key that some reader has asked for so far, there or not, without the numbers of list
+    /// items: `rules.hours.zone`, `sinks.phone.topic`.
+    #[must_use]
+    pub fn known_keys(&self) -> BTreeSet<String> {
+        let asked = self.context.marks().asked;
+        asked
+            .iter()
+            .map(|path| keypath::without_indices(path))
+            .collect()
+    }
+
+    fn unread(file: &Path, text: String) -> Self {
+        let context = Arc::new(Context::default());
+        Self {
+            config: None,
+            problems: context.problems.clone(),
+            warnings: Vec::new(),
+            file: file.to_owned(),
+            text,
+            places: document::Places::default(),
+            broken_at: None,
+            context,
+        }
+    }
+}
+
+// The text holds secrets, so it is never printed.
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded")
+            .field("config", &self.config)
+            .field("problems", &self.problems)
+            .field("warnings", &self.warnings)
+            .field("file", &self.file)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The folder that relative paths count from.
+fn folder(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}

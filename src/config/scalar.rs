@@ -1,19 +1,18 @@
-//! How single values are written: durations, sizes, secrets, and the nearest right word to a wrong one.
+//! How single values are written: durations, sizes, and the nearest right word to a wrong one.
+//!
+//! A file of its own because a value is written the same in every table. It knows nothing of keys,
+//! tables and places; the words it returns are put in their place by the caller.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::ops::RangeInclusive;
-use std::path::Path;
 use std::time::Duration;
 
-use figment::value::Value;
+use figment::value::{Num, Value};
 
 /// What is wrong with a value, and what would be right.
 pub(super) type Mistake = (String, String);
 
-/// Largest file that a secret is read from, in bytes. A key is far smaller; a wrong path may not be.
-const SECRET_FILE_BYTES_MAX: u64 = 64 * 1024;
+/// Most words that are listed where none is near. A sink of the richest kind has some twenty keys.
+const WORDS_MAX: usize = 40;
 
 /// A value as text, if it is one.
 pub(super) fn text(value: &Value) -> Option<String> {
@@ -77,108 +76,134 @@ pub(super) fn size(text: &str, range: &RangeInclusive<u64>) -> Result<u64, Mista
     }
 }
 
-/// Resolves a secret given as text, `{ env = "NAME" }` or `{ file = "PATH" }`. No message ever holds
-/// the secret itself.
-pub(super) fn secret(
-    value: &Value,
-    environment: &BTreeMap<String, String>,
-    folder: &Path,
-) -> Result<String, Mistake> {
-    let forms = || "a string, `{ env = \"NAME\" }` or `{ file = \"PATH\" }`".to_owned();
-    let found = match value {
-        Value::String(_, text) => text.clone(),
-        Value::Dict(_, entries) if entries.len() == 1 => {
-            let (form, name) = entries
-                .iter()
-                .next()
-                .and_then(|(form, name)| Some((form.as_str(), text(name)?)))
-                .ok_or_else(|| ("the name is no string".to_owned(), forms()))?;
-            match form {
-                "env" => environment.get(&name).cloned().ok_or_else(|| {
-                    (
-                        format!("the environment variable `{name}` is not set"),
-                        format!("set `{name}`, or give the value another way"),
-                    )
-                })?,
-                "file" => secret_file(&folder.join(&name))?,
-                _ => return Err((format!("`{form}` is no form of a secret"), forms())),
-            }
-        }
-        _ => return Err(("this is no secret".to_owned(), forms())),
-    };
-    if found.is_empty() {
-        return Err((
-            "the secret is empty".to_owned(),
-            "give a value, or leave the key out".to_owned(),
-        ));
-    }
-    Ok(found)
-}
-
-fn secret_file(path: &Path) -> Result<String, Mistake> {
-    let shown = path.display();
-    let mut text = String::new();
-    let mut file = File::open(path).map_err(|error| {
-        (
-            format!("the secret file `{shown}` cannot be read: {error}"),
-            "check the path and its permissions".to_owned(),
-        )
-    })?;
-    (&mut file)
-        .take(SECRET_FILE_BYTES_MAX)
-        .read_to_string(&mut text)
-        .map_err(|error| {
-            (
-                format!("the secret file `{shown}` cannot be read: {error}"),
-                "it must be a text file".to_owned(),
-            )
-        })?;
-    // Editors and `echo` end a file with a newline that is no part of the secret.
-    let cut = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(cut.strip_suffix('\r').unwrap_or(cut).to_owned())
-}
-
-/// A list that came from the environment as text.
-pub(super) fn list(text: &str) -> Option<Vec<Value>> {
-    super::document::inline_list(text)
-}
-
 /// Words what would be possible, nearest first where something is near.
 pub(super) fn one_of<'a>(wrong: &str, words: impl Iterator<Item = &'a str> + Clone) -> String {
-    let all = words
-        .clone()
-        .map(|word| format!("`{word}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
+    let all = enumerate(words.clone());
     match closest(wrong, words) {
         Some(near) => format!("did you mean `{near}`? possible are {all}"),
         None => format!("possible are {all}"),
     }
 }
 
-/// Words the suggestion behind an unknown key.
+/// Words the suggestion behind an unknown key or name.
 pub(super) fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     match closest(wrong, known.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => {
-            let all = known
-                .map(|key| format!("`{key}`"))
-                .collect::<Vec<_>>()
-                .join(", ");
-            format!("known here are {all}")
-        }
+        None => format!("known here are {}", enumerate(known)),
     }
 }
 
+fn enumerate<'a>(words: impl Iterator<Item = &'a str> + Clone) -> String {
+    let more = words.clone().nth(WORDS_MAX).is_some();
+    let mut listed = words
+        .take(WORDS_MAX)
+        .map(|word| format!("`{word}`"))
+        .collect::<Vec<_>>();
+    if more {
+        listed.push("…".to_owned());
+    }
+    listed.join(", ")
+}
+
+/// The word that a wrong one was most likely meant to be: at most a quarter of it is wrong.
 fn closest<'a>(wrong: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let wrong = wrong.to_lowercase();
     words
-        .map(|word| {
-            (
-                strsim::damerau_levenshtein(&wrong.to_lowercase(), word),
-                word,
-            )
+        .filter_map(|word| {
+            let most = 1 + word.len().min(wrong.len()) / 4;
+            // Comparing takes time in both lengths, and a wrong key can be as long as the file.
+            if wrong.len().abs_diff(word.len()) > 4 * most {
+                return None;
+            }
+            let distance = strsim::damerau_levenshtein(&wrong, &word.to_lowercase());
+            (distance <= most).then_some((distance, word))
         })
-        .filter(|(distance, word)| *distance <= 1 + word.len().min(wrong.len()) / 4)
         .min()
         .map(|(_, word)| word)
+}
+
+/// A number as a whole one, where it is one.
+pub(super) fn whole(number: Num) -> Option<i64> {
+    match number.to_i128() {
+        Some(number) => i64::try_from(number).ok(),
+        None => number
+            .to_u128()
+            .and_then(|number| i64::try_from(number).ok()),
+    }
+}
+
+/// The word for what a value is.
+pub(super) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::String(..) | Value::Char(..) => "a string",
+        Value::Bool(..) => "true or false",
+        Value::Num(..) => "a number",
+        Value::Empty(..) => "nothing",
+        Value::Dict(..) => "a table",
+        Value::Array(..) => "a list",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_decimal_and_binary_units() {
+        let cases = [
+            ("4096", Some(4096)),
+            ("500 kB", Some(500_000)),
+            ("64KiB", Some(65_536)),
+            (" 1MiB ", Some(1_048_576)),
+            ("2GB", Some(2_000_000_000)),
+            ("1.5GiB", None),
+            ("-1", None),
+            ("1mib", None),
+            ("MiB", None),
+            ("", None),
+            ("99999999999TiB", None),
+            ("18446744073709551616", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(size(text, &(0..=u64::MAX)).ok(), expected, "{text}");
+        }
+        assert!(size("9", &(10..=20)).is_err());
+    }
+
+    #[test]
+    fn durations_have_units() {
+        let range = Duration::ZERO..=Duration::MAX;
+        let cases = [
+            ("30s", Some(30)),
+            ("1h 30m", Some(5400)),
+            ("7d", Some(604_800)),
+            ("30", None),
+            ("-1s", None),
+            ("soon", None),
+            ("99999999999999999999s", None),
+        ];
+        for (text, seconds) in cases {
+            let expected = seconds.map(Duration::from_secs);
+            assert_eq!(duration(text, &range).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn suggests_only_what_is_near() {
+        let words = ["topic", "token", "timeout", "Phone"];
+        let closest = |wrong| closest(wrong, words.into_iter());
+        assert_eq!(closest("topci"), Some("topic"));
+        assert_eq!(closest("PHONE"), Some("Phone"));
+        assert_eq!(closest("tokens"), Some("token"));
+        assert_eq!(closest("url"), None);
+        assert_eq!(closest(""), None);
+    }
+
+    #[test]
+    fn lists_only_so_many_words() {
+        let words: Vec<_> = (0..100).map(|number| format!("w{number}")).collect();
+        let help = nearest("other", words.iter().map(String::as_str));
+        assert_eq!(help.matches('`').count(), 2 * WORDS_MAX);
+        assert!(help.ends_with('…'));
+    }
 }

@@ -6,30 +6,22 @@
 //! structs; they never hear of layers, files or the environment.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use figment::value::{Num, Value};
+use figment::value::Value;
 
+use super::context::Context;
 use super::problem::Problems;
-use super::scalar;
+use super::scalar::{self, kind};
+use super::{document, keypath, secret};
 use crate::model::Secret;
 
-/// What every table of one configuration shares.
-#[derive(Debug)]
-pub(super) struct Context {
-    /// The environment that `{ env = "NAME" }` looks into.
-    pub(super) environment: BTreeMap<String, String>,
-    /// The folder that relative paths count from.
-    pub(super) folder: PathBuf,
-    /// Where mistakes go.
-    pub(super) problems: Problems,
-}
+mod values;
 
 /// A table of the configuration that knows its own place in it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Table {
     path: String,
     entries: BTreeMap<String, Value>,
@@ -57,14 +49,10 @@ impl Table {
         &self.path
     }
 
-    /// The full key of one of this table's entries.
+    /// The full key of one of this table's entries, or of something in it, such as `tags[1]`.
     #[must_use]
     pub fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}.{key}", self.path)
-        }
+        keypath::below(&self.path, key)
     }
 
     /// The list that this table's mistakes go to.
@@ -85,6 +73,11 @@ impl Table {
         self.entries.contains_key(key)
     }
 
+    /// Whether the key is there, not yet taken, and an empty list.
+    pub(super) fn is_empty_list(&self, key: &str) -> bool {
+        matches!(self.entries.get(key), Some(Value::Array(_, items)) if items.is_empty())
+    }
+
     /// Reports a mistake in the value of a key.
     pub fn wrong(&self, key: &str, message: impl Into<String>, help: impl Into<String>) {
         self.problems()
@@ -97,163 +90,38 @@ impl Table {
             .table(&self.path, format!("`{key}` is missing"), Some(help.into()));
     }
 
-    /// A text.
-    pub fn string(&mut self, key: &str) -> Option<String> {
-        let value = self.take(key)?;
-        let text = scalar::text(&value);
-        if text.is_none() {
-            self.wrong(
-                key,
-                format!("expected a string, found {}", kind(&value)),
-                "put it in quotes",
-            );
-        }
-        text
-    }
-
-    /// A truth value.
-    pub fn boolean(&mut self, key: &str) -> Option<bool> {
-        let value = self.take(key)?;
-        let read = match &value {
-            Value::Bool(_, truth) => Some(*truth),
-            Value::String(_, text) if self.is_environment(&value) => text.parse().ok(),
-            _ => None,
-        };
-        if read.is_none() {
-            self.wrong(
-                key,
-                format!("expected true or false, found {}", kind(&value)),
-                "`true` or `false`, without quotes",
-            );
-        }
-        read
-    }
-
-    /// A whole number within a range.
-    pub fn integer(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<i64> {
-        let value = self.take(key)?;
-        let read = match &value {
-            Value::Num(_, number) => whole(*number),
-            Value::String(_, text) if self.is_environment(&value) => text.trim().parse().ok(),
-            _ => None,
-        };
-        let help = format!("a whole number from {} to {}", range.start(), range.end());
-        match read {
-            Some(number) if range.contains(&number) => return Some(number),
-            Some(number) => self.wrong(key, format!("{number} is out of range"), help),
-            None => self.wrong(
-                key,
-                format!("expected a whole number, found {}", kind(&value)),
-                help,
-            ),
-        }
-        None
-    }
-
-    /// A number within a range.
-    pub fn number(&mut self, key: &str, range: RangeInclusive<f64>) -> Option<f64> {
-        let value = self.take(key)?;
-        let read = match &value {
-            Value::Num(_, Num::F64(number)) => Some(*number),
-            Value::Num(_, Num::F32(number)) => Some(f64::from(*number)),
-            #[expect(clippy::cast_precision_loss, reason = "a setting far below 2^53")]
-            Value::Num(_, number) => whole(*number).map(|number| number as f64),
-            Value::String(_, text) if self.is_environment(&value) => text.trim().parse().ok(),
-            _ => None,
-        };
-        let help = format!("a number from {} to {}", range.start(), range.end());
-        match read {
-            Some(number) if range.contains(&number) => return Some(number),
-            Some(number) => self.wrong(key, format!("{number} is out of range"), help),
-            None => self.wrong(
-                key,
-                format!("expected a number, found {}", kind(&value)),
-                help,
-            ),
-        }
-        None
-    }
-
-    /// A duration such as `"30s"`, `"5m"` or `"24h"`, within a range.
-    pub fn duration(&mut self, key: &str, range: RangeInclusive<Duration>) -> Option<Duration> {
-        let text = self.string(key)?;
-        match scalar::duration(&text, &range) {
-            Ok(duration) => Some(duration),
-            Err((message, help)) => {
-                self.wrong(key, message, help);
-                None
-            }
-        }
-    }
-
-    /// A size such as `"1MiB"`, in bytes, within a range.
-    pub fn size(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
-        let text = self.string(key)?;
-        match scalar::size(&text, &range) {
-            Ok(bytes) => Some(bytes),
-            Err((message, help)) => {
-                self.wrong(key, message, help);
-                None
-            }
-        }
-    }
-
-    /// One of a closed set of words.
-    pub fn choice<T: Clone>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<T> {
-        let text = self.string(key)?;
-        if let Some((_, choice)) = choices.iter().find(|(word, _)| *word == text) {
-            return Some(choice.clone());
-        }
-        let words = choices.iter().map(|(word, _)| *word);
-        self.wrong(
-            key,
-            format!("`{text}` is not possible here"),
-            scalar::one_of(&text, words),
-        );
-        None
-    }
-
     /// A list of texts; a single text counts as a list of one.
     pub fn strings(&mut self, key: &str) -> Option<Vec<String>> {
-        let value = self.take(key)?;
+        let texts = self.placed_strings(key)?;
+        Some(texts.into_iter().map(|(_, text)| text).collect())
+    }
+
+    /// A list of texts, each with its full key.
+    pub(super) fn placed_strings(&mut self, key: &str) -> Option<Vec<(String, String)>> {
+        let value = self.take_open(key)?;
         let items = self.items(key, value)?;
-        let mut texts = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
-            match scalar::text(item) {
-                Some(text) => texts.push(text),
-                None => self.wrong(
-                    &format!("{key}[{index}]"),
-                    format!("expected a string, found {}", kind(item)),
-                    "put it in quotes",
-                ),
-            }
-        }
+        let texts = items
+            .into_iter()
+            .filter_map(|(at, item)| self.as_text(&at, &item).map(|text| (at, text)))
+            .collect();
         Some(texts)
     }
 
     /// A secret: a text, `{ env = "NAME" }` or `{ file = "PATH" }`.
     pub fn secret(&mut self, key: &str) -> Option<Secret> {
-        let value = self.take(key)?;
-        self.resolve(key, &value)
+        let value = self.take_secret(key)?;
+        self.resolve(&keypath::entry(&self.path, key), &value)
     }
 
     /// One secret or a list of them.
     pub fn secrets(&mut self, key: &str) -> Option<Vec<Secret>> {
-        let value = self.take(key)?;
+        let value = self.take_secret(key)?;
         let items = self.items(key, value)?;
-        let resolved = items
+        let secrets = items
             .iter()
-            .enumerate()
-            .filter_map(|(index, item)| {
-                let at = if items.len() == 1 {
-                    key.to_owned()
-                } else {
-                    format!("{key}[{index}]")
-                };
-                self.resolve(&at, item)
-            })
+            .filter_map(|(at, item)| self.resolve(at, item))
             .collect();
-        Some(resolved)
+        Some(secrets)
     }
 
     /// A table whose every value is a secret, such as `headers`.
@@ -264,14 +132,18 @@ impl Table {
         table
             .entries
             .iter()
-            .filter_map(|(name, value)| Some((name.clone(), table.resolve(name, value)?)))
+            .filter_map(|(name, value)| {
+                let at = keypath::entry(&table.path, name);
+                table.context.secret(at.clone());
+                Some((name.clone(), table.resolve(&at, value)?))
+            })
             .collect()
     }
 
     /// A table inside this one.
     pub fn table(&mut self, key: &str) -> Option<Self> {
         let value = self.take(key)?;
-        self.as_table(key, value)
+        self.as_table(keypath::entry(&self.path, key), value)
     }
 
     /// A list of tables, as `[[key]]` makes it.
@@ -279,6 +151,7 @@ impl Table {
         let Some(value) = self.take(key) else {
             return Vec::new();
         };
+        let list = keypath::entry(&self.path, key);
         let items = match value {
             Value::Array(_, items) => items,
             other => {
@@ -293,7 +166,7 @@ impl Table {
         items
             .into_iter()
             .enumerate()
-            .filter_map(|(index, item)| self.as_table(&format!("{key}[{index}]"), item))
+            .filter_map(|(index, item)| self.as_table(keypath::item(&list, index), item))
             .collect()
     }
 
@@ -305,22 +178,11 @@ impl Table {
         table
             .entries
             .iter()
-            .filter_map(|(name, value)| Some((name.clone(), table.as_table(name, value.clone())?)))
+            .filter_map(|(name, value)| {
+                let at = keypath::entry(&table.path, name);
+                Some((name.clone(), table.as_table(at, value.clone())?))
+            })
             .collect()
-    }
-
-    /// Any value, as JSON.
-    pub fn json(&mut self, key: &str) -> Option<serde_json::Value> {
-        let value = self.take(key)?;
-        let json = serde_json::to_value(&value).ok();
-        if json.is_none() {
-            self.wrong(
-                key,
-                "this value has no JSON form",
-                "use strings, numbers, lists and tables",
-            );
-        }
-        json
     }
 
     /// Reports every key that nobody asked for. Call it when all known keys have been read.
@@ -328,7 +190,7 @@ impl Table {
         for key in self.entries.keys() {
             let help = scalar::nearest(key, self.known.iter().map(String::as_str));
             self.problems().key(
-                &self.path_of(key),
+                &keypath::entry(&self.path, key),
                 format!("unknown key `{key}`"),
                 Some(help),
             );
@@ -336,22 +198,36 @@ impl Table {
     }
 
     fn take(&mut self, key: &str) -> Option<Value> {
+        self.context.asked(keypath::entry(&self.path, key));
         self.known.insert(key.to_owned());
         self.entries.remove(key)
     }
 
-    /// Whether a value came from the environment, where everything is text.
-    fn is_environment(&self, value: &Value) -> bool {
-        !value.tag().is_default()
+    fn take_open(&mut self, key: &str) -> Option<Value> {
+        self.context.open(keypath::entry(&self.path, key));
+        self.take(key)
     }
 
-    fn items(&self, key: &str, value: Value) -> Option<Vec<Value>> {
-        match value {
-            Value::Array(_, items) => Some(items),
+    fn take_secret(&mut self, key: &str) -> Option<Value> {
+        self.context.secret(keypath::entry(&self.path, key));
+        self.take(key)
+    }
+
+    /// Whether a value came from the environment, where everything is text.
+    fn is_environment(&self, key: &str) -> bool {
+        let path = keypath::entry(&self.path, key);
+        self.context.variable(&path).is_some()
+    }
+
+    /// The items of a list, each with its full key; a single value counts as a list of one.
+    fn items(&self, key: &str, value: Value) -> Option<Vec<(String, Value)>> {
+        let path = keypath::entry(&self.path, key);
+        let items = match value {
+            Value::Array(_, items) => items,
             Value::String(_, ref text)
-                if self.is_environment(&value) && text.trim_start().starts_with('[') =>
+                if self.is_environment(key) && text.trim_start().starts_with('[') =>
             {
-                let items = scalar::list(text);
+                let items = document::inline_list(text);
                 if items.is_none() {
                     self.wrong(
                         key,
@@ -359,57 +235,61 @@ impl Table {
                         r#"write it as in TOML: `["a", "b"]`"#,
                     );
                 }
-                items
+                items?
             }
-            other => Some(vec![other]),
-        }
+            other => return Some(vec![(path, other)]),
+        };
+        let placed = items
+            .into_iter()
+            .enumerate()
+            .map(|(index, item)| (keypath::item(&path, index), item))
+            .collect();
+        Some(placed)
     }
 
-    fn as_table(&self, key: &str, value: Value) -> Option<Self> {
+    fn as_text(&self, at: &str, value: &Value) -> Option<String> {
+        let text = scalar::text(value);
+        if text.is_none() {
+            let help = if secret::reference(value).is_some() {
+                "only secrets are looked up elsewhere; write the value itself, in quotes"
+            } else {
+                "put it in quotes"
+            };
+            let message = format!("expected a string, found {}", kind(value));
+            self.problems().value(at, message, Some(help.to_owned()));
+        }
+        text
+    }
+
+    fn as_table(&self, at: String, value: Value) -> Option<Self> {
         match value {
-            Value::Dict(_, entries) => Some(Self::new(
-                self.path_of(key),
-                entries,
-                Arc::clone(&self.context),
-            )),
+            Value::Dict(_, entries) => Some(Self::new(at, entries, Arc::clone(&self.context))),
             other => {
-                self.wrong(
-                    key,
-                    format!("expected a table, found {}", kind(&other)),
-                    format!("write `[{}]` or `{{ … }}`", self.path_of(key)),
-                );
+                let message = format!("expected a table, found {}", kind(&other));
+                let help = format!("write `[{at}]` or `{{ … }}`");
+                self.problems().value(&at, message, Some(help));
                 None
             }
         }
     }
 
-    fn resolve(&self, key: &str, value: &Value) -> Option<Secret> {
-        match scalar::secret(value, &self.context.environment, &self.context.folder) {
+    fn resolve(&self, at: &str, value: &Value) -> Option<Secret> {
+        match secret::resolve(value, &self.context.environment, &self.context.folder) {
             Ok(text) => Some(Secret::new(text)),
             Err((message, help)) => {
-                self.wrong(key, message, help);
+                self.problems().value(at, message, Some(help));
                 None
             }
         }
     }
 }
 
-fn whole(number: Num) -> Option<i64> {
-    match number.to_i128() {
-        Some(number) => i64::try_from(number).ok(),
-        None => number
-            .to_u128()
-            .and_then(|number| i64::try_from(number).ok()),
-    }
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::String(..) | Value::Char(..) => "a string",
-        Value::Bool(..) => "true or false",
-        Value::Num(..) => "a number",
-        Value::Empty(..) => "nothing",
-        Value::Dict(..) => "a table",
-        Value::Array(..) => "a list",
+// Values may be secrets that nobody has read yet, so only keys are printed.
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table")
+            .field("path", &self.path)
+            .field("keys", &self.entries.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
     }
 }

@@ -1,0 +1,192 @@
+//! Sources and sinks: their names, what all of them have, and who refers to them.
+//!
+//! A file of its own because names are what ties the parts of a configuration together. The options
+//! of a kind stay unread in the table that is handed on.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::{DAY, MINUTE, SECOND};
+use crate::config::settings::{Config, SinkConfig, SourceConfig};
+use crate::config::{Table, scalar};
+use crate::model::{INTERNAL_SOURCE, Name, NameError};
+
+/// How long a source may be away before that is worth an event.
+const LOST_AFTER: RangeInclusive<Duration> = SECOND..=DAY;
+const LOST_AFTER_DEFAULT: Duration = Duration::from_secs(2 * MINUTE.as_secs());
+
+/// Sources or sinks, with the names of those too that are too wrong to be used: a rule that names
+/// one of them is not wrong for it.
+pub(super) struct Ends<T> {
+    pub(super) configs: Vec<T>,
+    names: BTreeSet<String>,
+}
+
+/// Every name that a rule, a watch or a test can refer to.
+pub(super) struct Names {
+    has_sources: bool,
+    /// With bellwire itself.
+    sources: BTreeSet<String>,
+    sinks: BTreeSet<String>,
+}
+
+/// Reads `[sources.NAME]`.
+pub(super) fn sources(top: &mut Table) -> Ends<SourceConfig> {
+    read(top, "sources", |name, mut table| {
+        if name.as_str() == INTERNAL_SOURCE {
+            table.problems().key(
+                table.path(),
+                format!("`{INTERNAL_SOURCE}` is the source of bellwire's own events"),
+                Some("give the source another name".to_owned()),
+            );
+        }
+        let kind = kind(&mut table, "kind = \"ttmt\"");
+        let lost_after = table
+            .duration("lost_after", LOST_AFTER)
+            .unwrap_or(LOST_AFTER_DEFAULT);
+        Some(SourceConfig {
+            name,
+            kind: kind?,
+            lost_after,
+            options: table,
+        })
+    })
+}
+
+/// Reads `[sinks.NAME]`.
+pub(super) fn sinks(top: &mut Table) -> Ends<SinkConfig> {
+    read(top, "sinks", |name, mut table| {
+        let kind = kind(&mut table, "kind = \"ntfy\"")?;
+        Some(SinkConfig {
+            name,
+            kind,
+            options: table,
+        })
+    })
+}
+
+/// Says which sources and sinks no rule knows.
+pub(super) fn unused(config: &Config, warnings: &mut Vec<String>) {
+    let rules = &config.rules;
+    if rules.is_empty() {
+        return;
+    }
+    for source in &config.sources {
+        let heard = rules.iter().any(|rule| {
+            rule.from
+                .as_ref()
+                .is_none_or(|from| from.contains(&source.name))
+        });
+        if !heard {
+            warnings.push(format!("no rule listens to the source `{}`", source.name));
+        }
+    }
+    for sink in &config.sinks {
+        let used = rules.iter().any(|rule| {
+            let fallback = rule.fallback.as_ref().map(|fallback| &fallback.to);
+            rule.to.contains(&sink.name) || fallback == Some(&sink.name)
+        });
+        if !used {
+            warnings.push(format!("no rule sends to the sink `{}`", sink.name));
+        }
+    }
+}
+
+impl Names {
+    pub(super) fn new(sources: &Ends<SourceConfig>, sinks: &Ends<SinkConfig>) -> Self {
+        let internal = [INTERNAL_SOURCE.to_owned()];
+        Self {
+            has_sources: !sources.names.is_empty(),
+            sources: sources.names.iter().cloned().chain(internal).collect(),
+            sinks: sinks.names.clone(),
+        }
+    }
+
+    /// Whether there is a source that is not bellwire itself.
+    pub(super) fn has_sources(&self) -> bool {
+        self.has_sources
+    }
+
+    pub(super) fn has_sinks(&self) -> bool {
+        !self.sinks.is_empty()
+    }
+
+    /// A list of sinks.
+    pub(super) fn sinks(&self, table: &mut Table, key: &str) -> Option<Vec<Name>> {
+        let texts = table.placed_strings(key)?;
+        let sink = |(at, text): &(String, String)| self.known_sink(table, at, text);
+        Some(texts.iter().filter_map(sink).collect())
+    }
+
+    /// One sink.
+    pub(super) fn sink(&self, table: &mut Table, key: &str) -> Option<Name> {
+        let text = table.string(key)?;
+        self.known_sink(table, &table.path_of(key), &text)
+    }
+
+    /// The sources that a rule or a watch listens to: a list that is not empty, if it is there.
+    pub(super) fn from(&self, table: &mut Table) -> Option<Vec<Name>> {
+        let texts = table.placed_strings("from")?;
+        if texts.is_empty() {
+            table.wrong(
+                "from",
+                "an empty list names no source",
+                format!("name a source, or leave `from` out for all but `{INTERNAL_SOURCE}`"),
+            );
+        }
+        let source =
+            |(at, text): &(String, String)| known(table, at, text, "source", &self.sources);
+        Some(texts.iter().filter_map(source).collect())
+    }
+
+    fn known_sink(&self, table: &Table, at: &str, text: &str) -> Option<Name> {
+        known(table, at, text, "sink", &self.sinks)
+    }
+}
+
+fn read<T>(top: &mut Table, key: &str, mut one: impl FnMut(Name, Table) -> Option<T>) -> Ends<T> {
+    let mut ends = Ends {
+        configs: Vec::new(),
+        names: BTreeSet::new(),
+    };
+    for (text, table) in top.named_tables(key) {
+        ends.names.insert(text.clone());
+        match Name::new(&text) {
+            Ok(name) => ends.configs.extend(one(name, table)),
+            Err(NameError) => table.problems().key(
+                table.path(),
+                format!("`{text}` is no name"),
+                Some(NameError.to_string()),
+            ),
+        }
+    }
+    ends
+}
+
+fn kind(table: &mut Table, example: &str) -> Option<String> {
+    if !table.has("kind") {
+        table.missing("kind", format!("say what it is, such as `{example}`"));
+    }
+    table.string("kind")
+}
+
+fn known(
+    table: &Table,
+    at: &str,
+    text: &str,
+    word: &str,
+    names: &BTreeSet<String>,
+) -> Option<Name> {
+    if names.contains(text) {
+        return Name::new(text).ok();
+    }
+    let help = if names.is_empty() {
+        format!("there is none; add `[{word}s.NAME]`")
+    } else {
+        scalar::nearest(text, names.iter().map(String::as_str))
+    };
+    let message = format!("there is no {word} `{text}`");
+    table.problems().value(at, message, Some(help));
+    None
+}

@@ -1,0 +1,242 @@
+//! From tables to a checked [`Config`]: which keys there are, what they may say, and whether the names
+//! in them exist.
+//!
+//! A folder of its own because this is where a setting is added: one line in the reader of its table,
+//! one in `settings`, one in the example file. What only the kinds of sources and sinks know, and
+//! whether an expression compiles, is checked by the rooms that own kinds and expressions.
+
+mod ends;
+mod hours;
+mod rules;
+mod watching;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::time::Duration;
+
+use self::ends::Names;
+use super::Table;
+use super::settings::{Config, HttpConfig, LogConfig, LogFormat, RetentionConfig};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long finished rows may stay.
+const RETENTION_EVENTS: RangeInclusive<Duration> = MINUTE..=Duration::from_secs(3650 * 24 * 3600);
+
+/// How large the queue may be. The smallest is what one burst of large events needs.
+const RETENTION_DISK: RangeInclusive<u64> = (16 << 20)..=(16 << 40);
+
+/// Most characters of the name of a rule, a watch or a test.
+const TITLE_CHARS_MAX: usize = 100;
+
+/// Reads the whole configuration; also returns what is allowed but hardly meant.
+pub(super) fn config(mut top: Table, file: &Path) -> (Config, Vec<String>) {
+    let mut warnings = Vec::new();
+    let sources = ends::sources(&mut top);
+    let sinks = ends::sinks(&mut top);
+    let names = Names::new(&sources, &sinks);
+    let config = Config {
+        file: file.to_owned(),
+        data_dir: top.location("data_dir").unwrap_or_default(),
+        log: log(&mut top),
+        http: http(&mut top),
+        retention: retention(&mut top),
+        sources: sources.configs,
+        sinks: sinks.configs,
+        rules: rules::read(&mut top, &names, &mut warnings),
+        watches: watching::watches(&mut top, &names, &mut warnings),
+        heartbeat: watching::heartbeat(&mut top),
+        tests: watching::tests(&mut top, &names),
+    };
+    emptiness(&top, &config, &names, &mut warnings);
+    ends::unused(&config, &mut warnings);
+    top.finish();
+    (config, warnings)
+}
+
+fn log(top: &mut Table) -> LogConfig {
+    let mut log = LogConfig {
+        format: LogFormat::Auto,
+        level: "info".to_owned(),
+    };
+    let Some(mut table) = top.table("log") else {
+        return log;
+    };
+    let formats = [
+        ("auto", LogFormat::Auto),
+        ("text", LogFormat::Text),
+        ("json", LogFormat::Json),
+    ];
+    if let Some(format) = table.choice("format", &formats) {
+        log.format = format;
+    }
+    if let Some(level) = table.string("level") {
+        if level.trim().is_empty() {
+            table.wrong("level", "the level is empty", "a level such as `info`");
+        }
+        log.level = level;
+    }
+    table.finish();
+    log
+}
+
+fn http(top: &mut Table) -> HttpConfig {
+    let mut http = HttpConfig {
+        listen: None,
+        token: None,
+    };
+    let Some(mut table) = top.table("http") else {
+        return http;
+    };
+    http.listen = listen(&mut table);
+    // A token that is there and wrong is one mistake, not two.
+    let given = table.has("token");
+    http.token = table.secret("token");
+    if let Some(address) = http.listen
+        && !given
+        && !address.ip().to_canonical().is_loopback()
+    {
+        table.wrong(
+            "listen",
+            format!("`{address}` can be reached from other machines, so a `token` is required"),
+            r#"add `token = { env = "BELLWIRE_HTTP_TOKEN" }`, or listen on `127.0.0.1`"#,
+        );
+    }
+    table.finish();
+    http
+}
+
+fn listen(table: &mut Table) -> Option<SocketAddr> {
+    let text = table.string("listen")?;
+    if text == "off" {
+        return None;
+    }
+    // The one host name that means the same address everywhere.
+    let numeric = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.clone(),
+    };
+    let address = numeric.parse().ok();
+    if address.is_none() {
+        table.wrong(
+            "listen",
+            format!("`{text}` is no address to listen on"),
+            "an address with a port such as `127.0.0.1:8080` or `[::1]:8080`, or `off`",
+        );
+    }
+    address
+}
+
+fn retention(top: &mut Table) -> RetentionConfig {
+    let mut retention = RetentionConfig {
+        events: 7 * DAY,
+        max_disk: 1 << 30,
+    };
+    let Some(mut table) = top.table("retention") else {
+        return retention;
+    };
+    if let Some(events) = table.duration("events", RETENTION_EVENTS) {
+        retention.events = events;
+    }
+    if let Some(bytes) = table.size("max_disk", RETENTION_DISK) {
+        retention.max_disk = bytes;
+    }
+    table.finish();
+    retention
+}
+
+/// A file that says nothing at all is a mistake; one that is half written is only worth a word.
+fn emptiness(top: &Table, config: &Config, names: &Names, warnings: &mut Vec<String>) {
+    let missing: Vec<_> = [
+        ("source", "[sources.NAME]", names.has_sources()),
+        ("sink", "[sinks.NAME]", names.has_sinks()),
+        ("rule", "[[rules]]", !config.rules.is_empty()),
+    ]
+    .into_iter()
+    .filter(|(_, _, there)| !there)
+    .collect();
+    if missing.len() == 3 {
+        top.problems().table(
+            "",
+            "there is no source, no sink and no rule, so nothing would ever happen",
+            Some(
+                "start from `config.example.toml`: it has a `[sources.NAME]`, a `[sinks.NAME]` and \
+                 `[[rules]]`"
+                    .to_owned(),
+            ),
+        );
+        return;
+    }
+    for (word, header, _) in missing {
+        warnings.push(format!("there is no {word}; add one with `{header}`"));
+    }
+}
+
+/// The name of a rule, a watch or a test; where it is missing or no name, the place stands in for it
+/// so that reading can go on.
+fn title(table: &mut Table) -> String {
+    let fallback = table.path().to_owned();
+    if !table.has("name") {
+        table.missing(
+            "name",
+            "a name tells it apart, such as `name = \"gold-tp\"`",
+        );
+        return fallback;
+    }
+    let Some(name) = table.string("name") else {
+        return fallback;
+    };
+    let fits = !name.trim().is_empty()
+        && name.chars().count() <= TITLE_CHARS_MAX
+        && !name.chars().any(char::is_control);
+    if !fits {
+        table.wrong(
+            "name",
+            "this is no name",
+            format!("1 to {TITLE_CHARS_MAX} characters in one line"),
+        );
+        return fallback;
+    }
+    name
+}
+
+/// Reports every name that an earlier table of the same list has.
+fn unique<'a>(top: &Table, word: &str, titles: impl Iterator<Item = (&'a str, &'a str)>) {
+    let mut earlier = BTreeSet::new();
+    for (path, name) in titles {
+        if !earlier.insert(name) {
+            top.problems().value(
+                &format!("{path}.name"),
+                format!("an earlier {word} is called `{name}` too"),
+                Some(format!("give each {word} a name of its own")),
+            );
+        }
+    }
+}
+
+/// Globs on the event type.
+fn events(table: &mut Table) -> Option<Vec<String>> {
+    let globs = table.strings("events")?;
+    if globs.is_empty() {
+        table.wrong(
+            "events",
+            "an empty list matches no event",
+            "name event types such as `tp_hit` or `trade_*`, or leave `events` out for all",
+        );
+    }
+    for (index, glob) in globs.iter().enumerate() {
+        if glob.is_empty() {
+            table.wrong(
+                &format!("events[{index}]"),
+                "an empty pattern matches no event",
+                "an event type such as `tp_hit` or `trade_*`",
+            );
+        }
+    }
+    Some(globs)
+}
