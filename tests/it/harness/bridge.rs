@@ -1,0 +1,137 @@
+//! The real program in a folder of its own.
+
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
+use tempfile::TempDir;
+
+use super::until;
+
+/// A folder with a configuration, and the process that runs on it, while there is one.
+pub(crate) struct Bridge {
+    folder: TempDir,
+    child: Option<Child>,
+    environment: Vec<(String, String)>,
+}
+
+impl Bridge {
+    /// A folder with this configuration. Nothing runs yet.
+    pub(crate) fn new(config: &str) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        fs::write(folder.path().join("config.toml"), config).expect("writes");
+        Self {
+            folder,
+            child: None,
+            environment: Vec::new(),
+        }
+    }
+
+    /// The same with a variable in its environment.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts `run`.
+    pub(crate) fn start(&mut self) {
+        assert!(self.child.is_none(), "it runs already");
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log_path())
+            .expect("a log");
+        let child = self
+            .command("run")
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("starts");
+        self.child = Some(child);
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("SIGKILL");
+            child.wait().expect("ends");
+        }
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.as_ref().expect("it runs").id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.expect("kill is there").success());
+    }
+
+    /// Waits for the end of the process.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("it runs");
+        let mut status = None;
+        until("the end of the process", || {
+            status = child.try_wait().expect("a child");
+            status.is_some()
+        })
+        .await;
+        status.expect("it has ended")
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn output(&self, command: &str) -> Output {
+        self.command(command).output().expect("runs")
+    }
+
+    /// Everything that has been logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// The most memory it has had, in bytes, by the system's account.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// A line of the system's account of its memory, in bytes.
+    pub(crate) fn memory(&self, what: &str) -> u64 {
+        let id = self.child.as_ref().expect("it runs").id();
+        let status = fs::read_to_string(format!("/proc/{id}/status")).expect("an account");
+        let line = status.lines().find(|line| line.starts_with(what)).expect("that line");
+        let kilobytes: u64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).expect("a number");
+        kilobytes * 1024
+    }
+
+    fn command(&self, command: &str) -> Command {
+        let mut line = Command::new(env!("CARGO_BIN_EXE_bellwire"));
+        line.arg(command)
+            .arg("--config")
+            .arg(self.folder.path().join("config.toml"))
+            .current_dir(self.folder.path())
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        line
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("bellwire.log")
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            // The log is what explains a failed test.
+            let log = File::open(self.log_path()).map(|_| self.log()).unwrap_or_default();
+            #[expect(clippy::print_stderr, reason = "tests explain themselves there")]
+            {
+                eprintln!("--- the bridge said\n{log}");
+            }
+        }
+    }
+}

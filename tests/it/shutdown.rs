@@ -1,0 +1,102 @@
+//! How it ends: told to, twice, or because something is in the way from the start.
+
+use std::time::{Duration, Instant};
+
+use bellwire::simulator::receivers::Kind;
+use bellwire::simulator::{Answer, Manner};
+
+use crate::harness::{Bridge, Phones, Upstream, soon, until};
+
+fn config(upstream: &Upstream, phones: &Phones) -> String {
+    format!(
+        "http.listen = \"off\"\n{}{}[[rules]]\nname = \"hits\"\nto = [\"automation\"]\n",
+        upstream.source(),
+        phones.sink("automation", Kind::Webhook, ""),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ctrl_10_sigterm_frees_the_slot_at_once_finishes_what_is_in_flight_and_exits_0() {
+    let upstream = Upstream::start().await;
+    let phones = Phones::start().await;
+    let mut bridge = Bridge::new(&config(&upstream, &phones));
+    bridge.start();
+    soon("the connection", upstream.handle.heard()).await;
+    phones.handle.answer("/webhook", Answer::status(200).after(Duration::from_secs(2)));
+    upstream.send(r#"{"type":"tp_hit","eventId":1,"data":{}}"#).await;
+    soon("the request", phones.handle.arrivals(Kind::Webhook, 1)).await;
+    bridge.signal("TERM");
+    soon("the free slot", upstream.handle.unheard()).await;
+    assert!(bridge.ended().await.success());
+    // The answer came in time, so a restart has nothing to send again.
+    bridge.start();
+    soon("the connection", upstream.handle.heard()).await;
+    upstream.send(r#"{"type":"tp_hit","eventId":2,"data":{}}"#).await;
+    let received = soon("the second event", phones.handle.arrivals(Kind::Webhook, 2)).await;
+    assert!(received[1].body.ends_with(br#""eventId":2,"data":{}}"#));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_that_hangs_delays_the_end_by_eight_seconds_at_most() {
+    let upstream = Upstream::start().await;
+    let phones = Phones::start().await;
+    let mut bridge = Bridge::new(&config(&upstream, &phones));
+    bridge.start();
+    soon("the connection", upstream.handle.heard()).await;
+    phones.handle.answer("/webhook", Answer::status(200).sent(Manner::Hang));
+    upstream.send(r#"{"type":"tp_hit","eventId":1,"data":{}}"#).await;
+    soon("the request", phones.handle.arrivals(Kind::Webhook, 1)).await;
+    bridge.signal("INT");
+    let told = Instant::now();
+    assert!(bridge.ended().await.success());
+    assert!(told.elapsed() < Duration::from_secs(8), "took {:?}", told.elapsed());
+    bridge.start();
+    let received = soon("the same again", phones.handle.arrivals(Kind::Webhook, 2)).await;
+    assert_eq!(received[0].header("webhook-id"), received[1].header("webhook-id"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_instance_on_the_same_folder_is_refused() {
+    let upstream = Upstream::start().await;
+    let phones = Phones::start().await;
+    let mut bridge = Bridge::new(&config(&upstream, &phones));
+    bridge.start();
+    soon("the connection", upstream.handle.heard()).await;
+    let second = bridge.output("run");
+    assert_eq!(second.status.code(), Some(1));
+    let complaint = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(complaint.contains("in use by process"), "{complaint}");
+    assert_eq!(upstream.stream_requests().len(), 1, "the second never dialled");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_queue_is_refused_and_kept() {
+    let upstream = Upstream::start().await;
+    let phones = Phones::start().await;
+    let bridge = Bridge::new(&config(&upstream, &phones));
+    let file = bridge.folder().join("data/bellwire.db");
+    std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+    let rubbish = "rubbish ".repeat(1000);
+    std::fs::write(&file, &rubbish).expect("written");
+    let refused = bridge.output("run");
+    assert_eq!(refused.status.code(), Some(1));
+    let complaint = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(complaint.contains("bellwire.db") && complaint.contains("rename"), "{complaint}");
+    assert_eq!(std::fs::read_to_string(&file).expect("still there"), rubbish);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_signal_ends_the_process_at_once() {
+    let upstream = Upstream::start().await;
+    let phones = Phones::start().await;
+    let mut bridge = Bridge::new(&config(&upstream, &phones));
+    bridge.start();
+    soon("the connection", upstream.handle.heard()).await;
+    phones.handle.answer("/webhook", Answer::status(200).sent(Manner::Hang));
+    upstream.send(r#"{"type":"tp_hit","eventId":1,"data":{}}"#).await;
+    soon("the request", phones.handle.arrivals(Kind::Webhook, 1)).await;
+    bridge.signal("TERM");
+    until("the first signal to be heard", || bridge.log().contains("a second signal")).await;
+    bridge.signal("TERM");
+    assert_eq!(bridge.ended().await.code(), Some(1));
+}
