@@ -7,6 +7,8 @@
 
 mod document;
 mod problem;
+#[cfg(test)]
+pub(crate) mod sample;
 mod scalar;
 mod settings;
 mod table;

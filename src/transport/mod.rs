@@ -4,6 +4,15 @@
 //! redirects (never followed), which addresses may be dialled, and how much of an answer is read. It
 //! knows nothing of deliveries, sinks or events.
 
+mod failure;
+mod retry_after;
+mod stream;
+mod tls;
+
+pub use retry_after::retry_after;
+pub use stream::{StreamError, StreamLimits, StreamTransport};
+pub use tls::install_crypto_provider;
+
 use std::time::Duration;
 
 use bytes::Bytes;
