@@ -19,7 +19,7 @@ use super::body::{Patience, end_of};
 use super::decode::{Decode, Frame};
 use super::filter::{Note, Tag};
 use super::gate::{Gate, Pass};
-use super::resume::{Ids, Position, is_sendable};
+use super::resume::{Ids, Position};
 use super::{Connect, Control, End, Item, Items, Pending, What};
 use crate::clock::Clock;
 use crate::model::{Cursor, Secret};
@@ -101,10 +101,8 @@ impl<T: HttpTransport> Connector<T> {
             .header("Accept-Encoding", "identity")?
             .redirect_limit(0)
             .reconnect(never.build());
-        match cursor.header() {
-            Some(id) if is_sendable(id) => builder = builder.last_event_id(id.to_owned()),
-            Some(_) => tracing::warn!("the stored cursor cannot be sent; asking without it"),
-            None => {}
+        if let Some(id) = self.ids.header(cursor) {
+            builder = builder.last_event_id(id);
         }
         Ok(builder.build_with_transport(Gate::new(self.transport.clone(), pass)))
     }

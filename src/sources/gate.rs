@@ -20,6 +20,9 @@ use crate::model::Secret;
 /// Longest text of a server that goes into the name of an end, in characters.
 const DETAIL_CHARS_MAX: usize = 100;
 
+/// Shortest text that can be a credential, in bytes. Shorter ones stand in any text by chance.
+const CREDENTIAL_BYTES_MIN: usize = 6;
+
 /// What one connection shows at the gate.
 pub(super) struct Pass {
     /// Credentials and other configured headers, read for this connection.
@@ -110,8 +113,10 @@ impl<T: HttpTransport> Gate<T> {
             // Of `Bearer KEY` the key alone is as secret as the whole.
             let whole = secret.expose();
             let last = whole.rsplit(' ').next().unwrap_or(whole);
-            if !last.is_empty() {
-                text = text.replace(whole, "…").replace(last, "…");
+            for part in [whole, last] {
+                if part.len() >= CREDENTIAL_BYTES_MIN {
+                    text = text.replace(part, "…");
+                }
             }
         }
         text

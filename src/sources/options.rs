@@ -70,7 +70,7 @@ pub(super) fn display(url: &Url) -> String {
 /// The parts of an address that are credentials, or may be.
 pub(super) fn secrets(url: &Url) -> Vec<Secret> {
     let values = url.query_pairs().map(|(_, value)| value.into_owned());
-    let parts = [url.password(), url.query()];
+    let parts = [Some(url.username()), url.password(), url.query()];
     let parts = parts.into_iter().flatten().map(str::to_owned);
     parts.chain(values).map(Secret::new).collect()
 }

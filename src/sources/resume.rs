@@ -38,6 +38,17 @@ impl Ids {
         }
     }
 
+    /// What to send as `Last-Event-ID`. A stored cursor that cannot be sent must not make every
+    /// connect fail, so it is left out.
+    pub(super) fn header(&self, cursor: &Cursor) -> Option<String> {
+        let id = cursor.header()?;
+        if !is_sendable(id) {
+            tracing::warn!(source = %self.source, "the stored cursor cannot be sent; connecting without it");
+            return None;
+        }
+        Some(id.to_owned())
+    }
+
     /// Where a frame with this id of its own leaves the stream.
     pub(super) fn position(&self, own_id: Option<&str>) -> Position {
         let Some(id) = own_id else {
@@ -62,7 +73,7 @@ impl Ids {
 }
 
 /// Whether an id can be the value of `Last-Event-ID`.
-pub(super) fn is_sendable(id: &str) -> bool {
+fn is_sendable(id: &str) -> bool {
     id.len() <= Cursor::ID_BYTES_MAX && HeaderValue::from_str(id).is_ok()
 }
 

@@ -210,3 +210,64 @@ fn broken(error: &reqwest::Error, announced: bool) -> StreamError {
         false => failure::classify(error),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn feed_r7_a_redirect_stays_within_its_origin() {
+        for (from, target, to) in [
+            ("https://x/a/b?c", "d", Some("https://x/a/d")),
+            ("https://x/a", "/d?e", Some("https://x/d?e")),
+            ("https://x/a", "https://x:443/d", Some("https://x/d")),
+            ("https://x/a", "//x/d", Some("https://x/d")),
+            ("https://x/a", "http://x/d", None),
+            ("http://x/a", "https://x/d", None),
+            ("https://x/a", "https://y/d", None),
+            ("https://x/a", "https://x:444/d", None),
+            ("https://x/a", "https://x@y/d", None),
+            ("https://x/a", "//y/d", None),
+            ("https://x/a", "https://", None),
+        ] {
+            let hop = hop(&url(from), target, HeaderMap::new());
+            let went = hop.as_ref().ok().map(|request| request.url().as_str());
+            assert_eq!(went, to, "{from} to {target}");
+        }
+        let down = hop(&url("https://x/"), "http://x/?a=hunter2", HeaderMap::new());
+        let words = "from https to http, `http://x`".to_owned();
+        assert_eq!(down.map(drop), Err(StreamError::Redirect(words)));
+    }
+
+    /// Runs itself once more in a process that finds no certificates.
+    #[test]
+    fn a_system_without_certificates_is_told_what_to_install() {
+        const WITHOUT: (&str, &str) = ("SSL_CERT_FILE", "/dev/null");
+        let open = |text| StreamTransport::new(&url(text), None, StreamLimits::default());
+        if std::env::var(WITHOUT.0).as_deref() == Ok(WITHOUT.1) {
+            let fault = open("https://x/").expect_err("no certificates");
+            assert!(fault.contains("`ca-certificates`"), "{fault}");
+            open("http://x/").expect("plain http needs none");
+            return;
+        }
+        let name =
+            "transport::stream::tests::a_system_without_certificates_is_told_what_to_install";
+        let output = Command::new(std::env::current_exe().expect("this program"))
+            .args(["--exact", name])
+            .env(WITHOUT.0, WITHOUT.1)
+            .env_remove("SSL_CERT_DIR")
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && said.contains("1 passed"),
+            "{said}"
+        );
+    }
+}

@@ -5,14 +5,16 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
+use launchdarkly_sdk_transport::HttpTransport;
 use tokio::time::Instant;
 
 use crate::model::{Cursor, Failure};
-use crate::sources::body::Patience;
+use crate::sources::body::{Body, Patience};
 use crate::sources::canned::{Canned, Step, connector, read, run};
 use crate::sources::connection::Connector;
-use crate::sources::{Connect, Control, End, What};
+use crate::sources::filter::{Filter, Tag};
+use crate::sources::{Connect, Control, End, Item, What};
 use crate::transport::StreamError;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -177,6 +179,30 @@ fn feed_b3_a_flood_ends_the_connection_after_what_came_before_it() {
 }
 
 #[test]
+fn feed_b1_a_large_chunk_of_tiny_events_is_taken_in_small_pieces() {
+    run(async {
+        let steps = vec![Step::Bytes("data\n\n".repeat(1 << 20).into())];
+        let canned = Canned::new(steps);
+        let request = http::Request::new(None);
+        let body = canned
+            .request(request)
+            .await
+            .expect("an answer")
+            .into_body();
+        let filter = Filter::new(Tag::random(), 1 << 20);
+        let patience = Patience {
+            idle: None,
+            age: None,
+        };
+        let pieces = Body::new(body, filter, patience).filter_map(|piece| async { piece.ok() });
+        let largest = pieces
+            .fold(0, |most, piece| async move { most.max(piece.len()) })
+            .await;
+        assert!((1..=64 << 10).contains(&largest), "{largest} bytes at once");
+    });
+}
+
+#[test]
 fn feed_b2_the_next_event_comes_on_the_same_connection() {
     let big = format!("id: 2\ndata: {}\n\n", "x".repeat(5 << 10));
     let steps = vec![
@@ -243,6 +269,35 @@ fn what_has_arrived_can_be_drained_without_waiting_and_nothing_is_lost() {
         assert!(matches!(third.what, What::Event(event) if event.payload == "3"));
         assert_eq!(items.next().await, Err(End::Eof));
     });
+}
+
+/// Every item of a TTMT stream, up to its end.
+fn items(stream: &'static str) -> Vec<Item> {
+    run(async {
+        let connector = announced(vec![bytes(stream)]);
+        let mut open = connector
+            .connect(&Cursor::Unknown)
+            .await
+            .expect("connected");
+        let mut items = Vec::new();
+        while let Ok(item) = open.next().await {
+            items.push(item);
+        }
+        items
+    })
+}
+
+#[test]
+fn feed_l5_ctrl_2_an_inherited_id_is_nobodys_own() {
+    let items = items(
+        "id: 7\ndata: {\"type\":\"a\"}\n\ndata: {\"type\":\"a\"}\n\ndata: {\"type\":\"recycle\"}\n\n",
+    );
+    let cursors: Vec<_> = items.iter().map(|item| item.cursor.clone()).collect();
+    assert_eq!(cursors, [Some(Cursor::At("7".to_owned())), None, None]);
+    match &items[1].what {
+        What::Event(event) => assert_eq!((&event.id, &event.identity), (&None, &None)),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn announced(steps: Vec<Step>) -> Connector<Canned> {

@@ -150,6 +150,24 @@ async fn user_info_in_the_address_becomes_a_header() {
 }
 
 #[tokio::test]
+async fn feed_s3_a_proxy_is_used_when_it_is_configured() {
+    let mut proxy = Server::say(format!("{STREAM}data: a\n\n")).await;
+    let way = format!("http://{}", proxy.address);
+    let source = source(
+        "sse",
+        json!({ "url": "http://feed.test/events", "proxy": way }),
+    );
+    let read = read(&*source.connector, Cursor::Unknown).await;
+    assert_eq!(read.events, ["message|a|"]);
+    assert!(
+        proxy
+            .head()
+            .await
+            .starts_with("GET http://feed.test/events HTTP/1.1")
+    );
+}
+
+#[tokio::test]
 async fn feed_r7_auth_6_no_other_origin_is_asked() {
     for status in [301, 302, 303, 307, 308] {
         let mut other = Server::say(format!("{STREAM}data: a\n\n")).await;
