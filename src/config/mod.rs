@@ -16,6 +16,8 @@ mod mask;
 mod problem;
 mod report;
 mod resolve;
+#[cfg(test)]
+pub(crate) mod sample;
 mod scalar;
 mod secret;
 mod settings;

@@ -4,9 +4,108 @@
 //! control events. A connection is opened once, read until it ends, and dropped; what to do next is
 //! a pure decision ([`End`] in, wait out). Nothing here writes to disk: the cursor is `intake`'s.
 
+mod body;
+mod connection;
+mod decode;
+mod filter;
+mod gate;
+mod json;
+mod options;
+mod refusal;
+mod resume;
+mod sse;
+mod ttmt;
+
+#[cfg(test)]
+mod canned;
+#[cfg(test)]
+mod tests;
+
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Cursor, Event, Failure};
+use url::Url;
+
+use crate::clock::Clock;
+use crate::config::{SourceConfig, Table};
+use crate::model::{Cursor, Event, Failure, Name, Secret};
+
+/// Every kind of source, in the order of their names.
+pub const KINDS: [Kind; 2] = [sse::KIND, ttmt::KIND];
+
+/// A kind of source: what `kind` says in the configuration, and how its options are read.
+pub struct Kind {
+    /// Its name.
+    pub name: &'static str,
+    build: fn(&SourceConfig, &mut Table, &Clock) -> Option<Source>,
+}
+
+/// One upstream, ready to be connected to.
+#[derive(Clone)]
+pub struct Source {
+    /// Its name.
+    pub name: Name,
+    /// The name of its kind.
+    pub kind: &'static str,
+    /// Its address without user info and query.
+    pub display_url: String,
+    /// How long it may be away before `bellwire.source_lost`.
+    pub lost_after: Duration,
+    /// Opens its connections.
+    pub connector: Arc<dyn Connect>,
+    /// Its REST API, where it has one.
+    pub rest: Option<Rest>,
+}
+
+/// What is needed to ask the REST API of a TTMT source.
+#[derive(Clone, Debug)]
+pub struct Rest {
+    /// Without a slash at its end. It may hold user info.
+    pub base_url: Url,
+    /// What every request shows.
+    pub api_key: Secret,
+    /// The one account that is wanted, if not all are.
+    pub account_id: Option<String>,
+    /// Whether gaps are to be filled.
+    pub backfill: bool,
+    /// The way out, if it is not direct.
+    pub proxy: Option<Url>,
+}
+
+/// Reads the options of a source. Mistakes go to the configuration's list of problems; `None` says
+/// that there were some.
+#[must_use]
+pub fn build(config: &SourceConfig, clock: &Clock) -> Option<Source> {
+    let mut options = config.options.clone();
+    let Some(kind) = KINDS.iter().find(|kind| kind.name == config.kind) else {
+        let names = KINDS.map(|kind| format!("`{}`", kind.name)).join(", ");
+        let message = format!("`{}` is no kind of source", config.kind);
+        options.wrong("kind", message, format!("possible are {names}"));
+        return None;
+    };
+    let source = (kind.build)(config, &mut options, clock);
+    options.finish();
+    source
+}
+
+/// A future on the heap, so that traits can promise one.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Opens connections to one source. At most one of them may be open at a time.
+pub trait Connect: Send + Sync {
+    /// Connects from a cursor. Dropping the future gives the attempt up and closes its socket.
+    fn connect<'a>(&'a self, cursor: &'a Cursor) -> Pending<'a, Result<Box<dyn Items>, End>>;
+}
+
+/// An open connection. Dropping it closes the socket.
+pub trait Items: Send {
+    /// The next item, or how the connection ended. After an end it yields the same end again.
+    ///
+    /// Dropping the future loses nothing: what has arrived is yielded by a later call. So what has
+    /// arrived already can be drained by polling each future once.
+    fn next(&mut self) -> Pending<'_, Result<Item, End>>;
+}
 
 /// One thing a connection yields, in the order of the stream.
 #[derive(Clone, Debug, PartialEq)]

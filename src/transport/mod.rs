@@ -6,6 +6,10 @@
 
 mod address;
 mod failure;
+mod retry_after;
+mod stream;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::error::Error;
@@ -15,6 +19,10 @@ use bytes::{Bytes, BytesMut};
 
 use self::address::{BlockedAddress, GuardedResolver, blocked_literal};
 use crate::model::{Failure, Reply};
+
+pub use retry_after::retry_after;
+pub use stream::{StreamError, StreamLimits, StreamTransport};
+pub use tls::install_crypto_provider;
 
 /// Most bytes of an answer's body that are read.
 pub const REPLY_BYTES_MAX: usize = 64 * 1024;

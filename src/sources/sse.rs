@@ -1,0 +1,189 @@
+//! Any other event stream as a source: its options, and how its events are read.
+//!
+//! A file of its own because here the configuration says where type, time and data stand. Every
+//! payload is an event, JSON or not; nothing is a control event.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, header};
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+
+use super::body::Patience;
+use super::connection::Connector;
+use super::decode::{Decode, Frame, identity, time};
+use super::json::{self, Pointer};
+use super::resume::Ids;
+use super::{Kind, Source, What, options};
+use crate::clock::Clock;
+use crate::config::{SourceConfig, Table};
+use crate::model::{DataAt, Event, Name, Secret};
+use crate::transport::{StreamLimits, StreamTransport};
+
+/// `kind = "sse"`.
+pub(super) const KIND: Kind = Kind { name: "sse", build };
+
+/// How long such a stream may be silent where nothing else is configured.
+const IDLE_DEFAULT: Duration = Duration::from_secs(5 * 60);
+
+/// Numbers from here on are milliseconds: as seconds they would be the year 5138.
+const MILLISECONDS_FROM: f64 = 100_000_000_000.0;
+
+/// Headers that say how the connection works, which is not the configuration's business.
+const RESERVED: [HeaderName; 5] = [
+    header::ACCEPT_ENCODING,
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    HeaderName::from_static("last-event-id"),
+];
+
+fn build(config: &SourceConfig, options: &mut Table, clock: &Clock) -> Option<Source> {
+    let common = options::common(options);
+    let feed = Feed {
+        source: config.name.clone(),
+        kind: pointer(options, "type"),
+        time: pointer(options, "time"),
+        data: pointer(options, "data"),
+    };
+    let headers = headers(options);
+    if !options.has("url") {
+        options.missing("url", "`url = \"https://example.org/events\"`");
+    }
+    let text = options.secret("url")?;
+    let url = options::address(options, "url", &text)?;
+
+    let transport = StreamTransport::new(&url, common.proxy.as_ref(), StreamLimits::default())
+        .map_err(|fault| options.wrong("url", fault, "see the message"))
+        .ok()?;
+    let connector = Connector {
+        address: Secret::new(url.as_str().to_owned()),
+        headers: Arc::new(move || headers.clone()),
+        secrets: options::secrets(&url),
+        transport,
+        event_bytes_max: common.event_bytes_max,
+        patience: Patience {
+            idle: Some(common.idle_timeout.unwrap_or(IDLE_DEFAULT)),
+            age: None,
+        },
+        decoder: Arc::new(feed),
+        ids: Arc::new(Ids::new(config.name.clone())),
+        clock: clock.clone(),
+    };
+    Some(Source {
+        name: config.name.clone(),
+        kind: KIND.name,
+        display_url: options::display(&url),
+        lost_after: config.lost_after,
+        connector: Arc::new(connector),
+        rest: None,
+    })
+}
+
+fn pointer(options: &mut Table, key: &str) -> Option<Pointer> {
+    let text = options.string(key)?;
+    let pointer = Pointer::new(&text);
+    if pointer.is_none() {
+        let message = format!("`{text}` is no JSON pointer");
+        options.wrong(key, message, "a path such as `/type` or `/meta/time`");
+    }
+    pointer
+}
+
+fn headers(options: &mut Table) -> Vec<(HeaderName, Secret)> {
+    let mut headers = Vec::new();
+    for (text, value) in options.secret_map("headers") {
+        let key = format!("headers.{text}");
+        match HeaderName::from_bytes(text.as_bytes()) {
+            Err(_) => options.wrong(
+                &key,
+                format!("`{text}` is no header name"),
+                "letters, digits and `-`",
+            ),
+            Ok(name) if RESERVED.contains(&name) => {
+                options.wrong(
+                    &key,
+                    format!("`{text}` is set by bellwire itself"),
+                    "leave it out",
+                );
+            }
+            Ok(_) if HeaderValue::from_str(value.expose()).is_err() => {
+                options.wrong(
+                    &key,
+                    "this value cannot be sent in a header",
+                    "one line of text",
+                );
+            }
+            Ok(name) => headers.push((name, value)),
+        }
+    }
+    headers
+}
+
+/// Where the configuration says that things stand.
+pub(super) struct Feed {
+    pub(super) source: Name,
+    pub(super) kind: Option<Pointer>,
+    pub(super) time: Option<Pointer>,
+    pub(super) data: Option<Pointer>,
+}
+
+impl Decode for Feed {
+    fn decode(&self, frame: &Frame) -> What {
+        let document = json::document(&frame.payload);
+        let look_up = |pointer: &Option<Pointer>| pointer.as_ref()?.look_up(document?);
+        let told_kind = look_up(&self.kind).and_then(json::scalar);
+        let kind = told_kind.as_deref().unwrap_or(&frame.kind);
+        let told_time = look_up(&self.time).and_then(json::scalar);
+        let id = frame.own_id.as_deref().filter(|id| !id.is_empty());
+        What::Event(Event {
+            source: self.source.clone(),
+            id: id.map(Arc::from),
+            kind: Arc::from(kind),
+            time: told_time.as_deref().and_then(moment),
+            received: frame.received,
+            backfilled: false,
+            identity: id.map(|id| identity(id, told_time.as_deref(), kind, &frame.payload)),
+            payload: frame.payload.clone(),
+            data: self.data(frame, document),
+        })
+    }
+}
+
+impl Feed {
+    fn data(&self, frame: &Frame, document: Option<&RawValue>) -> DataAt {
+        let Some(document) = document else {
+            return DataAt::Text;
+        };
+        let value = match &self.data {
+            Some(pointer) => pointer.look_up(document),
+            None => Some(document),
+        };
+        value.map_or(DataAt::Missing, |value| json::place(&frame.payload, value))
+    }
+}
+
+/// A moment as ISO 8601, or as seconds or milliseconds since 1970.
+fn moment(text: &str) -> Option<Timestamp> {
+    time(text).or_else(|| {
+        let number: f64 = text
+            .parse()
+            .ok()
+            .filter(|number: &f64| number.is_finite())?;
+        let seconds = match number.abs() >= MILLISECONDS_FROM {
+            true => number / 1_000.0,
+            false => number,
+        };
+        // Rounded to whole milliseconds, as far as a double is exact for today's dates.
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "saturates, and the range is checked"
+        )]
+        let millisecond = (seconds * 1_000.0).round() as i64;
+        Timestamp::from_millisecond(millisecond).ok()
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,253 @@
+//! The TTMT Power-User API as a source: its options, and how its events are read.
+//!
+//! A file of its own because TTMT puts the event type inside the JSON and speaks about the
+//! connection in events of the stream. Its REST API is another file's.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::header;
+use serde_json::value::RawValue;
+use url::Url;
+
+use super::body::Patience;
+use super::connection::Connector;
+use super::decode::{Decode, Frame, identity, time};
+use super::resume::Ids;
+use super::{Control, Kind, Rest, Source, What, json, options};
+use crate::clock::Clock;
+use crate::config::{SourceConfig, Table};
+use crate::model::{DataAt, Event, Name, Secret};
+use crate::transport::{StreamLimits, StreamTransport};
+
+/// `kind = "ttmt"`.
+pub(super) const KIND: Kind = Kind {
+    name: "ttmt",
+    build,
+};
+
+const BASE_URL: &str = "https://app.telegramtometatrader.com/api/v1";
+
+/// No connection of TTMT lives longer than 5 minutes, so one that seems to is dead. Silence alone
+/// says nothing, since no heartbeat is documented.
+const AGE_MAX: Duration = Duration::from_secs(330);
+
+const KEY_PREFIX: &str = "ttmt_live_";
+const KEY_CHARS: usize = 53;
+
+fn build(config: &SourceConfig, options: &mut Table, clock: &Clock) -> Option<Source> {
+    let common = options::common(options);
+    let api_key = api_key(&config.name, options);
+    let base_url = base_url(options);
+    let account_id = account_id(options);
+    let backfill = options.boolean("backfill").unwrap_or(true);
+    let (api_key, base_url) = (api_key?, base_url?);
+
+    let transport = StreamTransport::new(&base_url, common.proxy.as_ref(), StreamLimits::default())
+        .map_err(|fault| options.wrong("kind", fault, "see the message"))
+        .ok()?;
+    let key = api_key.clone();
+    let connector = Connector {
+        address: Secret::new(stream_url(&base_url, account_id.as_deref()).into()),
+        headers: Arc::new(move || vec![(header::AUTHORIZATION, bearer(&key))]),
+        secrets: options::secrets(&base_url),
+        transport,
+        event_bytes_max: common.event_bytes_max,
+        patience: Patience {
+            idle: common.idle_timeout,
+            age: Some(AGE_MAX),
+        },
+        decoder: Arc::new(Envelope::new(config.name.clone())),
+        ids: Arc::new(Ids::new(config.name.clone())),
+        clock: clock.clone(),
+    };
+    Some(Source {
+        name: config.name.clone(),
+        kind: KIND.name,
+        display_url: options::display(&base_url),
+        lost_after: config.lost_after,
+        connector: Arc::new(connector),
+        rest: Some(Rest {
+            base_url,
+            api_key,
+            account_id,
+            backfill,
+            proxy: common.proxy,
+        }),
+    })
+}
+
+fn api_key(source: &Name, options: &mut Table) -> Option<Secret> {
+    if !options.has("api_key") {
+        options.missing("api_key", "`api_key = { env = \"TTMT_API_KEY\" }`");
+        return None;
+    }
+    let key = options.secret("api_key")?;
+    if !key.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+        options.wrong(
+            "api_key",
+            "this key holds a character that no key has",
+            "copy it again",
+        );
+        return None;
+    }
+    // Simulators have keys of their own making, so an odd form is worth a word and no more.
+    if !key.expose().starts_with(KEY_PREFIX) {
+        tracing::warn!(source = %source, "the API key does not begin with `{KEY_PREFIX}`");
+    } else if key.expose().len() != KEY_CHARS {
+        tracing::warn!(source = %source, chars = key.expose().len(), "the API key has an unexpected length");
+    }
+    Some(key)
+}
+
+fn base_url(options: &mut Table) -> Option<Url> {
+    let text = match options.has("base_url") {
+        true => options.secret("base_url")?,
+        false => Secret::new(BASE_URL.to_owned()),
+    };
+    let mut url = options::address(options, "base_url", &text)?;
+    if url.query().is_some() {
+        options.wrong(
+            "base_url",
+            "a base address has no query",
+            format!("`{BASE_URL}`"),
+        );
+        return None;
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Some(url)
+}
+
+fn account_id(options: &mut Table) -> Option<String> {
+    let text = options.string("account_id")?;
+    let groups: Vec<&str> = text.split('-').collect();
+    let is_uuid = groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+        && groups.concat().bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !is_uuid {
+        let help = "the `account_id` that GET /accounts shows, a UUID";
+        options.wrong("account_id", format!("`{text}` is no account id"), help);
+        return None;
+    }
+    Some(text)
+}
+
+fn stream_url(base_url: &Url, account_id: Option<&str>) -> Url {
+    let mut url = base_url.clone();
+    url.set_path(&format!("{}/stream", base_url.path().trim_end_matches('/')));
+    if let Some(account_id) = account_id {
+        url.query_pairs_mut().append_pair("account_id", account_id);
+    }
+    url
+}
+
+fn bearer(key: &Secret) -> Secret {
+    Secret::new(format!("Bearer {}", key.expose()))
+}
+
+/// Reads the envelope that TTMT puts around every event.
+pub(super) struct Envelope {
+    source: Name,
+    /// Frames whose own id was another than the one in the JSON.
+    mismatches: AtomicU64,
+}
+
+impl Envelope {
+    const fn new(source: Name) -> Self {
+        Self {
+            source,
+            mismatches: AtomicU64::new(0),
+        }
+    }
+
+    /// The event's id: the frame's, since that is the one to resume from, else the envelope's.
+    fn id<'a>(&self, frame: &'a Frame, told: Option<Cow<'a, str>>) -> Option<Cow<'a, str>> {
+        let Some(own) = frame.own_id.as_deref().filter(|id| !id.is_empty()) else {
+            return told;
+        };
+        if told.is_some_and(|told| told != own) {
+            let count = self.mismatches.fetch_add(1, Ordering::Relaxed) + 1;
+            if count == 1 {
+                tracing::warn!(source = %self.source, "the id of a frame is not the one in its JSON; the frame's is used");
+            } else {
+                tracing::debug!(source = %self.source, count, "the id of a frame is not the one in its JSON");
+            }
+        }
+        Some(Cow::Borrowed(own))
+    }
+}
+
+impl Decode for Envelope {
+    fn decode(&self, frame: &Frame) -> What {
+        let keys = ["type", "eventId", "event_id", "timestamp", "data", "reason"];
+        let Some(document) = json::document(&frame.payload) else {
+            return undecodable("the payload is no JSON");
+        };
+        let Some(members) = json::members(document, keys) else {
+            return undecodable("the payload is no JSON object");
+        };
+        let [kind, event_id, snake_event_id, timestamp, data, reason] = members;
+        let kind = kind.and_then(json::scalar);
+        let kind = kind.as_deref().unwrap_or_else(|| spare_kind(frame));
+        match kind {
+            "recycle" => {
+                return What::Control(Control::Recycle {
+                    reason: text(reason),
+                });
+            }
+            "auth_revoked" => {
+                return What::Control(Control::AuthRevoked {
+                    reason: text(reason),
+                });
+            }
+            _ => {}
+        }
+        let told = event_id.or(snake_event_id).and_then(json::scalar);
+        let id = self.id(frame, told);
+        let timestamp = timestamp.and_then(json::string);
+        What::Event(Event {
+            source: self.source.clone(),
+            identity: id
+                .as_deref()
+                .map(|id| identity(id, timestamp.as_deref(), kind, &frame.payload)),
+            id: id.as_deref().map(Arc::from),
+            kind: Arc::from(kind),
+            time: timestamp.as_deref().and_then(time),
+            received: frame.received,
+            backfilled: false,
+            payload: frame.payload.clone(),
+            data: data
+                .filter(|data| data.get() != "null")
+                .map_or(DataAt::Missing, |data| json::place(&frame.payload, data)),
+        })
+    }
+}
+
+/// The type of an event whose JSON has none: the one of its frame, where that has one.
+fn spare_kind(frame: &Frame) -> &str {
+    match frame.kind.as_str() {
+        "message" => "unknown",
+        kind => kind,
+    }
+}
+
+fn text(value: Option<&RawValue>) -> Option<String> {
+    value.and_then(json::scalar).map(Cow::into_owned)
+}
+
+fn undecodable(reason: &str) -> What {
+    What::Undecodable {
+        reason: reason.to_owned(),
+    }
+}
+
+/// A reader of envelopes for the tests of connections.
+#[cfg(test)]
+pub(super) fn envelope() -> Envelope {
+    Envelope::new(super::canned::name())
+}
+
+#[cfg(test)]
+mod tests;

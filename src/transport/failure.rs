@@ -1,0 +1,94 @@
+//! From the HTTP library's errors to our own closed set.
+//!
+//! A file of its own because requests and streams classify alike. The address of a request is never
+//! part of what is said: it may hold a credential.
+
+use std::error::Error;
+use std::io;
+
+use crate::model::Failure;
+
+/// Longest text of a library that is kept, in characters.
+const DETAIL_CHARS_MAX: usize = 200;
+
+/// Which failure an error of the HTTP library stands for.
+pub(super) fn classify(error: &reqwest::Error) -> Failure {
+    if error.is_dns() {
+        return Failure::Dns;
+    }
+    if let Some(tls) = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
+        return handshake(tls);
+    }
+    if error.is_timeout() {
+        return if error.is_connect() {
+            Failure::ConnectTimeout
+        } else {
+            Failure::Timeout
+        };
+    }
+    match io_kind(error) {
+        Some(io::ErrorKind::ConnectionRefused) => Failure::Refused,
+        Some(io::ErrorKind::UnexpectedEof) if error.is_connect() => {
+            Failure::Tls("the other side hung up".to_owned())
+        }
+        Some(
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::UnexpectedEof,
+        ) => Failure::Reset,
+        _ if is_incomplete(error) => Failure::Reset,
+        _ => Failure::Other(deepest(error)),
+    }
+}
+
+/// Whether a body ended before its announced end.
+pub(super) fn is_cut_short(error: &reqwest::Error) -> bool {
+    io_kind(error) == Some(io::ErrorKind::UnexpectedEof)
+}
+
+/// The words of the innermost cause, which never hold the address.
+pub(super) fn deepest(error: &reqwest::Error) -> String {
+    let words = match causes(error).skip(1).last() {
+        Some(cause) => cause.to_string(),
+        None => "no further cause".to_owned(),
+    };
+    words.chars().take(DETAIL_CHARS_MAX).collect()
+}
+
+fn handshake(error: &rustls::Error) -> Failure {
+    match error {
+        rustls::Error::InvalidCertificate(reason) => Failure::Certificate(reason.to_string()),
+        other => Failure::Tls(other.to_string()),
+    }
+}
+
+/// The kind of the innermost I/O error; those around it are often only `Other`.
+fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
+    let kinds = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
+    kinds.map(io::Error::kind).last()
+}
+
+fn is_incomplete(error: &reqwest::Error) -> bool {
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref::<hyper::Error>())
+        .any(hyper::Error::is_incomplete_message)
+}
+
+fn causes<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    let first: &'a (dyn Error + 'static) = error;
+    std::iter::successors(Some(first), |cause| below(*cause))
+}
+
+/// The next cause down. An `io::Error` names the cause of what it wraps as its own and leaves out
+/// what it wraps, which is where rustls puts its errors.
+fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref)
+    {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}
