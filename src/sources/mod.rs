@@ -4,9 +4,31 @@
 //! control events. A connection is opened once, read until it ends, and dropped; what to do next is
 //! a pure decision ([`End`] in, wait out). Nothing here writes to disk: the cursor is `intake`'s.
 
+pub mod budget;
+pub mod checkpoint;
+pub mod policy;
+pub mod ttmt_rest;
+
+use std::pin::Pin;
 use std::time::Duration;
 
 use crate::model::{Cursor, Event, Failure};
+
+/// A future behind a trait object, so that what is asked can be replaced.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Opens connections of one source, one at a time.
+pub trait Connect: Send + Sync {
+    /// Opens a connection that resumes after `cursor`.
+    fn connect<'a>(&'a self, cursor: &'a Cursor) -> Pending<'a, Result<Box<dyn Items>, End>>;
+}
+
+/// An open connection. Dropping it closes the socket.
+pub trait Items: Send {
+    /// The next item, or how the connection ended. Cancel-safe: a future that is dropped loses
+    /// nothing, so polling it once drains what has already arrived.
+    fn next(&mut self) -> Pending<'_, Result<Item, End>>;
+}
 
 /// One thing a connection yields, in the order of the stream.
 #[derive(Clone, Debug, PartialEq)]
