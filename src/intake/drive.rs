@@ -117,7 +117,7 @@ impl Line<'_> {
                 self.parts.nudge.send_modify(count);
             }
         }
-        if self.has_advanced() {
+        if self.has_advanced() || load.end == Some(End::Recycled) {
             self.report.proven();
         }
         let end = load.end.take();
@@ -138,13 +138,13 @@ impl Line<'_> {
                     }
                     return accepted;
                 }
-                Err(reason) if failed => {
-                    self.report.activity(format!("waiting for the store: {reason}"));
-                }
                 Err(reason) => {
-                    failed = true;
-                    tracing::error!(source = %self.parts.name, reason, "store refused a batch");
-                    self.report.activity(format!("waiting for the store: {reason}"));
+                    if !failed {
+                        tracing::error!(source = %self.parts.name, reason, "store refused a batch");
+                        failed = true;
+                    }
+                    self.report
+                        .activity(format!("waiting for the store: {reason}"));
                 }
             }
             sleep(COMMIT_WAIT).await;

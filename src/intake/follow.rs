@@ -107,9 +107,7 @@ impl<'a> Course<'a> {
             };
             self.report.ended(&end);
             let parts = self.parts;
-            let step = self
-                .policy
-                .next(&end, &progress, &mut || (parts.jitter)());
+            let step = self.policy.next(&end, &progress, &mut || (parts.jitter)());
             self.sound(&step, &end);
             if let Err(Refused(how)) = self.take(step.next, &end).await {
                 self.withdrawn(how).await;
@@ -202,7 +200,8 @@ impl<'a> Course<'a> {
 
     /// A 429 rests everybody who uses the key, not just the stream.
     fn rest_key(&self, end: &End, wait: Duration) {
-        if let (End::Status(Refusal { status: 429, .. }), Some(budget)) = (end, &self.parts.budget) {
+        if let (End::Status(Refusal { status: 429, .. }), Some(budget)) = (end, &self.parts.budget)
+        {
             budget.rest(wait);
         }
     }
@@ -260,8 +259,11 @@ impl<'a> Course<'a> {
         let parts = self.parts;
         loop {
             let wait = self.policy.probe_wait(&mut || (parts.jitter)());
-            self.report
-                .activity(format!("asking again in {} s: {}", shown(wait), words::SUSPENDED));
+            self.report.activity(format!(
+                "asking again in {} s: {}",
+                shown(wait),
+                words::SUSPENDED
+            ));
             sleep(wait).await;
             let Some(account) = &parts.account else {
                 return true;
@@ -275,7 +277,7 @@ impl<'a> Course<'a> {
     }
 
     /// Nothing more is sent until the configuration changes, which starts the source anew.
-    async fn park<T>(&self, reason: &str) -> T {
+    async fn park<T>(&mut self, reason: &str) -> T {
         self.report.fault(reason);
         self.report.activity(format!("stopped: {reason}"));
         tracing::error!(source = %self.parts.name, reason, "source parked");

@@ -44,9 +44,7 @@ enum Remark {
 impl Load {
     /// Whether anything more has to wait for the next load.
     pub(super) const fn is_full(&self) -> bool {
-        self.end.is_some()
-            || self.items >= ITEMS_MAX
-            || self.payload_bytes >= PAYLOAD_BYTES_MAX
+        self.end.is_some() || self.items >= ITEMS_MAX || self.payload_bytes >= PAYLOAD_BYTES_MAX
     }
 
     /// Whether it holds events.

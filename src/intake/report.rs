@@ -196,10 +196,7 @@ impl Report {
              likes; events in between may be missing"
         );
         tracing::error!(source = %self.source, reason);
-        self.raise(
-            "bellwire.gap",
-            json!({ "reason": reason, "after": cursor }),
-        );
+        self.raise("bellwire.gap", json!({ "reason": reason, "after": cursor }));
     }
 
     /// A batch is durable.

@@ -140,7 +140,14 @@ mod tests {
     #[test]
     fn res_4_a_smaller_or_equal_id_with_a_newer_time_starts_an_epoch() {
         check(("70", at(10)), ("3", at(11)), Move::Epoch, "3", 1, Some(3));
-        check(("70", at(10)), ("70", at(11)), Move::Epoch, "70", 1, Some(70));
+        check(
+            ("70", at(10)),
+            ("70", at(11)),
+            Move::Epoch,
+            "70",
+            1,
+            Some(70),
+        );
         check(("70", at(10)), ("3", None), Move::Epoch, "3", 1, Some(3));
         check(("70", None), ("3", at(11)), Move::Epoch, "3", 1, Some(3));
     }
@@ -148,7 +155,14 @@ mod tests {
     #[test]
     fn res_5_an_older_event_that_comes_late_moves_nothing_back() {
         check(("70", at(10)), ("69", at(9)), Move::Late, "70", 0, Some(70));
-        check(("70", at(10)), ("69", at(10)), Move::Late, "70", 0, Some(70));
+        check(
+            ("70", at(10)),
+            ("69", at(10)),
+            Move::Late,
+            "70",
+            0,
+            Some(70),
+        );
         let mut track = track("70", at(10));
         track.follow(Cursor::At("71".to_owned()), at(8));
         assert_eq!(track.checkpoint().high_time, at(10), "nor does the time");

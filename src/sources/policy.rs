@@ -5,9 +5,12 @@
 //! schedule of a TTMT source is that of the API's contract; every other source follows the defaults
 //! for Server-Sent Events. A browser gives up on most refusals; an unattended service must not.
 
+mod pace;
+
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
+use self::pace::{Pace, doubled, unit};
 use super::{End, Refusal};
 
 /// Shortest wait that a server may ask for with `retry:`.
@@ -53,6 +56,16 @@ pub enum Kind {
     Ttmt,
     /// Any other Server-Sent-Events feed.
     Sse,
+}
+
+impl Kind {
+    /// The longest wait after a failure.
+    const fn cap(self) -> Duration {
+        match self {
+            Self::Ttmt => Duration::from_secs(30),
+            Self::Sse => Duration::from_mins(1),
+        }
+    }
 }
 
 /// What a connection achieved, and what was known when it ended.
@@ -162,10 +175,7 @@ impl Policy {
             base: progress
                 .retry
                 .map_or(BASE, |wish| wish.clamp(RETRY_MIN, RETRY_MAX)),
-            cap: match self.kind {
-                Kind::Ttmt => Duration::from_secs(30),
-                Kind::Sse => Duration::from_mins(1),
-            },
+            cap: self.kind.cap(),
             floor: Duration::ZERO,
             chance: unit(jitter()),
         };
@@ -199,7 +209,7 @@ impl Policy {
     pub fn resume(&mut self, jitter: &mut impl FnMut() -> f64) -> Next {
         self.again(&Pace {
             base: BASE,
-            cap: CONTAINER_CAP,
+            cap: self.kind.cap(),
             floor: Duration::ZERO,
             chance: unit(jitter()),
         })
@@ -343,22 +353,7 @@ impl Policy {
     fn backoff(&mut self, pace: &Pace) -> Duration {
         let wait = doubled(pace.base, self.failures, pace.cap);
         self.failures = self.failures.saturating_add(1);
-        jittered(wait, pace.chance).max(pace.floor)
-    }
-}
-
-/// The measures of one wait.
-#[derive(Clone, Copy, Debug)]
-struct Pace {
-    base: Duration,
-    cap: Duration,
-    floor: Duration,
-    chance: f64,
-}
-
-impl Pace {
-    fn slowest(&self) -> Duration {
-        jittered(self.cap.max(self.base), self.chance).max(self.floor)
+        pace.within(wait)
     }
 }
 
@@ -371,21 +366,6 @@ fn person(pace: &Pace) -> Step {
         next: Next::Wait(pace.slowest()),
         alarm: Some(Alarm::Person),
     }
-}
-
-/// `base` doubled so many times, up to the cap or to a base beyond it.
-fn doubled(base: Duration, times: u32, cap: Duration) -> Duration {
-    base.saturating_mul(1 << times.min(16)).min(cap.max(base))
-}
-
-/// Between half of a wait and the whole of it.
-fn jittered(wait: Duration, chance: f64) -> Duration {
-    wait.mul_f64(f64::midpoint(1.0, chance))
-}
-
-/// A chance as a share, whatever the caller's dice show.
-const fn unit(chance: f64) -> f64 {
-    if chance >= 0.0 { chance.min(1.0) } else { 0.0 }
 }
 
 #[cfg(test)]
