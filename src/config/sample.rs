@@ -4,22 +4,16 @@
 //! the environment. Not part of the program.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use figment::value::Value;
 
 use super::Table;
-use super::problem::Problems;
-use super::table::Context;
+use super::context::Context;
 
 /// A table at this key path with these entries.
 pub(crate) fn table(path: &str, entries: &serde_json::Value) -> Table {
-    let context = Context {
-        environment: BTreeMap::new(),
-        folder: PathBuf::new(),
-        problems: Problems::default(),
-    };
+    let context = Context::default();
     let serde_json::Value::Object(entries) = entries else {
         panic!("a table is a JSON object");
     };

@@ -5,16 +5,20 @@
 //! a pure decision ([`End`] in, wait out). Nothing here writes to disk: the cursor is `intake`'s.
 
 mod body;
+pub mod budget;
+pub mod checkpoint;
 mod connection;
 mod decode;
 mod filter;
 mod gate;
 mod json;
 mod options;
+pub mod policy;
 mod refusal;
 mod resume;
 mod sse;
 mod ttmt;
+pub mod ttmt_rest;
 
 #[cfg(test)]
 mod canned;
@@ -55,12 +59,12 @@ pub struct Source {
     /// Opens its connections.
     pub connector: Arc<dyn Connect>,
     /// Its REST API, where it has one.
-    pub rest: Option<Rest>,
+    pub rest: Option<RestAccess>,
 }
 
 /// What is needed to ask the REST API of a TTMT source.
 #[derive(Clone, Debug)]
-pub struct Rest {
+pub struct RestAccess {
     /// Without a slash at its end. It may hold user info.
     pub base_url: Url,
     /// What every request shows.

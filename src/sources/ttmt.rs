@@ -16,7 +16,7 @@ use super::body::Patience;
 use super::connection::Connector;
 use super::decode::{Decode, Frame, identity, time};
 use super::resume::Ids;
-use super::{Control, Kind, Rest, Source, What, json, options};
+use super::{Control, Kind, RestAccess, Source, What, json, options};
 use crate::clock::Clock;
 use crate::config::{SourceConfig, Table};
 use crate::model::{DataAt, Event, Name, Secret};
@@ -69,7 +69,7 @@ fn build(config: &SourceConfig, options: &mut Table, clock: &Clock) -> Option<So
         display_url: options::display(&base_url),
         lost_after: config.lost_after,
         connector: Arc::new(connector),
-        rest: Some(Rest {
+        rest: Some(RestAccess {
             base_url,
             api_key,
             account_id,

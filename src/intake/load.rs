@@ -1,0 +1,107 @@
+//! What has been read and is not yet committed: items in, one batch out.
+//!
+//! A file of its own because it is the pure part of reading a stream: it follows the checkpoint
+//! through the items and keeps what is to be said about them until they are durable.
+
+use std::time::Duration;
+
+use super::Router;
+use super::report::Report;
+use crate::model::{Batch, Checkpoint, Cursor, Event, Name, Route};
+use crate::sources::checkpoint::{Move, Track};
+use crate::sources::policy::{RETRY_MAX, RETRY_MIN};
+use crate::sources::{Control, End, Item, What};
+
+/// Most items of one batch.
+pub(super) const ITEMS_MAX: usize = 256;
+
+/// Payload after which a batch is full. One event beyond it still fits, whatever its size.
+pub(super) const PAYLOAD_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The items of one batch.
+#[derive(Debug, Default)]
+pub(super) struct Load {
+    events: Vec<(Event, Vec<Route>)>,
+    items: usize,
+    payload_bytes: usize,
+    remarks: Vec<Remark>,
+    /// The reconnection time that the server asked for.
+    pub(super) retry: Option<Duration>,
+    /// What ends the connection once this load is committed.
+    pub(super) end: Option<End>,
+}
+
+/// What is to be said once the load is durable.
+#[derive(Debug)]
+enum Remark {
+    Skipped { bytes: u64, id: Option<String> },
+    Undecodable { reason: String, id: Option<String> },
+    UnusableId,
+    Epoch(Checkpoint),
+    Cleared,
+}
+
+impl Load {
+    /// Whether anything more has to wait for the next load.
+    pub(super) const fn is_full(&self) -> bool {
+        self.end.is_some() || self.items >= ITEMS_MAX || self.payload_bytes >= PAYLOAD_BYTES_MAX
+    }
+
+    /// Whether it holds events.
+    pub(super) const fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// Takes the next item of the stream.
+    pub(super) fn take(&mut self, item: Item, track: &mut Track, router: &dyn Router) {
+        self.items += 1;
+        let time = match &item.what {
+            What::Event(event) => event.time,
+            _ => None,
+        };
+        let id = item.cursor.as_ref().and_then(Cursor::header);
+        let id = id.map(str::to_owned);
+        match item.cursor.map(|cursor| track.follow(cursor, time)) {
+            Some(Move::Epoch) => self.remarks.push(Remark::Epoch(track.checkpoint().clone())),
+            Some(Move::Cleared) => self.remarks.push(Remark::Cleared),
+            Some(Move::On | Move::Late) | None => {}
+        }
+        match item.what {
+            What::Event(event) => {
+                self.payload_bytes += event.payload.len();
+                let routes = router.routes(&event);
+                self.events.push((event, routes));
+            }
+            What::Skipped { bytes, id } => self.remarks.push(Remark::Skipped { bytes, id }),
+            What::Undecodable { reason } => self.remarks.push(Remark::Undecodable { reason, id }),
+            What::UnusableId => self.remarks.push(Remark::UnusableId),
+            What::Control(Control::Recycle { .. }) => self.end = Some(End::Recycled),
+            What::Control(Control::AuthRevoked { .. }) => self.end = Some(End::AuthRevoked),
+            What::Retry(wish) => self.retry = Some(wish.clamp(RETRY_MIN, RETRY_MAX)),
+            What::Resume | What::Alive => {}
+        }
+    }
+
+    /// What has to be committed; `None` when nothing has.
+    pub(super) fn batch(&mut self, source: &Name, checkpoint: Option<Checkpoint>) -> Option<Batch> {
+        let events = std::mem::take(&mut self.events);
+        (!events.is_empty() || checkpoint.is_some()).then(|| Batch {
+            source: source.clone(),
+            events,
+            checkpoint,
+        })
+    }
+
+    /// Says what there is to say, now that it is durable.
+    pub(super) fn remark(self, report: &Report) {
+        for remark in self.remarks {
+            match remark {
+                Remark::Skipped { bytes, id } => report.skipped(bytes, id.as_deref()),
+                Remark::Undecodable { reason, id } => report.undecodable(&reason, id.as_deref()),
+                Remark::UnusableId => report.unusable_id(),
+                Remark::Epoch(checkpoint) => report.epoch(&checkpoint),
+                Remark::Cleared => report.cleared(),
+            }
+        }
+    }
+}

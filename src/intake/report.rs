@@ -1,0 +1,355 @@
+//! How one source is doing, as others see it: its part of the status snapshot, and its notices.
+//!
+//! A file of its own so that following a source and talking about it stay apart. It also keeps the
+//! watch over how long the source has been away, which goes on whatever the follower waits for. It
+//! never changes what the follower does.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::throttle::{Detail, Throttle};
+use super::words;
+use crate::clock::Clock;
+use crate::model::{Accepted, Checkpoint, Name, Notice};
+use crate::sources::End;
+use crate::status::{SourceStatus, Status};
+
+/// The voice of one source.
+#[derive(Debug)]
+pub(super) struct Report {
+    source: Name,
+    status: Status,
+    clock: Clock,
+    lost_after: Duration,
+    /// Since when the source has been away; `None` while a connection has shown to be good.
+    away: watch::Sender<Option<Instant>>,
+    ledger: Mutex<Ledger>,
+    /// Something was put into one of the throttles.
+    trouble: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Ledger {
+    /// Why the source is away.
+    reason: String,
+    /// Whether its loss was reported.
+    lost: bool,
+    /// What was last said about its key, until a stream shows that it is good.
+    withdrawn: Option<Withdrawn>,
+    /// Events that could not be read.
+    skips: Throttle,
+    /// Ids that started over.
+    epochs: Throttle,
+}
+
+/// How a key can be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Withdrawn {
+    /// For good.
+    Revoked,
+    /// For a time.
+    AccessDisabled,
+}
+
+impl Report {
+    pub(super) fn new(source: Name, status: Status, clock: Clock, lost_after: Duration) -> Self {
+        let report = Self {
+            source,
+            status,
+            clock,
+            lost_after,
+            away: watch::Sender::new(Some(Instant::now())),
+            ledger: Mutex::new(Ledger {
+                reason: "not connected yet".to_owned(),
+                ..Ledger::default()
+            }),
+            trouble: Notify::new(),
+        };
+        let now = report.clock.now();
+        report.show(|status| {
+            status.connected = false;
+            status.since = Some(now);
+            status.fault = None;
+            status.poll = None;
+        });
+        report
+    }
+
+    /// Watches over absence and held-back notices. Never ends.
+    pub(super) async fn watch(&self) {
+        tokio::join!(self.watch_absence(), self.watch_trouble());
+    }
+
+    /// Says what the source is doing.
+    pub(super) fn activity(&self, activity: impl Into<String>) {
+        let activity = activity.into();
+        self.show(|status| status.activity = activity);
+    }
+
+    /// Says that a person has to do something.
+    pub(super) fn fault(&self, fault: &str) {
+        self.lock().reason = fault.to_owned();
+        self.show(|status| status.fault = Some(fault.to_owned()));
+    }
+
+    /// A stream is open.
+    pub(super) fn opened(&self) {
+        let now = self.clock.now();
+        self.lock().withdrawn = None;
+        self.show(|status| {
+            status.connected = true;
+            status.since = Some(now);
+            "streaming".clone_into(&mut status.activity);
+            status.fault = None;
+            status.poll = None;
+            status.connects += 1;
+        });
+        tracing::info!(source = %self.source, "connected");
+    }
+
+    /// The open stream has shown that it is more than an accepted request.
+    pub(super) fn proven(&self) {
+        let Some(since) = self.away.send_replace(None) else {
+            return;
+        };
+        let was_lost = std::mem::take(&mut self.lock().lost);
+        if was_lost {
+            let away = since.elapsed().as_secs();
+            let reason = format!("connected again after {away} s");
+            self.raise(
+                "bellwire.source_recovered",
+                json!({ "reason": reason, "away_seconds": away }),
+            );
+        }
+    }
+
+    /// A connection, or the attempt to make one, ended.
+    pub(super) fn ended(&self, end: &End) {
+        let name = words::name(end);
+        let now = self.clock.now();
+        self.away.send_if_modified(|away| {
+            let begins = away.is_none();
+            if begins {
+                *away = Some(Instant::now());
+            }
+            begins
+        });
+        self.lock().reason.clone_from(&name);
+        match end {
+            End::Recycled => tracing::debug!(source = %self.source, "{name}"),
+            _ => tracing::warn!(source = %self.source, "{name}"),
+        }
+        self.show(|status| {
+            if status.connected {
+                status.connected = false;
+                status.since = Some(now);
+            }
+            status.activity.clone_from(&name);
+            status.last_end = Some(name);
+        });
+    }
+
+    /// Nothing is done any more.
+    pub(super) fn stopped(&self) {
+        let now = self.clock.now();
+        self.show(|status| {
+            if status.connected {
+                status.connected = false;
+                status.since = Some(now);
+            }
+            "stopped".clone_into(&mut status.activity);
+            status.poll = None;
+        });
+    }
+
+    /// The source is lost for a reason that need not wait for `lost_after`.
+    pub(super) fn lost(&self, reason: &str) {
+        self.lock().lost = true;
+        tracing::error!(source = %self.source, reason, "source lost");
+        self.raise("bellwire.source_lost", json!({ "reason": reason }));
+    }
+
+    /// The key, or its access, is gone. Said once until a stream is open again.
+    pub(super) fn withdrawn(&self, how: Withdrawn) {
+        let (cause, reason) = match how {
+            Withdrawn::Revoked => ("revoked", words::REVOKED),
+            Withdrawn::AccessDisabled => ("access_disabled", words::SUSPENDED),
+        };
+        self.fault(reason);
+        if self.lock().withdrawn.replace(how) != Some(how) {
+            tracing::error!(source = %self.source, reason, "key refused");
+            self.raise(
+                "bellwire.auth_revoked",
+                json!({ "cause": cause, "reason": reason }),
+            );
+        }
+    }
+
+    /// The server refuses the cursor, so events between it and the next connection may be missing.
+    pub(super) fn cursor_rejected(&self, cursor: Option<&str>, name: &str) {
+        let reason = format!(
+            "the server refuses to resume ({name}), so the next connection starts where the server \
+             likes; events in between may be missing"
+        );
+        tracing::error!(source = %self.source, reason);
+        self.raise("bellwire.gap", json!({ "reason": reason, "after": cursor }));
+    }
+
+    /// A batch is durable.
+    pub(super) fn accepted(&self, accepted: Accepted, any: bool) {
+        let now = self.clock.now();
+        self.show(|status| {
+            status.events += accepted.new as u64;
+            status.repeated += accepted.repeated as u64;
+            if any {
+                status.last_event = Some(now);
+            }
+        });
+    }
+
+    /// An event over the size limit was read away.
+    pub(super) fn skipped(&self, bytes: u64, id: Option<&str>) {
+        self.show(|status| status.skipped += 1);
+        let reason = format!("an event of {bytes} bytes is over the limit");
+        self.missed(json!({ "reason": reason, "bytes": bytes, "id": id }));
+    }
+
+    /// An event could not be read.
+    pub(super) fn undecodable(&self, reason: &str, id: Option<&str>) {
+        self.show(|status| status.undecodable += 1);
+        let reason = format!("an event cannot be read: {reason}");
+        self.missed(json!({ "reason": reason, "id": id }));
+    }
+
+    /// An id cannot be sent back, so the cursor stays.
+    pub(super) fn unusable_id(&self) {
+        self.show(|status| status.unusable_ids += 1);
+        tracing::warn!(source = %self.source, "an id cannot be sent back, so the cursor stays");
+    }
+
+    /// The upstream's ids started over.
+    pub(super) fn epoch(&self, checkpoint: &Checkpoint) {
+        let id = checkpoint.cursor.header();
+        tracing::warn!(source = %self.source, epoch = checkpoint.epoch, id, "ids started over");
+        let detail = json!({
+            "reason": "the upstream's ids started over, as after a restart",
+            "epoch": checkpoint.epoch,
+            "id": id,
+        });
+        self.lock().epochs.push(members(detail));
+        self.trouble.notify_one();
+    }
+
+    /// The server took the cursor away.
+    pub(super) fn cleared(&self) {
+        tracing::warn!(
+            source = %self.source,
+            "the server cleared the cursor; the next connection starts where it likes"
+        );
+    }
+
+    /// What the REST API shows while the stream is away.
+    pub(super) fn polled(&self, shown: String, requests_left: Option<u32>) {
+        self.show(|status| {
+            status.poll = Some(shown);
+            status.requests_left = requests_left;
+        });
+    }
+
+    fn missed(&self, detail: serde_json::Value) {
+        let reason = detail.get("reason").and_then(|reason| reason.as_str());
+        tracing::warn!(source = %self.source, reason, "event skipped");
+        self.lock().skips.push(members(detail));
+        self.trouble.notify_one();
+    }
+
+    async fn watch_absence(&self) {
+        let mut away = self.away.subscribe();
+        loop {
+            let since = *away.borrow_and_update();
+            let deadline = since
+                .filter(|_| !self.lock().lost)
+                .and_then(|since| since.checked_add(self.lost_after));
+            let over = async {
+                match deadline {
+                    Some(deadline) => sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = over => self.lost_by_time(),
+                _ = away.changed() => {}
+            }
+        }
+    }
+
+    fn lost_by_time(&self) {
+        let reason = {
+            let ledger = self.lock();
+            if ledger.lost {
+                return;
+            }
+            ledger.reason.clone()
+        };
+        self.lost(&reason);
+    }
+
+    async fn watch_trouble(&self) {
+        loop {
+            let due = {
+                let ledger = self.lock();
+                let (skips, epochs) = (ledger.skips.due(), ledger.epochs.due());
+                skips.into_iter().chain(epochs).min()
+            };
+            let Some(due) = due else {
+                self.trouble.notified().await;
+                continue;
+            };
+            tokio::select! {
+                () = sleep_until(due) => {}
+                () = self.trouble.notified() => continue,
+            }
+            let (skips, epochs) = {
+                let mut ledger = self.lock();
+                (ledger.skips.pull(), ledger.epochs.pull())
+            };
+            if let Some(detail) = skips {
+                self.raise("bellwire.event_skipped", detail.into());
+            }
+            if let Some(detail) = epochs {
+                self.raise("bellwire.epoch", detail.into());
+            }
+        }
+    }
+
+    /// Every notice names its source first.
+    fn raise(&self, kind: &'static str, detail: serde_json::Value) {
+        let mut data = Detail::new();
+        data.insert("source".to_owned(), self.source.as_str().into());
+        data.extend(members(detail));
+        self.status.raise(Notice {
+            kind,
+            time: self.clock.now(),
+            data: data.into(),
+        });
+    }
+
+    fn show(&self, change: impl FnOnce(&mut SourceStatus)) {
+        self.status.source(&self.source, change);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn members(detail: serde_json::Value) -> Detail {
+    match detail {
+        serde_json::Value::Object(members) => members,
+        _ => Detail::new(),
+    }
+}

@@ -1,0 +1,47 @@
+//! At most one notice a minute about the same trouble, and none that goes uncounted.
+//!
+//! A file of its own because it is a small pure state with one promise. It raises nothing itself.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+/// The shortest time between two notices.
+pub(super) const PERIOD: Duration = Duration::from_mins(1);
+
+/// What a notice says, without its count.
+pub(super) type Detail = Map<String, Value>;
+
+/// Remembers when it last let one through, and what came since.
+#[derive(Debug, Default)]
+pub(super) struct Throttle {
+    last: Option<Instant>,
+    held: Option<(Detail, u64)>,
+}
+
+impl Throttle {
+    /// Takes one trouble in; the latest detail stands for those before it.
+    pub(super) fn push(&mut self, detail: Detail) {
+        let count = self.held.take().map_or(0, |(_, count)| count);
+        self.held = Some((detail, count + 1));
+    }
+
+    /// When something may be let through, if anything waits.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.held.as_ref()?;
+        Some(self.last.map_or_else(Instant::now, |last| last + PERIOD))
+    }
+
+    /// Lets through what waits, if it may: the latest detail with `count`.
+    pub(super) fn pull(&mut self) -> Option<Detail> {
+        let now = Instant::now();
+        if self.due()? > now {
+            return None;
+        }
+        let (mut detail, count) = self.held.take()?;
+        self.last = Some(now);
+        detail.insert("count".to_owned(), Value::from(count));
+        Some(detail)
+    }
+}
