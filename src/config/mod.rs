@@ -6,6 +6,8 @@
 //! to nothing, and reads the process environment only through what it is given.
 
 mod document;
+#[cfg(test)]
+pub(crate) mod example;
 mod problem;
 mod scalar;
 mod settings;

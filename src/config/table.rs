@@ -204,13 +204,22 @@ impl Table {
         if let Some((_, choice)) = choices.iter().find(|(word, _)| *word == text) {
             return Some(choice.clone());
         }
-        let words = choices.iter().map(|(word, _)| *word);
+        self.impossible(key, &text, choices.iter().map(|(word, _)| *word));
+        None
+    }
+
+    /// Reports a word that is none of the possible ones, with the nearest of them.
+    pub fn impossible<'a>(
+        &self,
+        key: &str,
+        word: &str,
+        possible: impl Iterator<Item = &'a str> + Clone,
+    ) {
         self.wrong(
             key,
-            format!("`{text}` is not possible here"),
-            scalar::one_of(&text, words),
+            format!("`{word}` is not possible here"),
+            scalar::one_of(word, possible),
         );
-        None
     }
 
     /// A list of texts; a single text counts as a list of one.
