@@ -90,6 +90,20 @@ impl Table {
             .table(&self.path, format!("`{key}` is missing"), Some(help.into()));
     }
 
+    /// Reports a word that is none of the possible ones, with the nearest of them.
+    pub fn impossible<'a>(
+        &self,
+        key: &str,
+        word: &str,
+        possible: impl Iterator<Item = &'a str> + Clone,
+    ) {
+        self.wrong(
+            key,
+            format!("`{word}` is not possible here"),
+            scalar::one_of(word, possible),
+        );
+    }
+
     /// A list of texts; a single text counts as a list of one.
     pub fn strings(&mut self, key: &str) -> Option<Vec<String>> {
         let texts = self.placed_strings(key)?;

@@ -7,6 +7,7 @@
 mod cursor;
 mod delivery;
 mod event;
+mod ladder;
 mod name;
 mod route;
 mod secret;
@@ -15,6 +16,7 @@ mod verdict;
 pub use cursor::Cursor;
 pub use delivery::{Attempt, Claim, DeliveryId, Settlement, State};
 pub use event::{DataAt, Event, INTERNAL_SOURCE, Identity};
+pub use ladder::{Ladder, Rests};
 pub use name::{Name, NameError};
 pub use route::{Accepted, Batch, Checkpoint, Notice, Route};
 pub use secret::Secret;

@@ -76,6 +76,8 @@ pub enum Verdict {
         reason: String,
         /// The rest that the receiver asked for; `None` for the sink's own fallback.
         wait: Option<Duration>,
+        /// The receiver turned away this address as such: every sink of this kind rests.
+        kind_wide: bool,
     },
     /// The receiver refused the rich form: once more, at once, as plain text.
     RetryPlain {

@@ -1,1 +1,199 @@
-//! stub
+//! A delivery in, an HTTP request out; an answer in, a verdict out: one translator for each kind of sink.
+//!
+//! A room of its own so that everything a platform wants (its fields, limits, signatures, refusals)
+//! stands in one file of that platform, and a new kind is that file and its line in [`KINDS`]. It is
+//! pure: no clock, no network, no randomness. It does not decide when to try again, and it does not
+//! compile templates or expressions: it carries their text to whoever does.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::config::{SinkConfig, Table};
+use crate::model::{DeliveryId, Event, Failure, Ladder, Name, Reply, Rests, Verdict};
+
+mod address;
+mod cut;
+mod discord;
+mod judge;
+mod ntfy;
+mod options;
+mod request;
+mod slack;
+mod webhook;
+pub mod wording;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
+
+pub use options::{Ordered, RateLimit, Uncompiled};
+pub use wording::Wording;
+
+/// Every kind of sink there is.
+pub const KINDS: &[Kind] = &[webhook::KIND, discord::KIND, slack::KIND, ntfy::KIND];
+
+/// Speaks one platform's language for one sink.
+pub trait Translator: Send + Sync + fmt::Debug {
+    /// The request that carries a delivery.
+    ///
+    /// # Errors
+    /// [`EncodeError`] when no request can carry it: a dead letter.
+    fn encode(&self, message: &Message<'_>) -> Result<http::Request<Bytes>, EncodeError>;
+
+    /// What an answer means.
+    fn judge(&self, reply: &Reply, facts: &Facts) -> Verdict {
+        judge::by_status(reply, facts)
+    }
+
+    /// What it means that there was no answer.
+    fn judge_failure(&self, failure: &Failure) -> Verdict {
+        judge::failure(failure)
+    }
+
+    /// How long the sink had better rest after an answer, whatever it meant for its delivery: the
+    /// budget is used up, or a gateway is struggling.
+    fn rest_after(&self, reply: &Reply) -> Option<Duration> {
+        judge::rest_after(reply)
+    }
+}
+
+/// What there is to say, and how often it has been tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// The delivery, the same over all its attempts.
+    pub id: &'a DeliveryId,
+    /// The time of this attempt.
+    pub now: Timestamp,
+    /// What happened.
+    pub event: &'a Event,
+    /// How it reads.
+    pub wording: &'a Wording,
+    /// The rule's priority, from 1 to 5, before the sink's and the event type's own.
+    pub priority: Option<u8>,
+    /// Nothing is to ring.
+    pub quiet: bool,
+    /// The rich form was refused: the barest form now.
+    pub plain: bool,
+}
+
+/// What a verdict depends on beside the answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// The time.
+    pub now: Timestamp,
+    /// Whether the request was the plain form.
+    pub plain: bool,
+    /// Deliveries of this sink that died in a row right before this one.
+    pub dead_in_row: u32,
+}
+
+/// Why no request can carry a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodeError {
+    /// The reason on the dead letter.
+    pub reason: String,
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for EncodeError {}
+
+/// One configured sink.
+#[derive(Debug)]
+pub struct Sink {
+    /// Its name.
+    pub name: Name,
+    /// Its kind.
+    pub kind: &'static str,
+    /// Where it goes, for people: the host and a short hash, never the credential.
+    pub display: String,
+    /// Longest time that one request may take, answer included.
+    pub timeout: Duration,
+    /// Most requests on their way at once.
+    pub concurrency: usize,
+    /// Its pace; `None` for as fast as it goes.
+    pub rate_limit: Option<RateLimit>,
+    /// Which of its deliveries keep the order of their events.
+    pub ordered: Ordered,
+    /// An event older than this is not worth a ring.
+    pub expires: Option<Duration>,
+    /// The bounds of trying again.
+    pub retry: Ladder,
+    /// How long it rests when told "later" without a time.
+    pub rests: Rests,
+    /// Whether link-local addresses may be dialled.
+    pub allow_link_local: bool,
+    /// Template of the title.
+    pub title: Option<Uncompiled>,
+    /// Template of the message.
+    pub message: Option<Uncompiled>,
+    /// Template of the whole body, rendered into [`Wording::body`].
+    pub body: Option<Uncompiled>,
+    /// Speaks its language.
+    pub translator: Box<dyn Translator>,
+}
+
+/// One kind of sink.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// The word for it in the configuration.
+    pub name: &'static str,
+    /// The pace of a sink that sets none, below what the platform allows.
+    pub rate_limit: Option<RateLimit>,
+    /// Rests of a sink whose receiver gives no time.
+    pub rests: Rests,
+    /// Reads the options of this kind.
+    build: fn(&mut Table) -> Option<Parts>,
+}
+
+/// What a kind makes of its own options.
+struct Parts {
+    display: String,
+    body: Option<Uncompiled>,
+    translator: Box<dyn Translator>,
+}
+
+/// Makes a sink of its configuration. `None` when something is wrong, which the table's list of
+/// problems then tells, all of it at once.
+#[must_use]
+pub fn build(config: &SinkConfig) -> Option<Sink> {
+    let mut table = config.options.clone();
+    let Some(kind) = KINDS.iter().find(|kind| kind.name == config.kind) else {
+        table.impossible("kind", &config.kind, KINDS.iter().map(|kind| kind.name));
+        return None;
+    };
+    let problems = table.problems().clone();
+    let before = problems.list().len();
+    let common = options::read(&mut table, kind);
+    let parts = (kind.build)(&mut table);
+    table.finish();
+    if problems.list().len() > before {
+        return None;
+    }
+    let parts = parts?;
+    Some(Sink {
+        name: config.name.clone(),
+        kind: kind.name,
+        display: parts.display,
+        timeout: common.timeout,
+        concurrency: common.concurrency,
+        rate_limit: common.rate_limit,
+        ordered: common.ordered,
+        expires: common.expires,
+        retry: common.retry,
+        rests: kind.rests,
+        allow_link_local: common.allow_link_local,
+        title: common.title,
+        message: common.message,
+        body: parts.body,
+        translator: parts.translator,
+    })
+}

@@ -22,7 +22,7 @@ pub use answer::{Answer, Page, Refused};
 use super::Pending;
 use super::budget::Budget;
 use crate::model::{Failure, Reply, Secret};
-use crate::transport;
+use crate::transport::{self, Reach};
 
 /// The limit for one request, from dialling to the end of its answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -92,7 +92,8 @@ pub(super) trait Wire: Send + Sync {
 
 impl Wire for transport::Client {
     fn send(&self, request: http::Request<Bytes>) -> Pending<'_, Result<Reply, Failure>> {
-        Box::pin(Self::send(self, request, TIMEOUT))
+        // The upstream's address is the operator's own choice, so nothing is guarded against.
+        Box::pin(Self::send(self, request, TIMEOUT, Reach::LinkLocalToo))
     }
 }
 

@@ -1,0 +1,339 @@
+//! Tables and generated cases for the arithmetic of waiting.
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{DataAt, Name};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+const RESTS: Rests = Rests {
+    first: Duration::from_secs(10),
+    max: Duration::from_secs(300),
+};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).expect("in range")
+}
+
+fn progress(step: u32) -> Progress {
+    Progress {
+        attempt: step + 1,
+        step,
+        plain: false,
+        created: at(1_000_000),
+        now: at(1_000_000),
+        rests: 0,
+        jitter: 1.0,
+    }
+}
+
+fn retry(slow: bool) -> Verdict {
+    Verdict::Retry {
+        reason: "503 Service Unavailable".to_owned(),
+        slow,
+    }
+}
+
+fn later(wait: Option<u64>) -> Verdict {
+    Verdict::RetryAfter {
+        reason: "429 Too Many Requests".to_owned(),
+        wait: wait.map(Duration::from_secs),
+        kind_wide: false,
+    }
+}
+
+fn waited(settled: &Settlement, progress: &Progress) -> Duration {
+    Duration::try_from(settled.due.duration_since(progress.now)).expect("never in the past")
+}
+
+#[test]
+fn waits_climb_by_the_factor_up_to_the_cap() {
+    let ladder = Ladder::default();
+    for (step, expected) in [
+        (0, 1),
+        (1, 3),
+        (2, 9),
+        (6, 729),
+        (7, 2187),
+        (8, 3600),
+        (100_000, 3600),
+    ] {
+        let progress = progress(step);
+        let settled = settle(&ladder, &RESTS, &progress, &retry(false));
+        assert_eq!(
+            waited(&settled, &progress).as_secs(),
+            expected,
+            "step {step}"
+        );
+        assert_eq!(settled.step, step + 1);
+        assert_eq!(settled.state, State::Waiting);
+    }
+}
+
+#[test]
+fn jitter_takes_off_up_to_half() {
+    for (jitter, expected) in [
+        (0.0, 1350),
+        (0.5, 2025),
+        (1.0, 2700),
+        (7.0, 2700),
+        (-1.0, 1350),
+        (f64::NAN, 2700),
+    ] {
+        let ladder = Ladder {
+            initial: Duration::from_millis(2700),
+            ..Ladder::default()
+        };
+        let progress = Progress {
+            jitter,
+            ..progress(0)
+        };
+        let settled = settle(&ladder, &RESTS, &progress, &retry(false));
+        assert_eq!(
+            waited(&settled, &progress).as_millis(),
+            expected,
+            "{jitter}"
+        );
+    }
+}
+
+#[test]
+fn a_fault_that_a_person_has_to_mend_waits_five_minutes_at_least() {
+    let progress = Progress {
+        jitter: 0.0,
+        ..progress(0)
+    };
+    let settled = settle(&Ladder::default(), &RESTS, &progress, &retry(true));
+    assert_eq!(waited(&settled, &progress).as_secs(), 300);
+    assert_eq!(settled.step, 1, "it uses one step, as any failure does");
+    let short = Ladder {
+        max: Duration::from_secs(2),
+        ..Ladder::default()
+    };
+    let settled = settle(&short, &RESTS, &progress, &retry(true));
+    assert!(waited(&settled, &progress) <= short.max, "the cap holds");
+}
+
+#[test]
+fn the_age_limit_ends_a_delivery_with_its_last_failure() {
+    let ladder = Ladder::default();
+    let mut old = progress(40);
+    old.now = after(old.created, 24 * HOUR);
+    for verdict in [retry(false), retry(true), later(Some(5))] {
+        let settled = settle(&ladder, &RESTS, &old, &verdict);
+        let failure = verdict.reason().expect("it failed");
+        assert_eq!(settled.state, State::Dead);
+        assert_eq!(
+            settled.reason,
+            Some(format!("gave up after 41 attempts: {failure}"))
+        );
+    }
+    let mut nearly = progress(40);
+    nearly.now = after(nearly.created, 24 * HOUR - Duration::from_secs(7));
+    let settled = settle(&ladder, &RESTS, &nearly, &retry(false));
+    assert_eq!(
+        waited(&settled, &nearly).as_secs(),
+        7,
+        "the last attempt is at the limit"
+    );
+}
+
+#[test]
+fn the_attempt_limit_counts_failures_and_not_rests() {
+    let ladder = Ladder {
+        max_attempts: Some(3),
+        ..Ladder::default()
+    };
+    let second = settle(&ladder, &RESTS, &progress(1), &retry(false));
+    assert_eq!(second.state, State::Waiting);
+    let third = settle(&ladder, &RESTS, &progress(2), &retry(false));
+    assert_eq!(third.state, State::Dead);
+    let rested = settle(&ladder, &RESTS, &progress(2), &later(Some(5)));
+    assert_eq!((rested.state, rested.step), (State::Waiting, 2));
+}
+
+#[test]
+fn a_rest_holds_the_delivery_and_the_lane_and_uses_no_step() {
+    for (asked, rests, expected) in [
+        (Some(5), 0, 5),
+        (Some(5), 9, 5),
+        (Some(90_000), 0, 3600),
+        (None, 0, 10),
+        (None, 1, 20),
+        (None, 4, 160),
+        (None, 5, 300),
+        (None, u32::MAX, 300),
+    ] {
+        let progress = Progress {
+            rests,
+            ..progress(3)
+        };
+        let settled = settle(&Ladder::default(), &RESTS, &progress, &later(asked));
+        assert_eq!(
+            waited(&settled, &progress).as_secs(),
+            expected,
+            "{asked:?} {rests}"
+        );
+        assert_eq!(settled.rest_until, Some(settled.due));
+        assert_eq!(settled.step, 3);
+    }
+}
+
+#[test]
+fn a_rest_holds_the_lane_even_when_the_delivery_is_too_old() {
+    let mut old = progress(1);
+    old.now = after(old.created, 48 * HOUR);
+    let settled = settle(&Ladder::default(), &RESTS, &old, &later(Some(60)));
+    assert_eq!(settled.state, State::Dead);
+    assert_eq!(
+        settled.rest_until,
+        Some(after(old.now, Duration::from_secs(60)))
+    );
+}
+
+#[test]
+fn plain_text_is_tried_once_and_at_once() {
+    let verdict = Verdict::RetryPlain {
+        reason: "400 Bad Request".to_owned(),
+    };
+    let first = settle(&Ladder::default(), &RESTS, &progress(0), &verdict);
+    assert_eq!(
+        (first.state, first.plain, first.step),
+        (State::Waiting, true, 0)
+    );
+    assert_eq!(first.due, progress(0).now);
+    let plain = Progress {
+        plain: true,
+        ..progress(0)
+    };
+    let second = settle(&Ladder::default(), &RESTS, &plain, &verdict);
+    assert_eq!(second.state, State::Dead);
+    assert!(
+        second
+            .reason
+            .is_some_and(|reason| reason.contains("400 Bad Request"))
+    );
+}
+
+#[test]
+fn a_suspended_sink_keeps_the_delivery() {
+    let mut old = progress(2);
+    old.now = after(old.created, 48 * HOUR);
+    let verdict = Verdict::Suspend {
+        reason: "410 Gone".to_owned(),
+    };
+    let settled = settle(&Ladder::default(), &RESTS, &old, &verdict);
+    assert_eq!(settled.state, State::Waiting);
+    assert_eq!(settled.suspend.as_deref(), Some("410 Gone"));
+    assert_eq!(settled.step, 2);
+}
+
+#[test]
+fn an_event_expires_by_its_own_time() {
+    let event = Event {
+        source: Name::new("feed").expect("a name"),
+        id: None,
+        kind: "tp_hit".into(),
+        time: Some(at(1_000)),
+        received: at(1_500),
+        backfilled: false,
+        identity: None,
+        payload: Bytes::new(),
+        data: DataAt::Missing,
+    };
+    let minute = Some(Duration::from_secs(60));
+    assert_eq!(expired(&event, minute, at(1_060)), None);
+    assert_eq!(
+        expired(&event, minute, at(1_061)),
+        Some(Duration::from_secs(61))
+    );
+    assert_eq!(expired(&event, None, at(9_000_000)), None);
+    assert_eq!(
+        expired(&event, minute, at(0)),
+        None,
+        "a clock that went back"
+    );
+}
+
+fn any_ladder() -> impl Strategy<Value = Ladder> {
+    (
+        1_u64..10_000,
+        1.0_f64..10.0,
+        1_u64..7_200_000,
+        1_u64..200_000,
+        proptest::option::of(1_u32..30),
+    )
+        .prop_map(|(initial, factor, max, max_age, max_attempts)| Ladder {
+            initial: Duration::from_millis(initial.min(max)),
+            factor,
+            max: Duration::from_millis(max),
+            max_age: Duration::from_secs(max_age),
+            max_attempts,
+        })
+}
+
+fn any_failure() -> impl Strategy<Value = Verdict> {
+    prop_oneof![
+        any::<bool>().prop_map(retry),
+        proptest::option::of(1_u64..100_000).prop_map(later),
+        Just(Verdict::RetryPlain {
+            reason: "400 Bad Request".to_owned()
+        }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn every_wait_is_in_range(
+        ladder in any_ladder(),
+        verdict in any_failure(),
+        step in any::<u32>(),
+        rests in any::<u32>(),
+        jitter in any::<f64>(),
+        age in -10_000_i64..300_000,
+    ) {
+        let mut progress = Progress { step, rests, jitter, ..progress(0) };
+        progress.now = at(1_000_000 + age);
+        let settled = settle(&ladder, &RESTS, &progress, &verdict);
+        if settled.state == State::Waiting {
+            let wait = Duration::try_from(settled.due.duration_since(progress.now));
+            let cap = if settled.rest_until.is_some() { REST_MAX } else { ladder.max };
+            prop_assert!(wait.is_ok_and(|wait| wait <= cap), "{settled:?}");
+        }
+    }
+
+    #[test]
+    fn every_delivery_that_keeps_failing_ends(
+        ladder in any_ladder(),
+        verdict in any_failure(),
+        jitter in 0.0_f64..1.0,
+    ) {
+        let mut now = progress(0);
+        now.jitter = jitter;
+        let deadline = deadline(&ladder, &now);
+        // A wait is at least half of the first one, so this many attempts fit below the age limit.
+        let most = 2 * ladder.max_age.as_millis() / ladder.initial.min(Duration::from_secs(1)).as_millis() + 3;
+        // A ladder of tiny waits is as good as endless here, and its end is the same arithmetic.
+        prop_assume!(most < 200_000);
+        for _ in 0..most {
+            let settled = settle(&ladder, &RESTS, &now, &verdict);
+            if settled.state == State::Dead {
+                let reason = settled.reason.expect("a dead letter has a reason");
+                prop_assert!(reason.contains(verdict.reason().expect("it failed")));
+                return Ok(());
+            }
+            prop_assert!(settled.due <= deadline || settled.rest_until.is_some());
+            now = Progress {
+                attempt: now.attempt + 1,
+                step: settled.step,
+                plain: settled.plain,
+                now: settled.due,
+                rests: now.rests + 1,
+                ..now
+            };
+        }
+        prop_assert!(false, "still waiting after {most} attempts");
+    }
+}

@@ -1,0 +1,114 @@
+//! What Discord's answers mean, by status and by the code in their JSON.
+//!
+//! A file of its own because a wrong reading is expensive: ten thousand refusals in ten minutes get
+//! the address banned. Limits that the headers announce are law; ours are only defaults.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::super::Facts;
+use super::super::judge::{self, WAIT_MAX, WAIT_MIN};
+use crate::model::{Reply, Verdict};
+
+/// Refusals in a row by an unknown channel after which it is the setting that is wrong.
+const UNKNOWN_CHANNELS_MAX: u32 = 3;
+
+const UNKNOWN_CHANNEL: u64 = 10003;
+
+/// What an answer means.
+pub(super) fn judge(reply: &Reply, facts: &Facts) -> Verdict {
+    let json = serde_json::from_slice::<Value>(&reply.body)
+        .ok()
+        .filter(Value::is_object);
+    let code = json.as_ref().and_then(|json| json.get("code")?.as_u64());
+    let reason = match code {
+        Some(code) if code != 0 => format!("{} (code {code})", judge::status(reply)),
+        _ => judge::status(reply),
+    };
+    match (reply.status, code) {
+        (429, _) => limited(reply, facts, json.as_ref(), reason),
+        (400, Some(code)) if hint(code).is_some() => Verdict::Dead {
+            reason: format!("{reason}: {}", hint(code).unwrap_or_default()),
+        },
+        (400, _) if facts.plain => Verdict::Dead { reason },
+        (400, _) => Verdict::RetryPlain { reason },
+        (404, Some(UNKNOWN_CHANNEL)) => unknown_channel(facts, &reason),
+        (403, _) if json.is_none() => Verdict::RetryAfter {
+            reason: format!("{reason}: this address is blocked for now"),
+            wait: judge::retry_after(&reply.headers, facts.now),
+            kind_wide: true,
+        },
+        (401 | 403 | 404, _) => Verdict::Suspend { reason },
+        (405, _) => Verdict::Dead { reason },
+        _ => judge::by_status(reply, facts),
+    }
+}
+
+/// With nothing left of the budget the next request waits without having to be told off.
+pub(super) fn rest_after(reply: &Reply) -> Option<Duration> {
+    let used_up = header(reply, "x-ratelimit-remaining") == Some("0");
+    let reset = header(reply, "x-ratelimit-reset-after").and_then(judge::seconds);
+    match reset {
+        Some(wait) if used_up => Some(wait.min(WAIT_MAX)),
+        _ => judge::rest_after(reply),
+    }
+}
+
+fn limited(reply: &Reply, facts: &Facts, json: Option<&Value>, reason: String) -> Verdict {
+    let in_body = json
+        .and_then(|json| json.get("retry_after"))
+        .and_then(|wait| judge::seconds(&wait.to_string()));
+    let announced = header(reply, "x-ratelimit-reset-after").and_then(judge::seconds);
+    let wait = in_body
+        .map(bounded)
+        .or_else(|| judge::retry_after(&reply.headers, facts.now))
+        .or(announced.map(bounded));
+    // Without a word about a budget it is Cloudflare that answers, and it means the address.
+    let has_budget = reply
+        .headers
+        .keys()
+        .any(|name| name.as_str().starts_with("x-ratelimit-"));
+    let blocked = in_body.is_none() && !has_budget;
+    let global = json.and_then(|json| json.get("global")?.as_bool()) == Some(true)
+        || header(reply, "x-ratelimit-global") == Some("true")
+        || header(reply, "x-ratelimit-scope") == Some("global");
+    Verdict::RetryAfter {
+        reason: if blocked {
+            format!("{reason}: this address is blocked for now")
+        } else {
+            reason
+        },
+        wait,
+        kind_wide: blocked || global,
+    }
+}
+
+fn unknown_channel(facts: &Facts, reason: &str) -> Verdict {
+    let reason = format!("{reason}: unknown channel, check `thread_id`");
+    if facts.dead_in_row + 1 >= UNKNOWN_CHANNELS_MAX {
+        Verdict::Suspend { reason }
+    } else {
+        Verdict::Dead { reason }
+    }
+}
+
+/// What to do about a refusal that no other form of the message would mend.
+fn hint(code: u64) -> Option<&'static str> {
+    match code {
+        220_001..=220_004 => Some("this is a forum channel, set `thread_id`"),
+        160_005 => Some("the thread is locked"),
+        50_083 => Some("the thread is archived"),
+        200_000 | 200_001 => Some("blocked by the server's moderation"),
+        240_000 => Some("a link in it counts as harmful"),
+        _ => None,
+    }
+}
+
+fn bounded(wait: Duration) -> Duration {
+    wait.clamp(WAIT_MIN, WAIT_MAX)
+}
+
+fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
+    reply.headers.get(name)?.to_str().ok().map(str::trim)
+}

@@ -1,0 +1,336 @@
+//! Discord against the contract: addresses, somebody else's limits, answers.
+
+use serde_json::json;
+use twilight_model::channel::message::Embed;
+
+use super::super::samples::{
+    facts, hostile, id, message, now, recorded, recorded_with_id, refused, reply, sent, sink,
+    verdict, with,
+};
+use super::super::{Facts, Sink, Wording, judge};
+use super::*;
+use crate::model::Event;
+
+fn discord(more: &Value) -> Sink {
+    sink("discord", &with("discord", more))
+}
+
+fn uri(options: &Value) -> String {
+    let event = recorded_with_id("215");
+    let wording = Wording::of(&event);
+    let id = id();
+    let request = discord(options)
+        .translator
+        .encode(&message(&id, &event, &wording));
+    request.expect("it can be sent").uri().to_string()
+}
+
+#[test]
+fn dc_1_every_pasted_address_becomes_version_10_that_waits() {
+    for (pasted, expected) in [
+        (
+            "https://discord.com/api/webhooks/1/t",
+            "https://discord.com/api/v10/webhooks/1/t?wait=true",
+        ),
+        (
+            "https://discordapp.com/api/webhooks/1/t/",
+            "https://discordapp.com/api/v10/webhooks/1/t?wait=true",
+        ),
+        (
+            "https://ptb.discord.com/api/v6/webhooks/1/t",
+            "https://ptb.discord.com/api/v10/webhooks/1/t?wait=true",
+        ),
+        (
+            "https://canary.discord.com/api/v10/webhooks/1/t?wait=false",
+            "https://canary.discord.com/api/v10/webhooks/1/t?wait=true",
+        ),
+        (
+            "https://discord.com/api/webhooks/1/t?thread_id=5&x=y%20z",
+            "https://discord.com/api/v10/webhooks/1/t?thread_id=5&x=y+z&wait=true",
+        ),
+        (
+            "http://127.0.0.1:9/api/webhooks/1/t",
+            "http://127.0.0.1:9/api/v10/webhooks/1/t?wait=true",
+        ),
+        (
+            "https://proxy.example/d/api/v9/webhooks/1/t",
+            "https://proxy.example/d/api/v10/webhooks/1/t?wait=true",
+        ),
+        (
+            "https://proxy.example/webhooks/1/t",
+            "https://proxy.example/api/v10/webhooks/1/t?wait=true",
+        ),
+        (
+            "https://proxy.example/hook",
+            "https://proxy.example/hook?wait=true",
+        ),
+    ] {
+        assert_eq!(uri(&json!({ "url": pasted })), expected);
+    }
+    let thread =
+        json!({ "url": "https://discord.com/api/webhooks/1/t?thread_id=5", "thread_id": "77" });
+    assert_eq!(
+        uri(&thread),
+        "https://discord.com/api/v10/webhooks/1/t?wait=true&thread_id=77"
+    );
+    for wrong in [
+        "https://discord.com/s3cret",
+        "https://discord.com/api/webhooks/1/s3cret/slack",
+    ] {
+        refused(
+            "discord",
+            &with("discord", &json!({ "url": wrong })),
+            "sinks.it.url",
+        );
+    }
+}
+
+/// Refuses what Discord refuses, and what it is only said to refuse.
+fn check(body: &Value) {
+    let allowed = [
+        "content",
+        "embeds",
+        "allowed_mentions",
+        "username",
+        "avatar_url",
+        "flags",
+    ];
+    for key in body.as_object().expect("an object").keys() {
+        assert!(allowed.contains(&key.as_str()), "unknown key {key}");
+    }
+    assert_eq!(body["allowed_mentions"], json!({ "parse": [] }));
+    if let Some(content) = body.get("content") {
+        let content = content.as_str().expect("a string");
+        twilight_validate::message::content(content).expect("within limits");
+        assert!(!content.trim().is_empty());
+        assert!(Unit::Utf16.of(content) <= CONTENT_MAX);
+        return;
+    }
+    let mut embeds = body["embeds"].clone();
+    embeds[0]["type"] = json!("rich");
+    // This type reads only one of the forms of ISO 8601 that Discord does.
+    let time = embeds[0]["timestamp"].as_str().expect("a time");
+    embeds[0]["timestamp"] = json!(time.replace('Z', "000+00:00"));
+    let embeds: Vec<Embed> = serde_json::from_value(embeds).expect("embeds");
+    twilight_validate::message::embeds(&embeds).expect("within limits");
+    let embed = &embeds[0];
+    let title = embed.title.as_deref().unwrap_or_default();
+    assert!(
+        !title.trim().is_empty() && Unit::Utf16.of(title) <= TITLE_MAX,
+        "{title}"
+    );
+    for field in &embed.fields {
+        assert!(
+            !field.name.trim().is_empty() && !field.value.trim().is_empty(),
+            "{field:?}"
+        );
+        assert!(Unit::Utf16.of(&field.value) <= FIELD_VALUE_MAX);
+    }
+    let texts = embed
+        .fields
+        .iter()
+        .flat_map(|field| [&field.name, &field.value]);
+    let texts = texts.chain(&embed.title).chain(&embed.description);
+    let footer = embed
+        .footer
+        .as_ref()
+        .map_or(0, |footer| Unit::Utf16.of(&footer.text));
+    let sum: usize = footer + texts.map(|text| Unit::Utf16.of(text)).sum::<usize>();
+    assert!(sum <= EMBED_MAX, "{sum}");
+}
+
+fn check_both_forms(sink: &Sink, event: &Event, wording: &Wording) {
+    let id = id();
+    let rich = message(&id, event, wording);
+    check(&sent(sink, &rich));
+    check(&sent(
+        sink,
+        &Message {
+            plain: true,
+            ..rich
+        },
+    ));
+}
+
+#[test]
+fn dc_2_every_recorded_event_passes_somebody_elses_limits() {
+    let sink = discord(&json!({ "username": "bell", "avatar_url": "https://example.org/b.png" }));
+    for event in recorded() {
+        check_both_forms(&sink, &event, &Wording::of(&event));
+    }
+}
+
+#[test]
+fn dc_3_dc_4_hostile_events_pass_them_too_and_ping_nobody() {
+    let sink = discord(&json!({}));
+    for (event, wording) in hostile() {
+        check_both_forms(&sink, &event, &wording);
+    }
+}
+
+#[test]
+fn foreign_text_is_shown_as_it_is_written() {
+    let event = super::super::samples::event(
+        r#"{"type":"tp_hit","data":{"symbol":"US_30*","account_label":"[x](http://y) <@1> @everyone"}}"#,
+    );
+    let wording = Wording::of(&event);
+    let id = id();
+    let body = sent(&discord(&json!({})), &message(&id, &event, &wording));
+    assert_eq!(body["embeds"][0]["title"], r"TP hit · US\_30\*");
+    assert_eq!(
+        body["embeds"][0]["fields"][0]["value"],
+        r"\[x](http://y) \<@1\> @everyone"
+    );
+    let bold = wording.with(None, Some("**{{ }}** _x_".to_owned()), None);
+    let body = sent(&discord(&json!({})), &message(&id, &event, &bold));
+    assert_eq!(
+        body["embeds"][0]["description"], "**{{ }}** _x_",
+        "a template's formatting is meant"
+    );
+}
+
+#[test]
+fn dc_5_dc_6_waits_are_taken_from_where_they_are_told_best() {
+    let sink = discord(&json!({}));
+    for (headers, body, expected) in [
+        (
+            &[("retry-after", "1")][..],
+            r#"{"retry_after":0.5,"global":false}"#,
+            "rest it 1",
+        ),
+        (
+            &[("retry-after", "1")],
+            r#"{"retry_after":2.25,"global":false}"#,
+            "rest it 2.25",
+        ),
+        (
+            &[("retry-after", "3"), ("x-ratelimit-scope", "user")],
+            "{}",
+            "rest it 3",
+        ),
+        (&[("x-ratelimit-reset-after", "4.5")], "{}", "rest it 4.5"),
+        (
+            &[("x-ratelimit-scope", "global")],
+            r#"{"retry_after":5}"#,
+            "rest all 5",
+        ),
+        (&[], r#"{"retry_after":5,"global":true}"#, "rest all 5"),
+        (
+            &[],
+            r#"{"code":0,"message":"You are being blocked"}"#,
+            "rest all ?",
+        ),
+        (&[], "<html>error 1015</html>", "rest all ?"),
+        (
+            &[("retry-after", "90")],
+            "<html>error 1015</html>",
+            "rest all 90",
+        ),
+        (&[], r#"{"retry_after":-1}"#, "rest all ?"),
+        (&[], r#"{"retry_after":1e99}"#, "rest all ?"),
+    ] {
+        let answer = reply(429, headers, body);
+        assert_eq!(
+            verdict(&sink, &answer, &facts()),
+            expected,
+            "{headers:?} {body}"
+        );
+    }
+    assert!(sink.rests.first.as_secs() >= 60);
+}
+
+#[test]
+fn dc_7_only_what_is_gone_suspends() {
+    let sink = discord(&json!({}));
+    let plain = Facts {
+        plain: true,
+        ..facts()
+    };
+    let third = Facts {
+        dead_in_row: 2,
+        ..facts()
+    };
+    for (status, body, facts, expected) in [
+        (204, "", facts(), "delivered"),
+        (404, r#"{"code":10015}"#, facts(), "suspend"),
+        (401, r#"{"code":50027}"#, facts(), "suspend"),
+        (403, r#"{"code":50013}"#, facts(), "suspend"),
+        (403, "<html>", facts(), "rest all ?"),
+        (404, r#"{"code":10003}"#, facts(), "dead"),
+        (404, r#"{"code":10003}"#, third, "suspend"),
+        (400, r#"{"code":50035,"errors":{}}"#, facts(), "plain"),
+        (400, r#"{"code":50035}"#, plain, "dead"),
+        (400, "", facts(), "plain"),
+        (400, r#"{"code":220001}"#, facts(), "dead"),
+        (400, r#"{"code":160005}"#, facts(), "dead"),
+        (400, r#"{"code":240000}"#, facts(), "dead"),
+        (405, "", facts(), "dead"),
+        (413, r#"{"code":40005}"#, facts(), "dead"),
+        (500, r#"{"code":130000}"#, facts(), "retry"),
+        (502, "", facts(), "retry"),
+        (301, "", facts(), "retry"),
+    ] {
+        let answer = reply(status, &[], body);
+        assert_eq!(verdict(&sink, &answer, &facts), expected, "{status} {body}");
+    }
+    let forum = sink
+        .translator
+        .judge(&reply(400, &[], r#"{"code":220003}"#), &facts());
+    assert!(
+        forum
+            .reason()
+            .is_some_and(|reason| reason.contains("`thread_id`"))
+    );
+}
+
+#[test]
+fn dc_8_a_used_up_budget_is_waited_for() {
+    let sink = discord(&json!({}));
+    let rest = |remaining: &str, after: &str| {
+        let headers = [
+            ("x-ratelimit-remaining", remaining),
+            ("x-ratelimit-reset-after", after),
+        ];
+        sink.translator.rest_after(&reply(200, &headers, ""))
+    };
+    assert_eq!(rest("0", "1.5"), Some(Duration::from_millis(1500)));
+    assert_eq!(rest("1", "1.5"), None);
+    assert_eq!(rest("0", "soon"), None);
+    assert_eq!(rest("0", "1e9"), None);
+    assert_eq!(rest("0", "999999999"), Some(judge::WAIT_MAX));
+}
+
+#[test]
+fn dc_9_a_silent_message_says_so() {
+    let event = recorded_with_id("215");
+    let wording = Wording::of(&event);
+    let id = id();
+    let loud = message(&id, &event, &wording);
+    let quiet = Message {
+        quiet: true,
+        ..loud
+    };
+    let ringing = discord(&json!({}));
+    assert_eq!(sent(&ringing, &loud).get("flags"), None);
+    assert_eq!(sent(&ringing, &quiet)["flags"], 4096);
+    let silent = discord(&json!({ "silent": true }));
+    assert_eq!(sent(&silent, &loud)["flags"], 4096);
+    assert!(loud.now == now());
+}
+
+#[test]
+fn wrong_options_are_refused() {
+    for (options, key) in [
+        (json!({ "username": "Clyde 2" }), "username"),
+        (json!({ "username": "  " }), "username"),
+        (json!({ "username": "x".repeat(81) }), "username"),
+        (json!({ "avatar_url": "ftp://x" }), "avatar_url"),
+        (json!({ "thread_id": "general" }), "thread_id"),
+    ] {
+        refused(
+            "discord",
+            &with("discord", &options),
+            &format!("sinks.it.{key}"),
+        );
+    }
+}

@@ -1,0 +1,197 @@
+//! The options that every sink takes, whatever its kind.
+//!
+//! A file of its own because they are read in one way for all kinds. It checks and carries them; what
+//! they do is decided by the room that sends.
+
+use std::time::Duration;
+
+use super::Kind;
+use crate::config::Table;
+use crate::model::Ladder;
+
+/// Longest template or expression, in bytes.
+const TEXT_BYTES_MAX: usize = 16 * 1024;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// The text of a template or an expression, with its place in the configuration for messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uncompiled {
+    /// Its full key, such as `sinks.phone.title`.
+    pub path: String,
+    /// The text.
+    pub text: String,
+}
+
+/// Which deliveries of a sink keep the order of their events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ordered {
+    /// None.
+    No,
+    /// All of them.
+    All,
+    /// Those among which this expression has the same value.
+    By(Uncompiled),
+}
+
+/// The pace of a sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// So many requests …
+    pub count: u32,
+    /// … in so long.
+    pub per: Duration,
+    /// Most of them at once.
+    pub burst: u32,
+}
+
+impl RateLimit {
+    /// The time after which one more request may leave.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
+        self.per / self.count.max(1)
+    }
+}
+
+/// The common options, read.
+pub(super) struct Common {
+    pub(super) timeout: Duration,
+    pub(super) concurrency: usize,
+    pub(super) rate_limit: Option<RateLimit>,
+    pub(super) ordered: Ordered,
+    pub(super) expires: Option<Duration>,
+    pub(super) retry: Ladder,
+    pub(super) allow_link_local: bool,
+    pub(super) title: Option<Uncompiled>,
+    pub(super) message: Option<Uncompiled>,
+}
+
+/// Reads the common options; a wrong one is reported and counts as left out.
+pub(super) fn read(table: &mut Table, kind: &Kind) -> Common {
+    let concurrency = table.integer("concurrency", 1..=64).unwrap_or(4);
+    Common {
+        timeout: table
+            .duration("timeout", SECOND..=5 * MINUTE)
+            .unwrap_or(15 * SECOND),
+        concurrency: usize::try_from(concurrency).unwrap_or(1),
+        rate_limit: rate_limit(table).unwrap_or(kind.rate_limit),
+        ordered: ordered(table),
+        expires: table.duration("expires", SECOND..=30 * DAY),
+        retry: ladder(table),
+        allow_link_local: table.boolean("allow_link_local").unwrap_or(false),
+        title: text(table, "title"),
+        message: text(table, "message"),
+    }
+}
+
+/// Reads a template or an expression.
+pub(super) fn text(table: &mut Table, key: &str) -> Option<Uncompiled> {
+    let text = table.string(key)?;
+    uncompiled(table, key, text)
+}
+
+/// Takes a text as a template or an expression, if it is of a size.
+pub(super) fn uncompiled(table: &Table, key: &str, text: String) -> Option<Uncompiled> {
+    if text.is_empty() || text.len() > TEXT_BYTES_MAX {
+        table.wrong(
+            key,
+            format!("this text has {} bytes", text.len()),
+            format!("1 to {TEXT_BYTES_MAX} bytes, or leave the key out"),
+        );
+        return None;
+    }
+    Some(Uncompiled {
+        path: table.path_of(key),
+        text,
+    })
+}
+
+fn rate_limit(table: &mut Table) -> Option<Option<RateLimit>> {
+    let text = table.string("rate_limit")?;
+    if text == "off" {
+        return Some(None);
+    }
+    let read = pace(&text);
+    if read.is_none() {
+        table.wrong(
+            "rate_limit",
+            format!("`{text}` is no rate limit"),
+            "a whole number from 1 to 10000 in a second, minute or hour, such as `5/s`, `30/min` or `100/h`, or `off`",
+        );
+    }
+    read.map(Some)
+}
+
+fn pace(text: &str) -> Option<RateLimit> {
+    let (count, unit) = text.split_once('/')?;
+    let count = count.trim().parse::<u32>().ok()?;
+    let per = match unit.trim() {
+        "s" | "sec" | "second" => SECOND,
+        "m" | "min" | "minute" => MINUTE,
+        "h" | "hour" => HOUR,
+        _ => return None,
+    };
+    (1..=10_000).contains(&count).then_some(RateLimit {
+        count,
+        per,
+        burst: count,
+    })
+}
+
+fn ordered(table: &mut Table) -> Ordered {
+    use serde_json::Value;
+    match table.json("ordered") {
+        None | Some(Value::Bool(false)) => Ordered::No,
+        Some(Value::Bool(true)) => Ordered::All,
+        // A value from the environment is always text.
+        Some(Value::String(text)) if text == "true" => Ordered::All,
+        Some(Value::String(text)) if text == "false" => Ordered::No,
+        Some(Value::String(text)) => {
+            uncompiled(table, "ordered", text).map_or(Ordered::No, Ordered::By)
+        }
+        Some(_) => {
+            table.wrong(
+                "ordered",
+                "this is no order",
+                "`false`, `true`, or an expression such as `\"data.trade_id\"`",
+            );
+            Ordered::No
+        }
+    }
+}
+
+fn ladder(table: &mut Table) -> Ladder {
+    let default = Ladder::default();
+    let Some(mut retry) = table.table("retry") else {
+        return default;
+    };
+    let shortest = Duration::from_millis(10);
+    let initial = retry.duration("initial", shortest..=HOUR);
+    let max = retry.duration("max", shortest..=DAY);
+    let ladder = Ladder {
+        // A lower cap alone is enough to say that every wait is to be short.
+        initial: initial.unwrap_or(default.initial.min(max.unwrap_or(default.max))),
+        factor: retry
+            .number("factor", 1.0..=100.0)
+            .unwrap_or(default.factor),
+        max: max.unwrap_or(default.max),
+        max_age: retry
+            .duration("max_age", SECOND..=30 * DAY)
+            .unwrap_or(default.max_age),
+        max_attempts: retry
+            .integer("max_attempts", 1..=10_000)
+            .and_then(|most| u32::try_from(most).ok()),
+    };
+    if ladder.initial > ladder.max {
+        retry.wrong(
+            "initial",
+            "the first wait is longer than the longest",
+            "lower `initial`, or raise `max`",
+        );
+    }
+    retry.finish();
+    ladder
+}

@@ -1,0 +1,223 @@
+//! Slack incoming webhooks: a headline, a table of details, and the same as text for notifications.
+//!
+//! A room of its own. Foreign text stands in `plain_text`, because formatting in Slack's own markup
+//! cannot be escaped; only what a template wrote is read as markup. No id comes back, so nothing can be
+//! edited. Limits hold on the text as sent, after escaping, and are counted in UTF-16 units.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use serde_json::{Value, json};
+
+use super::address::{self, Address};
+use super::cut::{Unit, cut_escaped};
+use super::options::RateLimit;
+use super::wording::{Author, Field};
+use super::{EncodeError, Facts, Kind, Message, Parts, Translator, judge, request};
+use crate::config::Table;
+use crate::model::{Reply, Rests, Verdict};
+
+#[cfg(test)]
+mod tests;
+
+pub(super) const KIND: Kind = Kind {
+    name: "slack",
+    rate_limit: Some(RateLimit {
+        count: 1,
+        per: Duration::from_secs(1),
+        burst: 3,
+    }),
+    rests: Rests {
+        first: Duration::from_secs(30),
+        max: Duration::from_secs(15 * 60),
+    },
+    build,
+};
+
+const URL_HELP: &str =
+    "the webhook's address as Slack shows it: `https://hooks.slack.com/services/…`";
+
+/// Slack splits longer text into several messages.
+const TEXT_MAX: usize = 4000;
+const HEADER_MAX: usize = 150;
+const SECTION_MAX: usize = 3000;
+const FIELDS_MAX: usize = 10;
+const FIELD_MAX: usize = 2000;
+const CONTEXT_MAX: usize = 2000;
+
+#[derive(Debug)]
+struct Slack {
+    address: Address,
+}
+
+fn build(options: &mut Table) -> Option<Parts> {
+    let url = address::url(options, "url", URL_HELP)?;
+    let address = Address::new(url.clone(), url.as_str())
+        .map_err(|message| options.wrong("url", message, URL_HELP))
+        .ok()?;
+    Some(Parts {
+        display: address.shown.clone(),
+        body: None,
+        translator: Box::new(Slack { address }),
+    })
+}
+
+impl Translator for Slack {
+    fn encode(&self, message: &Message<'_>) -> Result<Request<Bytes>, EncodeError> {
+        let mut body = json!({
+            "text": cut(&message.wording.whole(), TEXT_MAX),
+            "unfurl_links": false,
+            "unfurl_media": false,
+        });
+        if message.plain {
+            body["mrkdwn"] = json!(false);
+        } else {
+            body["blocks"] = Value::Array(blocks(message));
+        }
+        request::json(&self.address, message, &body)
+    }
+
+    fn judge(&self, reply: &Reply, facts: &Facts) -> Verdict {
+        if (200..=299).contains(&reply.status) {
+            return Verdict::Delivered;
+        }
+        let word = word(reply);
+        let reason = match word {
+            Some(word) => format!("{} ({word})", judge::status(reply)),
+            None => judge::status(reply),
+        };
+        match meaning(word, reply.status) {
+            Meaning::Gone => Verdict::Suspend { reason },
+            Meaning::Form if !facts.plain => Verdict::RetryPlain { reason },
+            Meaning::Form | Meaning::Refused => Verdict::Dead { reason },
+            Meaning::Fault => Verdict::Retry {
+                reason,
+                slow: false,
+            },
+            Meaning::Later => judge::rest(reason, judge::retry_after(&reply.headers, facts.now)),
+            Meaning::ByStatus => judge::by_status(reply, facts),
+        }
+    }
+}
+
+fn blocks(message: &Message<'_>) -> Vec<Value> {
+    let wording = message.wording;
+    let mut blocks = vec![json!({
+        "type": "header",
+        "text": plain(&wording.title, HEADER_MAX, wording.title_by),
+    })];
+    if wording.fields.is_empty() {
+        let details = cut(&wording.message, SECTION_MAX);
+        if !details.trim().is_empty() {
+            let text = match wording.message_by {
+                Author::Template => json!({ "type": "mrkdwn", "text": details }),
+                Author::BuiltIn => plain(&wording.message, SECTION_MAX, Author::BuiltIn),
+            };
+            blocks.push(json!({ "type": "section", "text": text }));
+        }
+    }
+    blocks.extend(wording.fields.chunks(FIELDS_MAX).map(|fields| {
+        let fields: Vec<Value> = fields.iter().map(field).collect();
+        json!({ "type": "section", "fields": fields })
+    }));
+    let time = message.event.time.unwrap_or(message.event.received);
+    let place = format!("{} · {time:.0}", message.event.source);
+    let context: Vec<Value> = wording
+        .note
+        .iter()
+        .chain([&place])
+        .map(|text| plain(text, CONTEXT_MAX, Author::BuiltIn))
+        .collect();
+    blocks.push(json!({ "type": "context", "elements": context }));
+    blocks
+}
+
+fn field(field: &Field) -> Value {
+    let text = format!("{}\n{}", field.label, field.value);
+    plain(&text, FIELD_MAX, Author::BuiltIn)
+}
+
+/// A text without formatting. Emoji codes are turned into emoji only where a template wrote them.
+fn plain(text: &str, limit: usize, author: Author) -> Value {
+    json!({
+        "type": "plain_text",
+        "text": cut(text, limit),
+        "emoji": author == Author::Template,
+    })
+}
+
+fn cut(text: &str, limit: usize) -> String {
+    cut_escaped(text, limit, Unit::Utf16, escape)
+}
+
+/// Slack's three characters, and no others. It is also what makes `<!channel>` harmless.
+fn escape(character: char, out: &mut String) {
+    match character {
+        '&' => out.push_str("&amp;"),
+        '<' => out.push_str("&lt;"),
+        '>' => out.push_str("&gt;"),
+        other => out.push(other),
+    }
+}
+
+/// What a word of Slack's comes down to.
+enum Meaning {
+    /// The webhook is removed, disabled or shut.
+    Gone,
+    /// This form of the message is refused; another may pass.
+    Form,
+    /// This message is refused.
+    Refused,
+    /// A fault on their side.
+    Fault,
+    /// Too fast.
+    Later,
+    /// Not a word that says more than the status.
+    ByStatus,
+}
+
+/// Word first, status second: the words are documented better than the statuses they come with.
+fn meaning(word: Option<&str>, status: u16) -> Meaning {
+    match (word.unwrap_or_default(), status) {
+        (
+            "action_prohibited"
+            | "channel_is_archived"
+            | "channel_not_found"
+            | "invalid_token"
+            | "no_active_hooks"
+            | "no_service"
+            | "no_service_id"
+            | "no_team"
+            | "posting_to_general_channel_denied"
+            | "team_disabled",
+            _,
+        ) => Meaning::Gone,
+        (
+            "invalid_attachments"
+            | "invalid_blocks"
+            | "invalid_blocks_format"
+            | "missing_text_or_fallback_or_attachments"
+            | "msg_too_long"
+            | "no_text"
+            | "too_many_attachments",
+            _,
+        ) => Meaning::Form,
+        ("invalid_payload" | "user_not_found", _) => Meaning::Refused,
+        ("rollup_error", _) => Meaning::Fault,
+        ("rate_limited" | "ratelimited", _) => Meaning::Later,
+        (_, 403 | 404 | 410) => Meaning::Gone,
+        (_, 400) => Meaning::Refused,
+        _ => Meaning::ByStatus,
+    }
+}
+
+/// The one word that Slack answers with, if the body is one.
+fn word(reply: &Reply) -> Option<&str> {
+    let text = std::str::from_utf8(&reply.body).ok()?.trim();
+    let is_word = (1..=48).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    is_word.then_some(text)
+}

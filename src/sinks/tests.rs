@@ -1,0 +1,338 @@
+//! The contract that every kind of sink keeps, and the requests of every sink for every documented
+//! event type, kept as text that a reviewer reads.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::samples::{
+    self, facts, message, minimal, refused, reply, sink, try_sink, verdict, with,
+};
+use super::*;
+use crate::model::Secret;
+
+/// One event of each documented type, and each shape of it that reads differently.
+const SHOWN: &[&str] = &[
+    "215", "216", "219", "220", "227", "205", "233", "208", "201", "204", "242", "232", "240",
+    "244", "246", "256", "257", "234", "235", "238", "243", "255", "229", "209", "231", "245",
+    "258", "259",
+];
+
+const INTERNAL: &[&str] = &[
+    r#"{"type":"bellwire.source_lost","timestamp":"2026-06-11T08:00:00.000Z","data":{"source":"ttmt","reason":"connection refused","since":"2026-06-11T07:58:00.000Z"}}"#,
+    r#"{"type":"bellwire.auth_revoked","timestamp":"2026-06-11T08:00:00.000Z","data":{"source":"ttmt","reason":"401 Unauthorized"}}"#,
+    r#"{"type":"bellwire.gap","timestamp":"2026-06-11T08:00:00.000Z","data":{"source":"ttmt","recovered":3,"lost":0}}"#,
+    r#"{"type":"bellwire.silence","timestamp":"2026-06-11T08:00:00.000Z","data":{"watch":"no-updates","silent_for":"2h"}}"#,
+    r#"{"type":"bellwire.sink_suspended","timestamp":"2026-06-11T08:00:00.000Z","data":{"sink":"team","reason":"404 Not Found (code 10015)","held":4}}"#,
+    r#"{"type":"bellwire.sink_recovered","timestamp":"2026-06-11T08:00:00.000Z","data":{"sink":"team"}}"#,
+    r#"{"type":"bellwire.delivery_dead","timestamp":"2026-06-11T08:00:00.000Z","data":{"id":"msg_1","event":{"source":"ttmt","id":"215","type":"tp_hit","time":null,"backfilled":false},"sink":"phone","rule":"gold-tp","state":"dead","attempts":3,"reason":"400 Bad Request","next_attempt":null}}"#,
+    r#"{"type":"bellwire.delivery_dead","timestamp":"2026-06-11T08:00:00.000Z","data":{"sink":"phone","count":12,"reason":"400 Bad Request"}}"#,
+    r#"{"type":"bellwire.disk_full","timestamp":"2026-06-11T08:00:00.000Z","data":{}}"#,
+    r#"{"type":"bellwire.some_news","timestamp":"2026-06-11T08:00:00.000Z","data":{"name":"x","answer":42}}"#,
+];
+
+fn shown() -> Vec<Event> {
+    SHOWN
+        .iter()
+        .map(|id| samples::recorded_with_id(id))
+        .chain(INTERNAL.iter().map(|payload| samples::event(payload)))
+        .collect()
+}
+
+#[test]
+fn every_event_type_reads_well() {
+    let mut page = String::new();
+    for event in shown() {
+        let wording = Wording::of(&event);
+        let _ = writeln!(
+            page,
+            "[{:?} {} {}]\n{}\n",
+            wording.tone,
+            wording.priority,
+            wording.tags.join(" "),
+            wording.whole()
+        );
+    }
+    insta::assert_snapshot!("wordings", page);
+}
+
+#[test]
+fn the_bodies_of_every_sink_are_as_reviewed() {
+    for kind in KINDS {
+        let sink = sink(kind.name, &minimal(kind.name));
+        let mut page = String::new();
+        for event in shown() {
+            let wording = Wording::of(&event);
+            let id = samples::id();
+            let request = sink
+                .translator
+                .encode(&message(&id, &event, &wording))
+                .expect("it can be sent");
+            let body = std::str::from_utf8(request.body()).expect("UTF-8");
+            let _ = writeln!(page, "{}\n{body}\n", event.kind);
+        }
+        insta::assert_snapshot!(format!("bodies_{}", kind.name), page);
+    }
+}
+
+#[test]
+fn the_heads_of_every_sink_are_as_reviewed() {
+    let event = samples::recorded_with_id("215");
+    let wording = Wording::of(&event);
+    let id = samples::id();
+    let mut page = String::new();
+    for sink in samples::every_sink() {
+        let request = sink
+            .translator
+            .encode(&message(&id, &event, &wording))
+            .expect("it can be sent");
+        let _ = writeln!(page, "{} {}", request.method(), request.uri());
+        for (name, value) in request.headers() {
+            let value = value.to_str().expect("visible");
+            let value = value.replace(env!("CARGO_PKG_VERSION"), "VERSION");
+            let _ = writeln!(page, "{name}: {value}");
+        }
+        page.push('\n');
+    }
+    insta::assert_snapshot!("heads", page);
+}
+
+#[test]
+fn every_kind_builds_from_little_and_hides_its_secrets() {
+    for sink in samples::every_sink() {
+        let told = format!("{sink:?}");
+        for secret in ["s3cret", SECRET_TAIL] {
+            assert!(!told.contains(secret), "{told}");
+        }
+        let hash = sink.display.split_once(" #").map(|(_, hash)| hash.len());
+        assert_eq!(hash, Some(4), "{}", sink.display);
+        assert_eq!(sink.timeout, Duration::from_secs(15));
+        assert_eq!(sink.concurrency, 4);
+        assert_eq!(sink.retry, Ladder::default());
+        assert_eq!(sink.ordered, Ordered::No);
+    }
+}
+
+const SECRET_TAIL: &str = "MfKQ9r8GKYqr";
+
+#[test]
+fn every_kind_refuses_unknown_keys_and_tells_everything_at_once() {
+    for kind in KINDS {
+        refused(
+            kind.name,
+            &with(kind.name, &json!({ "timout": "5s" })),
+            "sinks.it.timout",
+        );
+        let wrong = json!({
+            "timeout": "1ms", "concurrency": 0, "rate_limit": "fast", "ordered": 3,
+            "retry": { "initial": "2h", "max": "1h", "factr": 2 }, "nonsense": true,
+        });
+        let problems = try_sink(kind.name, &wrong).expect_err("all of it is wrong");
+        for key in [
+            "timeout",
+            "concurrency",
+            "rate_limit",
+            "ordered",
+            "retry.initial",
+            "retry.factr",
+            "nonsense",
+        ] {
+            let path = format!("sinks.it.{key}");
+            assert!(
+                problems.iter().any(|problem| problem.path == path),
+                "{key}: {problems:?}"
+            );
+        }
+        let missing = problems
+            .iter()
+            .any(|problem| problem.message.ends_with("is missing"));
+        assert!(missing, "{problems:?}");
+    }
+}
+
+#[test]
+fn an_unknown_kind_is_refused_with_a_suggestion() {
+    let problems = try_sink("nfty", &json!({})).expect_err("no such kind");
+    let help = problems[0].help.as_deref().unwrap_or_default();
+    assert!(help.contains("did you mean `ntfy`"), "{help}");
+    assert_eq!(problems[0].path, "sinks.it.kind");
+}
+
+#[test]
+fn common_options_are_read() {
+    let sink = sink(
+        "slack",
+        &with(
+            "slack",
+            &json!({
+                "timeout": "1m", "concurrency": 64, "rate_limit": "30/min", "ordered": "data.trade_id",
+                "expires": "10m", "title": "{{ event.type }}", "message": "x", "allow_link_local": true,
+                "retry": { "initial": "50ms", "factor": 2, "max": "1s", "max_age": "1m", "max_attempts": 5 },
+            }),
+        ),
+    );
+    assert_eq!(sink.timeout, Duration::from_secs(60));
+    assert_eq!(
+        sink.rate_limit
+            .map(|limit| (limit.burst, limit.interval().as_secs())),
+        Some((30, 2))
+    );
+    let Ordered::By(key) = &sink.ordered else {
+        panic!("ordered by a key: {:?}", sink.ordered);
+    };
+    assert_eq!(
+        (key.path.as_str(), key.text.as_str()),
+        ("sinks.it.ordered", "data.trade_id")
+    );
+    assert_eq!(
+        sink.title.map(|title| title.path).as_deref(),
+        Some("sinks.it.title")
+    );
+    assert_eq!(sink.retry.max_attempts, Some(5));
+    assert!(sink.allow_link_local);
+    let off = samples::sink(
+        "slack",
+        &with("slack", &json!({ "rate_limit": "off", "ordered": true })),
+    );
+    assert_eq!((off.rate_limit, off.ordered), (None, Ordered::All));
+}
+
+#[test]
+fn every_request_carries_the_deliverys_id() {
+    let event = samples::recorded_with_id("215");
+    let wording = Wording::of(&event);
+    let id = samples::id();
+    for sink in samples::every_sink() {
+        let request = sink
+            .translator
+            .encode(&message(&id, &event, &wording))
+            .expect("it can be sent");
+        assert_eq!(
+            request.headers()["webhook-id"],
+            id.as_str(),
+            "{}",
+            sink.kind
+        );
+    }
+}
+
+#[test]
+fn every_kind_keeps_the_five_outcomes_apart() {
+    let wait = [("retry-after", "7")];
+    for sink in samples::every_sink() {
+        for (status, headers, expected) in [
+            (200, &[][..], "delivered"),
+            (204, &[], "delivered"),
+            (302, &[], "retry"),
+            (408, &[], "retry"),
+            (425, &[], "retry"),
+            (500, &[], "retry"),
+            (502, &[], "retry"),
+            (504, &[], "retry"),
+            (521, &[], "retry"),
+            (503, &wait, "rest it 7"),
+            (410, &[], "suspend"),
+            (415, &[], "dead"),
+            (422, &[], "dead"),
+        ] {
+            let answer = reply(status, headers, "");
+            assert_eq!(
+                verdict(&sink, &answer, &facts()),
+                expected,
+                "{} {status}",
+                sink.kind
+            );
+        }
+        let limited = verdict(&sink, &reply(429, &[("retry-after", "70")], ""), &facts());
+        assert!(limited.ends_with(" 70"), "{} {limited}", sink.kind);
+        let gateway = sink.translator.rest_after(&reply(502, &[], ""));
+        assert!(gateway.is_some(), "a struggling gateway gets a rest");
+        assert_eq!(sink.translator.rest_after(&reply(200, &[], "ok")), None);
+    }
+}
+
+#[test]
+fn every_kind_sends_something_for_every_event() {
+    let id = samples::id();
+    let cases = samples::hostile().into_iter().chain(
+        samples::recorded()
+            .into_iter()
+            .map(|event| (event.clone(), Wording::of(&event))),
+    );
+    for (event, wording) in cases {
+        for sink in samples::every_sink() {
+            for plain in [false, true] {
+                let message = Message {
+                    plain,
+                    ..message(&id, &event, &wording)
+                };
+                let request = sink.translator.encode(&message);
+                assert!(request.is_ok(), "{} {}", sink.kind, event.kind);
+            }
+        }
+    }
+}
+
+#[test]
+fn wh_9_retry_after_is_read_in_every_form() {
+    let now = samples::now(); // Thu, 11 Jun 2026 08:05:30 GMT
+    for (text, expected) in [
+        ("120", Some(120.0)),
+        ("1.5", Some(1.5)),
+        ("0", Some(1.0)),
+        ("99999999999999999999999", Some(3600.0)),
+        ("Thu, 11 Jun 2026 08:06:00 GMT", Some(30.0)),
+        ("Thursday, 11-Jun-26 08:06:00 GMT", Some(30.0)),
+        ("Thu Jun 11 08:06:00 2026", Some(30.0)),
+        ("Fri, 12 Jun 2026 08:06:00 GMT", Some(3600.0)),
+        ("Thu, 11 Jun 2026 08:00:00 GMT", None),
+        ("-5", None),
+        ("soon", None),
+        ("inf", None),
+        ("NaN", None),
+        ("1e3", None),
+        ("1.2.3", None),
+        ("", None),
+    ] {
+        let answer = reply(503, &[("retry-after", text)], "");
+        let wait = judge::retry_after(&answer.headers, now).map(|wait| wait.as_secs_f64());
+        assert_eq!(wait, expected, "{text:?}");
+    }
+}
+
+#[test]
+fn no_answer_is_always_tried_again() {
+    for sink in samples::every_sink() {
+        for (failure, expected) in [
+            (Failure::Refused, false),
+            (Failure::Dns, false),
+            (Failure::Timeout, false),
+            (Failure::Reset, false),
+            (Failure::Tls("handshake".to_owned()), false),
+            (Failure::Certificate("expired".to_owned()), true),
+        ] {
+            let reason = failure.to_string();
+            assert_eq!(
+                sink.translator.judge_failure(&failure),
+                Verdict::Retry {
+                    reason,
+                    slow: expected
+                }
+            );
+        }
+    }
+}
+
+#[test]
+fn wh_12_sl_8_no_problem_and_no_hash_tells_an_address() {
+    for (kind, url) in [
+        ("discord", "https://discord.com/s3cret"),
+        ("slack", "htps://hooks.slack.com/services/s3cret"),
+        ("webhook", "http://s3cret:s3cret@"),
+    ] {
+        refused(kind, &with(kind, &json!({ "url": url })), "sinks.it.url");
+    }
+    let one = Secret::new("a".to_owned()).short_hash();
+    assert_eq!(one.len(), 4);
+}

@@ -1,0 +1,116 @@
+//! What stands in a webhook's body.
+//!
+//! A file of its own because the choice is the receiver's: some hash raw bytes, some hash what they
+//! parsed and printed again, some know CloudEvents, some want a shape of their own. None of these
+//! bodies depends on the attempt, so all attempts of a delivery carry the same bytes.
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::super::Message;
+use super::canonical;
+use crate::model::{DataAt, Event};
+
+/// Which body is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Body {
+    /// The upstream's bytes.
+    Event,
+    /// The same JSON, printed as JavaScript prints it, with the delivery's id in it.
+    Canonical,
+    /// A CloudEvent in structured mode.
+    CloudEvents,
+    /// What a template made.
+    Template,
+}
+
+/// <https://github.com/cloudevents/spec>, version 1.0.
+#[derive(Serialize)]
+struct CloudEvent<'a> {
+    specversion: &'static str,
+    id: &'a str,
+    source: String,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    time: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstreamid: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    backfilled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    datacontenttype: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<CloudData<'a>>,
+}
+
+/// The data as it stands in the payload, or as text.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum CloudData<'a> {
+    Json(&'a RawValue),
+    Text(String),
+}
+
+impl Body {
+    /// The bytes for a delivery.
+    pub(super) fn bytes(self, message: &Message<'_>) -> Bytes {
+        match (self, &message.wording.body) {
+            (Self::Event, _) => message.event.payload.clone(),
+            (Self::Canonical, _) => canonical::bytes(&message.event.payload, message.id.as_str()),
+            (Self::CloudEvents, _) => cloud_event(message),
+            (Self::Template, Some(rendered)) => Bytes::from(rendered.clone()),
+            (Self::Template, None) => built_in(message),
+        }
+    }
+
+    /// What the bytes are, unless the configuration says otherwise.
+    pub(super) fn content_type(self, event: &Event) -> &'static str {
+        match self {
+            Self::Event if event.data == DataAt::Text => "text/plain; charset=utf-8",
+            Self::CloudEvents => "application/cloudevents+json; charset=utf-8",
+            Self::Event | Self::Canonical | Self::Template => "application/json",
+        }
+    }
+}
+
+fn cloud_event(message: &Message<'_>) -> Bytes {
+    let event = message.event;
+    let data = event.data_bytes().map(cloud_data);
+    let cloud = CloudEvent {
+        specversion: "1.0",
+        // Source and id together name one event, and the upstream uses its ids again.
+        id: message.id.as_str(),
+        source: format!("urn:bellwire:{}", event.source),
+        kind: &event.kind,
+        time: event.time.unwrap_or(event.received).to_string(),
+        upstreamid: event.id.as_deref(),
+        backfilled: event.backfilled,
+        datacontenttype: match data {
+            Some(CloudData::Json(_)) => Some("application/json"),
+            Some(CloudData::Text(_)) => Some("text/plain"),
+            None => None,
+        },
+        data,
+    };
+    Bytes::from(serde_json::to_vec(&cloud).expect("text and numbers have a JSON form"))
+}
+
+fn cloud_data(bytes: &[u8]) -> CloudData<'_> {
+    match serde_json::from_slice(bytes) {
+        Ok(raw) => CloudData::Json(raw),
+        Err(_) => CloudData::Text(String::from_utf8_lossy(bytes).into_owned()),
+    }
+}
+
+/// What goes out when a template failed: an alert is never swallowed.
+fn built_in(message: &Message<'_>) -> Bytes {
+    let wording = message.wording;
+    let body = json!({
+        "title": wording.title,
+        "message": wording.details(),
+        "webhook_id": message.id.as_str(),
+    });
+    Bytes::from(body.to_string())
+}

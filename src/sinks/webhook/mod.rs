@@ -1,0 +1,221 @@
+//! Signed webhooks: Standard Webhooks, or the schemes of GitHub and Stripe, to any receiver.
+//!
+//! A room of its own, in files for the signature and for the bodies. The upstream's bytes go out
+//! unchanged unless the configuration wants another body; nothing is ever cut here. Receivers differ
+//! wildly in what they answer, so few answers are final: see [`judge`](super::judge).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+
+use super::address::{self, Address};
+use super::options::{self, Uncompiled};
+use super::request::{AGENT, WEBHOOK_ID, identity};
+use super::{EncodeError, Facts, Kind, Message, Parts, Translator, judge};
+use crate::config::Table;
+use crate::model::{Reply, Rests, Verdict};
+
+mod body;
+mod canonical;
+mod signature;
+
+#[cfg(test)]
+mod tests;
+
+use body::Body;
+use signature::Signature;
+
+pub(super) const KIND: Kind = Kind {
+    name: "webhook",
+    rate_limit: None,
+    rests: Rests {
+        first: Duration::from_secs(30),
+        max: Duration::from_secs(15 * 60),
+    },
+    build,
+};
+
+const URL_HELP: &str = "the receiver's address, such as `https://example.org/hook`";
+
+/// Most extra headers.
+const HEADERS_MAX: usize = 32;
+
+/// Headers that are ours, or the connection's, to set.
+const RESERVED: [&str; 11] = [
+    "connection",
+    "content-length",
+    "host",
+    "stripe-signature",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    "webhook-id",
+    "webhook-signature",
+    "webhook-timestamp",
+    "x-hub-signature-256",
+];
+
+/// Time of the attempt, in whole seconds.
+const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+
+#[derive(Debug)]
+struct Webhook {
+    address: Address,
+    method: Method,
+    signature: Signature,
+    body: Body,
+    headers: HeaderMap,
+}
+
+fn build(options: &mut Table) -> Option<Parts> {
+    let url = address::url(options, "url", URL_HELP);
+    let method = options.choice(
+        "method",
+        &[
+            ("POST", Method::POST),
+            ("PUT", Method::PUT),
+            ("PATCH", Method::PATCH),
+        ],
+    );
+    let signature = signature::read(options);
+    let (body, template) = read_body(options);
+    let headers = read_headers(options);
+    let url = url?;
+    let address = Address::new(url.clone(), url.as_str())
+        .map_err(|message| options.wrong("url", message, URL_HELP))
+        .ok()?;
+    Some(Parts {
+        display: address.shown.clone(),
+        body: template,
+        translator: Box::new(Webhook {
+            address,
+            method: method.unwrap_or(Method::POST),
+            signature: signature?,
+            body,
+            headers,
+        }),
+    })
+}
+
+fn read_body(options: &mut Table) -> (Body, Option<Uncompiled>) {
+    let Some(text) = options.string("body") else {
+        return (Body::Event, None);
+    };
+    let words = ["event", "canonical", "cloudevents"];
+    let body = match text.as_str() {
+        "event" => Body::Event,
+        "canonical" => Body::Canonical,
+        "cloudevents" => Body::CloudEvents,
+        text if text.contains("{{") || text.contains("{%") => {
+            let template = options::uncompiled(options, "body", text.to_owned());
+            return (Body::Template, template);
+        }
+        text => {
+            options.impossible(
+                "body",
+                text,
+                words.into_iter().chain(["a template with `{{ … }}`"]),
+            );
+            Body::Event
+        }
+    };
+    (body, None)
+}
+
+fn read_headers(options: &mut Table) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let entries = options.secret_map("headers");
+    if entries.len() > HEADERS_MAX {
+        options.wrong(
+            "headers",
+            format!("{} headers are too many", entries.len()),
+            format!("at most {HEADERS_MAX}"),
+        );
+        return headers;
+    }
+    for (name, secret) in entries {
+        let key = format!("headers.{name}");
+        match (
+            HeaderName::try_from(name.as_str()),
+            address::sensitive(secret.expose()),
+        ) {
+            (Ok(name), _) if RESERVED.contains(&name.as_str()) => options.wrong(
+                &key,
+                format!("`{name}` is not yours to set"),
+                "leave it out: it is set on every request",
+            ),
+            (Ok(name), Some(value)) => {
+                headers.insert(name, value);
+            }
+            (Err(_), _) => options.wrong(
+                &key,
+                "this is no name of a header",
+                "letters, digits and `-`, such as `X-Api-Key`",
+            ),
+            (_, None) => options.wrong(
+                &key,
+                "this value fits no header",
+                "visible characters in one line",
+            ),
+        }
+    }
+    headers
+}
+
+impl Translator for Webhook {
+    fn encode(&self, message: &Message<'_>) -> Result<Request<Bytes>, EncodeError> {
+        let body = self.body.bytes(message);
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.address.uri.clone();
+        let mut headers = HeaderMap::new();
+        if let Some(authorization) = &self.address.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static(self.body.content_type(message.event)),
+        );
+        headers.insert(WEBHOOK_ID, identity(message)?);
+        headers.insert(
+            WEBHOOK_TIMESTAMP,
+            HeaderValue::from(message.now.as_second()),
+        );
+        // What the configuration sets goes before what we would have set.
+        for (name, value) in &self.headers {
+            headers.insert(name, value.clone());
+        }
+        self.signature.sign(&mut headers, message, request.body());
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    fn judge(&self, reply: &Reply, facts: &Facts) -> Verdict {
+        let aborted = reply
+            .headers
+            .get("webhook-delivery")
+            .is_some_and(|word| word == "abort-message");
+        if aborted && !(200..=299).contains(&reply.status) {
+            return Verdict::Dead {
+                reason: format!("{}: the receiver wants no retry", judge::status(reply)),
+            };
+        }
+        match judge::by_status(reply, facts) {
+            // The commonest faults look alike to a receiver, so say what to look at.
+            Verdict::Retry { reason, slow }
+                if matches!(reply.status, 400 | 401 | 403) && self.signature.has_time() =>
+            {
+                Verdict::Retry {
+                    reason: format!(
+                        "{reason}: check the secret, and that both clocks agree within 5 minutes"
+                    ),
+                    slow,
+                }
+            }
+            verdict => verdict,
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Signatures of webhooks: Standard Webhooks, GitHub, Stripe.
+//!
+//! A file of its own because a wrong byte here makes every receiver refuse every delivery. The same
+//! secret is a different key in each scheme: Standard Webhooks decodes it, the others take its text.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use sha2::Sha256;
+
+use super::super::Message;
+use crate::config::Table;
+use crate::model::Secret;
+
+/// Most secrets at once. Rotation needs two.
+const SECRETS_MAX: usize = 5;
+
+/// Sizes of a decoded secret that the specification allows.
+const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+
+const PREFIX: &str = "whsec_";
+
+const SECRET_HELP: &str = "`whsec_` and the padded base64 of 24 to 64 random bytes, as `echo whsec_$(openssl rand -base64 32)` prints it";
+
+const STANDARD_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+const GITHUB_SIGNATURE: HeaderName = HeaderName::from_static("x-hub-signature-256");
+const GITHUB_EVENT: HeaderName = HeaderName::from_static("x-github-event");
+const GITHUB_DELIVERY: HeaderName = HeaderName::from_static("x-github-delivery");
+const STRIPE_SIGNATURE: HeaderName = HeaderName::from_static("stripe-signature");
+
+/// How requests are signed, with the keys, newest first.
+#[derive(Debug)]
+pub(super) enum Signature {
+    /// `webhook-signature`, one entry for each key.
+    Standard(Vec<Key>),
+    /// `X-Hub-Signature-256`. GitHub's own verifier refuses more than one value, so one key.
+    GitHub(Key),
+    /// `Stripe-Signature`, one `v1` for each key.
+    Stripe(Vec<Key>),
+    /// Not at all.
+    None,
+}
+
+/// A key, ready to sign; it prints nothing of itself.
+#[derive(Clone, Debug)]
+pub(super) struct Key(Hmac<Sha256>);
+
+#[derive(Clone, Copy)]
+enum Scheme {
+    Standard,
+    GitHub,
+    Stripe,
+    None,
+}
+
+/// Reads `signature` and `secret`.
+pub(super) fn read(options: &mut Table) -> Option<Signature> {
+    let scheme = if options.has("signature") {
+        options.choice(
+            "signature",
+            &[
+                ("standard", Scheme::Standard),
+                ("github", Scheme::GitHub),
+                ("stripe", Scheme::Stripe),
+                ("none", Scheme::None),
+            ],
+        )
+    } else {
+        Some(Scheme::Standard)
+    };
+    let problems = options.problems().clone();
+    let before = problems.list().len();
+    let secrets = options.secrets("secret").unwrap_or_default();
+    let unreadable = problems.list().len() > before;
+    let scheme = scheme?;
+    if matches!(scheme, Scheme::None) {
+        return Some(Signature::None);
+    }
+    if secrets.is_empty() {
+        if !unreadable {
+            options.missing("secret", "give a secret, or set `signature = \"none\"`");
+        }
+        return None;
+    }
+    if secrets.len() > SECRETS_MAX {
+        options.wrong(
+            "secret",
+            format!("{} secrets are too many", secrets.len()),
+            format!("at most {SECRETS_MAX}, newest first"),
+        );
+        return None;
+    }
+    let keys = |read: fn(&Secret) -> Option<Key>| keys(options, &secrets, read);
+    match scheme {
+        Scheme::Standard => Some(Signature::Standard(keys(decoded_key)?)),
+        Scheme::GitHub => keys(text_key)?.into_iter().next().map(Signature::GitHub),
+        Scheme::Stripe => Some(Signature::Stripe(keys(text_key)?)),
+        Scheme::None => Some(Signature::None),
+    }
+}
+
+impl Signature {
+    /// Adds the headers that sign a body.
+    pub(super) fn sign(&self, headers: &mut HeaderMap, message: &Message<'_>, body: &[u8]) {
+        let id = message.id.as_str();
+        let time = message.now.as_second().to_string();
+        match self {
+            Self::Standard(keys) => {
+                let signatures = keys.iter().map(|key| standard(key, id, &time, body));
+                insert(headers, STANDARD_SIGNATURE, &joined(signatures, " "));
+            }
+            Self::GitHub(key) => {
+                insert(headers, GITHUB_SIGNATURE, &github(key, body));
+                insert(headers, GITHUB_EVENT, &visible(&message.event.kind));
+                insert(headers, GITHUB_DELIVERY, id);
+            }
+            Self::Stripe(keys) => {
+                let signatures = keys.iter().map(|key| stripe(key, &time, body));
+                let signatures = joined(signatures, ",");
+                insert(headers, STRIPE_SIGNATURE, &format!("t={time},{signatures}"));
+            }
+            Self::None => {}
+        }
+    }
+
+    /// Whether the signature covers the time, so that a wrong clock makes it invalid.
+    pub(super) fn has_time(&self) -> bool {
+        matches!(self, Self::Standard(_) | Self::Stripe(_))
+    }
+}
+
+impl Key {
+    pub(super) fn new(bytes: &[u8]) -> Self {
+        Self(Hmac::new_from_slice(bytes).expect("a key of any length will do"))
+    }
+
+    /// The code of some parts, one after the other.
+    pub(super) fn code(&self, parts: &[&[u8]]) -> Vec<u8> {
+        let mut code = self.0.clone();
+        for part in parts {
+            code.update(part);
+        }
+        code.finalize().into_bytes().to_vec()
+    }
+
+    /// The same in lower-case hexadecimal digits.
+    pub(super) fn hex(&self, parts: &[&[u8]]) -> String {
+        self.code(parts)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}
+
+pub(super) fn standard(key: &Key, id: &str, time: &str, body: &[u8]) -> String {
+    let code = key.code(&[id.as_bytes(), b".", time.as_bytes(), b".", body]);
+    format!("v1,{}", STANDARD.encode(code))
+}
+
+pub(super) fn github(key: &Key, body: &[u8]) -> String {
+    format!("sha256={}", key.hex(&[body]))
+}
+
+pub(super) fn stripe(key: &Key, time: &str, body: &[u8]) -> String {
+    format!("v1={}", key.hex(&[time.as_bytes(), b".", body]))
+}
+
+/// The key that Standard Webhooks makes of a secret.
+pub(super) fn decoded_key(secret: &Secret) -> Option<Key> {
+    let encoded = secret.expose().strip_prefix(PREFIX)?;
+    let bytes = STANDARD.decode(encoded).ok()?;
+    KEY_BYTES.contains(&bytes.len()).then(|| Key::new(&bytes))
+}
+
+/// The key that the other schemes make of it.
+pub(super) fn text_key(secret: &Secret) -> Option<Key> {
+    Some(Key::new(secret.expose().as_bytes()))
+}
+
+/// All keys, or a report of each secret that is none.
+fn keys(options: &Table, secrets: &[Secret], read: fn(&Secret) -> Option<Key>) -> Option<Vec<Key>> {
+    let read: Vec<Option<Key>> = secrets.iter().map(read).collect();
+    for (index, _) in read.iter().enumerate().filter(|(_, key)| key.is_none()) {
+        let at = match secrets.len() {
+            1 => "secret".to_owned(),
+            _ => format!("secret[{index}]"),
+        };
+        options.wrong(&at, "this is no signing secret", SECRET_HELP);
+    }
+    read.into_iter().collect()
+}
+
+fn joined(signatures: impl Iterator<Item = String>, separator: &str) -> String {
+    signatures.collect::<Vec<_>>().join(separator)
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, text: &str) {
+    if let Ok(value) = HeaderValue::from_str(text) {
+        headers.insert(name, value);
+    }
+}
+
+/// An event type as a header can carry it.
+fn visible(kind: &str) -> String {
+    kind.chars()
+        .take(128)
+        .map(|character| {
+            if character.is_ascii_graphic() {
+                character
+            } else {
+                '_'
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,148 @@
+//! How an event reads: what a person wants on a lock screen in one line, and the details below it.
+//!
+//! A room of its own so that all sinks say the same and each only lays it out. Wording knows no
+//! platform: it neither escapes nor cuts to a platform's limits. Everything that came from outside is
+//! cleaned of line breaks and invisible characters and cut to a sensible length first.
+
+mod data;
+mod decimal;
+mod draft;
+mod internal;
+mod other;
+pub(super) mod text;
+mod trade;
+
+#[cfg(test)]
+mod tests;
+
+use crate::model::Event;
+use data::Data;
+
+/// Longest note, in code points.
+const NOTE_MAX: usize = 300;
+
+/// What an event says, ready to be laid out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wording {
+    /// The news, in one line; never empty.
+    pub title: String,
+    /// The details, in a few lines; may be empty.
+    pub message: String,
+    /// The details once more, apart, for sinks that lay out tables; empty when a template wrote the
+    /// message.
+    pub fields: Vec<Field>,
+    /// Who wrote the title.
+    pub title_by: Author,
+    /// Who wrote the message.
+    pub message_by: Author,
+    /// How good the news is.
+    pub tone: Tone,
+    /// Emoji short codes that suit it.
+    pub tags: Vec<&'static str>,
+    /// How urgent it is unless a rule or sink says otherwise, from 1 to 5.
+    pub priority: u8,
+    /// One line about what went wrong with a template.
+    pub note: Option<String>,
+    /// The whole body, where a sink has a template for it.
+    pub body: Option<String>,
+}
+
+/// One detail with its label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// What it is.
+    pub label: String,
+    /// What it says.
+    pub value: String,
+}
+
+/// Who wrote a text. A template's author means the formatting in it; foreign text in ours does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Author {
+    /// bellwire's own wording.
+    BuiltIn,
+    /// A template of the configuration.
+    Template,
+}
+
+/// How good the news is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// Money was made.
+    Gain,
+    /// Money was lost.
+    Loss,
+    /// Neither.
+    Neutral,
+    /// Somebody had better look.
+    Warning,
+}
+
+impl Wording {
+    /// The built-in wording of an event.
+    #[must_use]
+    pub fn of(event: &Event) -> Self {
+        let json = event.data_json();
+        let data = Data::new(json.as_ref());
+        let draft = if event.is_internal() {
+            internal::draft(&event.kind, &data)
+        } else {
+            trade::draft(&event.kind, &data)
+                .unwrap_or_else(|| other::draft(event, json.as_ref(), &data))
+        };
+        draft.finish(event.backfilled)
+    }
+
+    /// The same with what templates made of it. A title that came out blank changes nothing, so that
+    /// no message is without one.
+    #[must_use]
+    pub fn with(
+        mut self,
+        title: Option<String>,
+        message: Option<String>,
+        note: Option<String>,
+    ) -> Self {
+        let title = title.map(|title| text::line(&title, text::BLOCK_MAX));
+        if let Some(title) = title.filter(|title| !title.is_empty()) {
+            self.title = title;
+            self.title_by = Author::Template;
+        }
+        if let Some(message) = message {
+            self.message = text::block(&message);
+            self.message_by = Author::Template;
+            self.fields.clear();
+        }
+        self.note = note
+            .map(|note| text::line(&note, NOTE_MAX))
+            .filter(|note| !note.is_empty());
+        self
+    }
+
+    /// The same with a body that a template made.
+    #[must_use]
+    pub fn with_body(mut self, body: Option<String>) -> Self {
+        self.body = body;
+        self
+    }
+
+    /// Message and note, for sinks that have one place for both.
+    #[must_use]
+    pub fn details(&self) -> String {
+        match &self.note {
+            None => self.message.clone(),
+            Some(note) if self.message.is_empty() => note.clone(),
+            Some(note) => format!("{}\n{note}", self.message),
+        }
+    }
+
+    /// Everything, for sinks that have one place for all of it.
+    #[must_use]
+    pub fn whole(&self) -> String {
+        let details = self.details();
+        if details.is_empty() {
+            self.title.clone()
+        } else {
+            format!("{}\n{details}", self.title)
+        }
+    }
+}
