@@ -20,15 +20,20 @@ pub(super) fn item(list: &str, index: usize) -> String {
     format!("{list}[{index}]")
 }
 
-/// The place of something below a table, written by hand: a key, or a short path such as `tags[1]`.
+/// The place of something below a table, written by hand: a key, or a short path such as `tags[1]` or
+/// `headers.NAME`, whose name may be any text.
 pub(super) fn below(table: &str, path: &str) -> String {
     let written = path
         .bytes()
         .all(|byte| is_bare(byte) || matches!(byte, b'.' | b'[' | b']'));
     if written && !path.is_empty() {
-        join(table, path)
-    } else {
-        entry(table, path)
+        return join(table, path);
+    }
+    match path.split_once('.') {
+        Some((outer, name)) if !outer.is_empty() && outer.bytes().all(is_bare) => {
+            entry(&join(table, outer), name)
+        }
+        _ => entry(table, path),
     }
 }
 

@@ -3,7 +3,7 @@
 //! A room of its own so that everything a platform wants (its fields, limits, signatures, refusals)
 //! stands in one file of that platform, and a new kind is that file and its line in [`KINDS`]. It is
 //! pure: no clock, no network, no randomness. It does not decide when to try again, and it does not
-//! compile templates or expressions: it carries their text to whoever does.
+//! render templates: it carries them, compiled, to whoever does.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::config::{SinkConfig, Table};
+use crate::expr::Template;
 use crate::model::{DeliveryId, Event, Failure, Ladder, Name, Reply, Rests, Verdict};
 
 mod address;
@@ -30,7 +31,7 @@ mod samples;
 #[cfg(test)]
 mod tests;
 
-pub use options::{Ordered, RateLimit, Uncompiled};
+pub use options::{Ordered, RateLimit};
 pub use wording::Wording;
 
 /// Every kind of sink there is.
@@ -132,11 +133,11 @@ pub struct Sink {
     /// Whether link-local addresses may be dialled.
     pub allow_link_local: bool,
     /// Template of the title.
-    pub title: Option<Uncompiled>,
+    pub title: Option<Template>,
     /// Template of the message.
-    pub message: Option<Uncompiled>,
+    pub message: Option<Template>,
     /// Template of the whole body, rendered into [`Wording::body`].
-    pub body: Option<Uncompiled>,
+    pub body: Option<Template>,
     /// Speaks its language.
     pub translator: Box<dyn Translator>,
 }
@@ -157,7 +158,7 @@ pub struct Kind {
 /// What a kind makes of its own options.
 struct Parts {
     display: String,
-    body: Option<Uncompiled>,
+    body: Option<Template>,
     translator: Box<dyn Translator>,
 }
 

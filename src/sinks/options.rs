@@ -7,34 +7,23 @@ use std::time::Duration;
 
 use super::Kind;
 use crate::config::Table;
+use crate::expr::{Expression, Mistake, Template};
 use crate::model::Ladder;
-
-/// Longest template or expression, in bytes.
-const TEXT_BYTES_MAX: usize = 16 * 1024;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// The text of a template or an expression, with its place in the configuration for messages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Uncompiled {
-    /// Its full key, such as `sinks.phone.title`.
-    pub path: String,
-    /// The text.
-    pub text: String,
-}
-
 /// Which deliveries of a sink keep the order of their events.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Ordered {
     /// None.
     No,
     /// All of them.
     All,
     /// Those among which this expression has the same value.
-    By(Uncompiled),
+    By(Expression),
 }
 
 /// The pace of a sink.
@@ -65,8 +54,8 @@ pub(super) struct Common {
     pub(super) expires: Option<Duration>,
     pub(super) retry: Ladder,
     pub(super) allow_link_local: bool,
-    pub(super) title: Option<Uncompiled>,
-    pub(super) message: Option<Uncompiled>,
+    pub(super) title: Option<Template>,
+    pub(super) message: Option<Template>,
 }
 
 /// Reads the common options; a wrong one is reported and counts as left out.
@@ -82,31 +71,31 @@ pub(super) fn read(table: &mut Table, kind: &Kind) -> Common {
         expires: table.duration("expires", SECOND..=30 * DAY),
         retry: ladder(table),
         allow_link_local: table.boolean("allow_link_local").unwrap_or(false),
-        title: text(table, "title"),
-        message: text(table, "message"),
+        title: template(table, "title"),
+        message: template(table, "message"),
     }
 }
 
-/// Reads a template or an expression.
-pub(super) fn text(table: &mut Table, key: &str) -> Option<Uncompiled> {
+/// Reads a template.
+pub(super) fn template(table: &mut Table, key: &str) -> Option<Template> {
     let text = table.string(key)?;
-    uncompiled(table, key, text)
+    compiled(table, key, &text, Template::compile)
 }
 
-/// Takes a text as a template or an expression, if it is of a size.
-pub(super) fn uncompiled(table: &Table, key: &str, text: String) -> Option<Uncompiled> {
-    if text.is_empty() || text.len() > TEXT_BYTES_MAX {
-        table.wrong(
-            key,
-            format!("this text has {} bytes", text.len()),
-            format!("1 to {TEXT_BYTES_MAX} bytes, or leave the key out"),
-        );
-        return None;
-    }
-    Some(Uncompiled {
-        path: table.path_of(key),
-        text,
-    })
+/// Compiles a text in the language of expressions; a mistake is reported at its key.
+pub(super) fn compiled<T>(
+    table: &Table,
+    key: &str,
+    text: &str,
+    compile: impl Fn(&str) -> Result<T, Mistake>,
+) -> Option<T> {
+    compile(text)
+        .map_err(|mistake| {
+            table
+                .problems()
+                .value(&table.path_of(key), mistake.in_text(text), mistake.help);
+        })
+        .ok()
 }
 
 fn rate_limit(table: &mut Table) -> Option<Option<RateLimit>> {
@@ -150,7 +139,7 @@ fn ordered(table: &mut Table) -> Ordered {
         Some(Value::String(text)) if text == "true" => Ordered::All,
         Some(Value::String(text)) if text == "false" => Ordered::No,
         Some(Value::String(text)) => {
-            uncompiled(table, "ordered", text).map_or(Ordered::No, Ordered::By)
+            compiled(table, "ordered", &text, Expression::compile).map_or(Ordered::No, Ordered::By)
         }
         Some(_) => {
             table.wrong(

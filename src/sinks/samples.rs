@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Facts, KINDS, Message, Sink, Wording, build};
-use crate::config::{Problem, SinkConfig, example};
+use crate::config::{Problem, SinkConfig, sample};
 use crate::model::{DataAt, DeliveryId, Event, Name, Reply};
 
 /// The recorded payloads, one on each line.
@@ -164,7 +164,7 @@ pub(super) fn with(kind: &str, more: &Value) -> Value {
 
 /// Builds a sink, or tells what is wrong.
 pub(super) fn try_sink(kind: &str, options: &Value) -> Result<Sink, Vec<Problem>> {
-    let options = example::table("sinks.it", options);
+    let options = sample::table("sinks.it", options);
     let problems = options.problems().clone();
     let config = SinkConfig {
         name: Name::new("it").expect("a name"),

@@ -137,5 +137,5 @@ fn build(
         .no_proxy();
     adjust(builder)
         .build()
-        .map_err(|error| tls::explain(&error))
+        .map_err(|error| ClientError(tls::explain(&error)))
 }

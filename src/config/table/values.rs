@@ -123,12 +123,7 @@ impl Table {
         if let Some((_, choice)) = choices.iter().find(|(word, _)| *word == text) {
             return Some(choice.clone());
         }
-        let words = choices.iter().map(|(word, _)| *word);
-        self.wrong(
-            key,
-            format!("`{text}` is not possible here"),
-            scalar::one_of(&text, words),
-        );
+        self.impossible(key, &text, choices.iter().map(|(word, _)| *word));
         None
     }
 

@@ -11,10 +11,11 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 
 use super::address::{self, Address};
-use super::options::{self, Uncompiled};
+use super::options;
 use super::request::{AGENT, WEBHOOK_ID, identity};
 use super::{EncodeError, Facts, Kind, Message, Parts, Translator, judge};
 use crate::config::Table;
+use crate::expr::Template;
 use crate::model::{Reply, Rests, Verdict};
 
 mod body;
@@ -99,7 +100,7 @@ fn build(options: &mut Table) -> Option<Parts> {
     })
 }
 
-fn read_body(options: &mut Table) -> (Body, Option<Uncompiled>) {
+fn read_body(options: &mut Table) -> (Body, Option<Template>) {
     let Some(text) = options.string("body") else {
         return (Body::Event, None);
     };
@@ -109,7 +110,7 @@ fn read_body(options: &mut Table) -> (Body, Option<Uncompiled>) {
         "canonical" => Body::Canonical,
         "cloudevents" => Body::CloudEvents,
         text if text.contains("{{") || text.contains("{%") => {
-            let template = options::uncompiled(options, "body", text.to_owned());
+            let template = options::compiled(options, "body", text, Template::compile);
             return (Body::Template, template);
         }
         text => {

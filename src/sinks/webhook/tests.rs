@@ -376,7 +376,7 @@ fn wrong_options_are_refused() {
             json!({ "headers": { "Webhook-Id": "1" } }),
             "headers.Webhook-Id",
         ),
-        (json!({ "headers": { "a b": "1" } }), "headers.a b"),
+        (json!({ "headers": { "a b": "1" } }), "headers.\"a b\""),
         (json!({ "headers": { "a": "s3cret\n" } }), "headers.a"),
     ] {
         refused(
