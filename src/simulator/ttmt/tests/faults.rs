@@ -1,0 +1,156 @@
+//! Each fault does what it says.
+
+use super::super::super::answer::{Answer, Manner};
+use super::*;
+
+#[tokio::test]
+async fn drop_cuts_close_ends_and_reset_resets() {
+    let served = Served::quiet().await;
+    for (fault, whole, reset) in [
+        (Fault::Drop, false, false),
+        (Fault::Close, true, false),
+        (Fault::Reset, false, true),
+    ] {
+        let stream = served.stream_again(&[]).await;
+        let sent = served.send(1).await;
+        served.handle.simulate(fault.clone()).await;
+        let (reply, was_reset) = in_time(stream.end()).await;
+        let reply = reply.expect("an answer");
+        assert_eq!((reply.whole, was_reset), (whole, reset), "{fault:?}");
+        if !reset {
+            assert_eq!(ids(&reply.body), sent, "what came before arrives");
+        }
+    }
+    served.finish().await;
+}
+
+#[tokio::test]
+async fn recycle_and_revocation_are_announced() {
+    let served = Served::quiet().await;
+    let revoked = r#"{"type":"auth_revoked"}"#;
+    for (fault, expected, after) in [
+        (
+            Fault::Recycle,
+            r#"{"type":"recycle","reason":"max_lifetime"}"#,
+            200,
+        ),
+        (Fault::Revoke, revoked, 401),
+        (Fault::Suspend, revoked, 403),
+    ] {
+        let stream = served.stream_again(&[]).await;
+        served.handle.simulate(fault).await;
+        let (reply, _) = in_time(stream.end()).await;
+        let reply = reply.expect("an answer");
+        assert_eq!(reply.body, format!("data: {expected}\n\n"));
+        assert!(reply.whole);
+        assert_eq!(served.get("/api/v1/accounts").await.status, after);
+        served.handle.restore().await;
+    }
+    served.finish().await;
+}
+
+#[tokio::test]
+async fn while_the_container_is_down_rest_goes_on() {
+    let served = Served::quiet().await;
+    let stream = served.stream("", &[]).await;
+    served.handle.unavailable(Duration::from_secs(3_600)).await;
+    let (reply, _) = in_time(stream.end()).await;
+    assert!(!reply.expect("an answer").whole);
+    let refused = served.get("/api/v1/stream").await;
+    assert_eq!(refused.status, 503);
+    let kind = refused.header("content-type");
+    assert_eq!(kind, Some("application/problem+json"));
+    assert_eq!(served.get("/api/v1/positions").await.status, 200);
+    served.handle.available().await;
+    let stream = served.stream_again(&[]).await;
+    drop(stream);
+    served.finish().await;
+}
+
+#[tokio::test]
+async fn a_restart_counts_from_one_and_forgets() {
+    let served = Served::quiet().await;
+    served.send(5).await;
+    let stream = served.stream("", &[]).await;
+    served.handle.restart().await;
+    let (reply, _) = in_time(stream.end()).await;
+    assert!(!reply.expect("an answer").whole);
+    assert_eq!(served.send(2).await, [1, 2]);
+    let mut stream = served.stream_again(&["Last-Event-ID: 0"]).await;
+    assert_eq!(ids(&stream.until("id: 2\n").await), [1, 2]);
+    served.finish().await;
+}
+
+#[tokio::test]
+async fn events_can_be_many_large_unknown_or_raw() {
+    let served = Served::quiet().await;
+    let mut stream = served.stream("", &[]).await;
+    served.handle.burst(2_000, "tp_hit").await;
+    served.handle.oversized(300_000).await;
+    served.handle.unknown().await;
+    served.handle.wire(": a comment\r\n\r\ndata: half").await;
+    let body = stream.until("data: half").await;
+    assert!(ids(&body).into_iter().eq(1..=2_002));
+    let sent = payloads(&body);
+    assert!(
+        sent[..2_000]
+            .iter()
+            .all(|it| it.contains(r#""type":"tp_hit""#))
+    );
+    assert_eq!(sent[2_000].len(), 300_000);
+    assert!(sent[2_001].contains(r#""type":"engine_status""#));
+    assert!(body.ends_with("\n\n: a comment\r\n\r\ndata: half"));
+    served.finish().await;
+}
+
+#[tokio::test]
+async fn prepared_answers_are_sent_as_they_stand() {
+    let served = Served::quiet().await;
+    let handle = &served.handle;
+    handle.answer(
+        "/api/v1/stream",
+        Answer::status(200)
+            .header("Content-Type", "text/html")
+            .body("<h1>hello</h1>"),
+    );
+    handle.answer("/api/v1", Answer::status(502).body("{").sent(Manner::Cut));
+    let html = served.get("/api/v1/stream").await;
+    assert_eq!(html.header("content-type"), Some("text/html"));
+    assert_eq!(html.body, "<h1>hello</h1>");
+    let cut = served.get("/api/v1/accounts").await;
+    assert_eq!((cut.status, cut.whole), (502, false));
+    assert_eq!(cut.header("x-ratelimit-remaining"), None);
+    handle.answer_by("/api/v1/accounts", |request| {
+        (request.number > 3).then(|| Answer::status(500))
+    });
+    assert_eq!(served.get("/api/v1/accounts").await.status, 200);
+    assert_eq!(served.get("/api/v1/accounts").await.status, 500);
+    handle.answer_as_ever("/api/v1/accounts");
+    assert_eq!(served.get("/api/v1/accounts").await.status, 200);
+    served.finish().await;
+}
+
+#[tokio::test]
+async fn the_same_faults_can_be_had_from_another_process() {
+    let served = Served::quiet().await;
+    let addr = served.handle.addr;
+    let post = async |name: &str, body: &str| {
+        let start = format!("POST /simulate/{name}");
+        ask(addr, &start, &[], body).await.status
+    };
+    let mut stream = served.stream("", &[]).await;
+    assert_eq!(post("burst", r#"{"count":2}"#).await, 204);
+    let payload = r#"{"payload":"{\"a\":1.0}","id":"77"}"#;
+    assert_eq!(post("send", payload).await, 204);
+    assert_eq!(post("await_stream", "").await, 204);
+    let body = stream.until("{\"a\":1.0}\n\n").await;
+    assert_eq!(ids(&body), [1, 2, 77]);
+    assert_eq!(post("explode", "").await, 400);
+    assert_eq!(post("burst", "[]").await, 400);
+    assert_eq!(post("burst", r#"{"count":"many"}"#).await, 400);
+    assert_eq!(post("suspend", "{}").await, 204);
+    assert_eq!(served.get("/api/v1/accounts").await.status, 403);
+    let refused = ask(addr, "GET /simulate/burst", &[], "").await;
+    assert_eq!(refused.status, 405);
+    served.finish().await;
+}

@@ -1,0 +1,88 @@
+//! Scripts, played to a client that reconnects as one should.
+
+use super::*;
+
+const RECORDED: &str = include_str!("../../../../tests/fixtures/events.jsonl");
+
+/// Plays a script to a client that reconnects after every end, and returns all payloads and the
+/// number of connections.
+async fn play(script: &str, enough: &str) -> (Vec<String>, usize) {
+    let served = Served::start(Options {
+        rate: 0.0,
+        script: Some(parse_script(script).expect("a good script")),
+        ..Options::default()
+    })
+    .await;
+    let mut got: Vec<String> = Vec::new();
+    let mut last = String::new();
+    let mut connections = 0;
+    while !got.last().is_some_and(|payload| payload == enough) {
+        let header = format!("Last-Event-ID: {last}");
+        let header = if last.is_empty() {
+            "X-First: 1"
+        } else {
+            &header
+        };
+        let stream = served.stream_again(&[header]).await;
+        connections += 1;
+        let (reply, _) = in_time(stream.end()).await;
+        let body = reply.expect("an answer").body;
+        got.extend(payloads(&body).into_iter().map(str::to_owned));
+        if let Some(id) = ids(&body).last() {
+            last = id.to_string();
+        }
+    }
+    in_time(served.handle.played()).await;
+    served.finish().await;
+    (got, connections)
+}
+
+#[tokio::test]
+async fn every_recorded_line_is_played_byte_for_byte() {
+    let lines: Vec<&str> = RECORDED.lines().collect();
+    assert_eq!(lines.len(), 64);
+    let (got, connections) = play(RECORDED, lines[63]).await;
+    assert_eq!(got, lines);
+    let ends = |line: &&&str| line.contains("recycle") || line.contains("auth_revoked");
+    assert_eq!(connections, lines.iter().filter(ends).count());
+}
+
+#[tokio::test]
+async fn directives_stand_between_events() {
+    let script = r#"
+# what is sent while nobody listens is replayed
+{"type":"a"}
+{"simulate":"drop"}
+{"type":"b","eventId":10}
+{"simulate":"pause","ms":20}
+{"simulate":"send","payload":"{\"type\":\"c\"}","id":11}
+{"simulate":"close"}
+{"simulate":"await_stream"}
+{"simulate":"unknown","type":"d"}
+{"simulate":"recycle"}
+"#;
+    let end = r#"{"type":"recycle","reason":"max_lifetime"}"#;
+    let (got, connections) = play(script, end).await;
+    let kinds: Vec<&str> = got
+        .iter()
+        .map(|it| it.split('"').nth(3).expect("a type"))
+        .collect();
+    assert_eq!(kinds, ["a", "b", "c", "d", "recycle"]);
+    assert_eq!(connections, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_script_is_played_at_its_rate() {
+    let script = "{\"type\":\"a\"}\n{\"simulate\":\"pause\",\"ms\":1000}\n{\"type\":\"b\"}\n";
+    let options = Options {
+        rate: 2.0,
+        ..quiet()
+    };
+    let api = unserved(&options, Pace::Calm);
+    let lines = parse_script(script).expect("a good script");
+    let start = tokio::time::Instant::now();
+    let tempo = Tempo::new(options.rate, 1);
+    player::play(Arc::clone(&api), Play::Script(lines), tempo, false).await;
+    assert_eq!(start.elapsed(), Duration::from_secs(2));
+    assert_eq!(api.feed.next_id(), 3);
+}
