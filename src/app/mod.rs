@@ -4,6 +4,7 @@
 //! handles that it needs, owns the tasks, and stops them in order. It decides nothing about events.
 
 mod adapters;
+mod following;
 mod plan;
 mod running;
 mod signals;

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::clock::Clock;
 use crate::config::{Config, Loaded};
 use crate::rules::Rules;
-use crate::sinks::{self, Sink};
+use crate::sinks::{self, Ordered, Sink};
 use crate::sources::{self, Source};
+use crate::status::Status;
 use crate::telemetry;
 
 /// Everything that `run` starts and `check` only makes.
@@ -34,11 +36,16 @@ impl Plan {
                 let help = "for example `info`, or `bellwire=debug,warn`".to_owned();
                 loaded.problems.value("log.level", error.to_string(), Some(help));
             }
-            let sources = config.sources.iter().filter_map(sources::build).collect();
-            let sinks = config.sinks.iter().filter_map(sinks::build).map(Arc::new).collect();
+            let clock = Clock::system();
+            let sources = config
+                .sources
+                .iter()
+                .filter_map(|source| sources::build(source, &clock))
+                .collect();
+            let sinks: Vec<Arc<Sink>> = config.sinks.iter().filter_map(sinks::build).map(Arc::new).collect();
             let rules = Arc::new(Rules::compile(&config.rules, &loaded.problems));
             Self {
-                warnings: loaded.warnings.iter().cloned().chain(without_effect(&config)).collect(),
+                warnings: loaded.warnings.iter().cloned().chain(without_effect(&config, &sinks)).collect(),
                 config,
                 sources,
                 sinks,
@@ -53,9 +60,28 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Says who is there and who is used, so that readiness can tell what matters.
+    pub(super) fn announce(&self, status: &Status) {
+        for source in &self.sources {
+            let used = self.rules.all().iter().any(|rule| rule.from.as_ref().is_none_or(|from| from.contains(&source.name)));
+            status.source(&source.name, |entry| entry.used = used);
+        }
+        for sink in &self.sinks {
+            let used = self.rules.all().iter().any(|rule| rule.to.contains(&sink.name));
+            status.sink(&sink.name, |entry| entry.used = used);
+        }
+    }
+}
+
 /// Settings that are read and checked, and do nothing yet. Silence about them would be a promise.
-fn without_effect(config: &Config) -> Vec<String> {
+fn without_effect(config: &Config, sinks: &[Arc<Sink>]) -> Vec<String> {
     let mut found = BTreeSet::new();
+    for sink in sinks {
+        if !matches!(sink.ordered, Ordered::No) {
+            found.insert(format!("`ordered` of sink `{}`", sink.name));
+        }
+    }
     for rule in &config.rules {
         let keys = [
             ("throttle", rule.throttle.is_some()),

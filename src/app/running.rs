@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Plan;
 use super::adapters::{RulesRouter, StoreQueue};
+use super::following::Following;
 use crate::clock::Clock;
 use crate::intake::Gate;
 use crate::model::Notice;
@@ -101,11 +102,16 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
     };
     dispatch_group.spawn(dispatch::run(parts, plan.sinks.clone(), dispatch_group.stop.clone()));
     let mut intake_group = Group::new();
-    let queue = Arc::new(StoreQueue(store.clone()));
-    let router = Arc::new(RulesRouter::new(Arc::clone(&plan.rules)));
-    let gate = Gate::new();
-    for source in &plan.sources {
-        let parts = intake_parts();
+    let following = Following {
+        client: &client,
+        queue: Arc::new(StoreQueue(store.clone())),
+        router: Arc::new(RulesRouter::new(Arc::clone(&plan.rules))),
+        status: &status,
+        clock: &clock,
+        nudge: &nudge,
+        gate: Gate::default(),
+    };
+    for parts in following.all(&plan.sources)? {
         intake_group.spawn(intake::run(parts, intake_group.stop.clone()));
     }
     status.raise(Notice {

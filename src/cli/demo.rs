@@ -55,11 +55,17 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let rings = receivers.handle().subscribe();
     let bridge = app::start(plan, stop.clone()).await?;
     greet(bridge.address);
-    let outside = stop.child_token();
+    // The world outlives the bridge, which ends as it would before a real one.
+    let outside = CancellationToken::new();
     let (bridge, upstream, receivers, ()) = tokio::join!(
-        ended_with(&stop, bridge.finished()),
-        ended_with(&stop, async { Ok(upstream.run(outside.clone()).await?) }),
-        ended_with(&stop, async { Ok(receivers.run(outside.clone()).await?) }),
+        async {
+            let ended = bridge.finished().await;
+            stop.cancel();
+            outside.cancel();
+            ended
+        },
+        world(&stop, upstream.run(outside.clone())),
+        world(&stop, receivers.run(outside.clone())),
         print_rings(rings, &stop),
     );
     bridge.and(upstream).and(receivers)?;
@@ -67,14 +73,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Lets everything end when one part does.
-async fn ended_with(
+/// Lets the bridge end when a part of the world around it does.
+async fn world(
     stop: &CancellationToken,
-    part: impl Future<Output = anyhow::Result<()>>,
+    part: impl Future<Output = std::io::Result<()>>,
 ) -> anyhow::Result<()> {
     let ended = part.await;
     stop.cancel();
-    ended
+    ended.context("the world around the bridge failed")
 }
 
 fn plan(folder: &Path, text: &str) -> anyhow::Result<Plan> {

@@ -1,7 +1,7 @@
 //! `bellwire simulate`: an upstream on this machine.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -76,7 +76,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn read_script(path: &PathBuf) -> Result<Vec<ttmt::Line>, String> {
+fn read_script(path: &Path) -> Result<Vec<ttmt::Line>, String> {
     let shown = path.display();
     let size = std::fs::metadata(path)
         .map_err(|error| format!("the script `{shown}` cannot be read: {error}"))?

@@ -1,6 +1,6 @@
 //! One sink's lane: how much may be in flight, when to look again, and what an ended attempt changes.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +46,9 @@ impl Lane {
         kind_rests: KindRests,
         stop: CancellationToken,
     ) -> Self {
-        let pace = Pace::new(sink.rate_limit.map(|limit| (limit.burst, limit.interval)));
+        let pace = Pace::new(sink.rate_limit.and_then(|limit| {
+            Some((NonZeroU32::new(limit.burst)?, limit.interval()))
+        }));
         Self {
             nudge: parts.nudge.clone(),
             drain: parts.drain,

@@ -12,8 +12,6 @@ mod pace;
 mod rests;
 mod suspension;
 mod wording;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -60,7 +60,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`] where the system has no CA certificates, or none that can be read.
     pub fn new() -> Result<Self, ClientError> {
-        tls::install_crypto_provider();
+        install_crypto_provider();
         Ok(Self {
             guarded: build(|builder| builder.dns_resolver(GuardedResolver))?,
             open: build(|builder| builder)?,

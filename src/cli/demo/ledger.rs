@@ -14,6 +14,9 @@ use crate::sinks::Wording;
 /// Events and unexplained rings that are remembered.
 const REMEMBERED: usize = 64;
 
+/// Longest text of a line.
+const TEXT_CHARS_MAX: usize = 64;
+
 /// A ring with all that is known of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
@@ -70,7 +73,7 @@ fn explain(events: &VecDeque<Entry>, ring: &Ring) -> Option<Line> {
         event_type: entry.event_type.clone(),
         sink: ring.kind.name(),
         latency_ms: ring.time.duration_since(entry.time).as_millis(),
-        text: ring.text.clone(),
+        text: short(&ring.text),
     })
 }
 
@@ -101,6 +104,14 @@ fn entry(received: &Received, ring: &Ring) -> Option<Entry> {
         event_type,
         time,
     })
+}
+
+/// What fits behind the other columns of a terminal.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(TEXT_CHARS_MAX) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
 }
 
 fn remember<T>(list: &mut VecDeque<T>, item: T) {
