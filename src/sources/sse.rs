@@ -63,10 +63,7 @@ fn build(config: &SourceConfig, options: &mut Table, clock: &Clock) -> Option<So
         secrets: options::secrets(&url),
         transport,
         event_bytes_max: common.event_bytes_max,
-        patience: Patience {
-            idle: Some(common.idle_timeout.unwrap_or(IDLE_DEFAULT)),
-            age: None,
-        },
+        patience: patience(common.idle_timeout),
         decoder: Arc::new(feed),
         ids: Arc::new(Ids::new(config.name.clone())),
         clock: clock.clone(),
@@ -79,6 +76,14 @@ fn build(config: &SourceConfig, options: &mut Table, clock: &Clock) -> Option<So
         connector: Arc::new(connector),
         rest: None,
     })
+}
+
+/// A healthy stream of any other kind may live for ever, but not in silence.
+fn patience(idle_timeout: Option<Duration>) -> Patience {
+    Patience {
+        idle: Some(idle_timeout.unwrap_or(IDLE_DEFAULT)),
+        age: None,
+    }
 }
 
 fn pointer(options: &mut Table, key: &str) -> Option<Pointer> {

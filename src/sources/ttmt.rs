@@ -55,10 +55,7 @@ fn build(config: &SourceConfig, options: &mut Table, clock: &Clock) -> Option<So
         secrets: options::secrets(&base_url),
         transport,
         event_bytes_max: common.event_bytes_max,
-        patience: Patience {
-            idle: common.idle_timeout,
-            age: Some(AGE_MAX),
-        },
+        patience: patience(common.idle_timeout),
         decoder: Arc::new(Envelope::new(config.name.clone())),
         ids: Arc::new(Ids::new(config.name.clone())),
         clock: clock.clone(),
@@ -77,6 +74,14 @@ fn build(config: &SourceConfig, options: &mut Table, clock: &Clock) -> Option<So
             proxy: common.proxy,
         }),
     })
+}
+
+/// Silence ends a connection only where that is configured, age always does.
+const fn patience(idle_timeout: Option<Duration>) -> Patience {
+    Patience {
+        idle: idle_timeout,
+        age: Some(AGE_MAX),
+    }
 }
 
 fn api_key(source: &Name, options: &mut Table) -> Option<Secret> {

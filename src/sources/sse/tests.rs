@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::{Feed, Pointer};
+use super::{Feed, Patience, Pointer, patience};
 use crate::model::{DataAt, Event};
 use crate::sources::What;
 use crate::sources::canned::feed;
@@ -136,4 +136,13 @@ fn feed_b7_hostile_nesting_is_harmless() {
     let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
     let event = decode(&pointed("/0/0/0", "/0", "/0/0"), "x", Some("1"), &deep);
     assert_eq!(event.data_bytes().map(<[u8]>::len), Some(deep.len() - 4));
+}
+
+#[test]
+fn feed_t9_silence_ends_a_connection_after_five_minutes_or_as_configured() {
+    let seconds = std::time::Duration::from_secs;
+    for (configured, idle) in [(None, seconds(300)), (Some(seconds(7)), seconds(7))] {
+        let idle = Some(idle);
+        assert_eq!(patience(configured), Patience { idle, age: None });
+    }
 }

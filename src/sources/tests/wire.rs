@@ -107,6 +107,25 @@ async fn feed_t6_ends_of_a_body_on_the_wire() {
 }
 
 #[tokio::test]
+async fn sse_5_an_event_above_the_configured_size_is_skipped_and_the_stream_goes_on() {
+    let data = "x".repeat(5 << 10);
+    let body = format!("id: 1\ndata: {data}\n\nid: 2\ndata: after\n\n");
+    let server = Server::say(format!("{STREAM}{body}")).await;
+    for (size, events, skipped) in [("1KiB", 1, 1), ("1MiB", 2, 0)] {
+        let source = source(
+            "sse",
+            json!({ "url": server.url(), "max_event_size": size }),
+        );
+        let read = read(&*source.connector, Cursor::Unknown).await;
+        assert_eq!((read.events.len(), read.skipped.len()), (events, skipped));
+        assert_eq!(
+            (read.cursor, read.end),
+            (Cursor::At("2".to_owned()), End::Eof)
+        );
+    }
+}
+
+#[tokio::test]
 async fn feed_t6_a_port_where_nobody_listens_is_refused() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}/", listener.local_addr().expect("an address"));
@@ -162,6 +181,27 @@ async fn feed_t6_a_certificate_of_nobody_is_told_as_such() {
     let failure = unreachable(&format!("https://localhost:{port}/")).await;
     assert!(matches!(failure, Failure::Certificate(_)), "{failure:?}");
     server.join().expect("served");
+}
+
+#[tokio::test]
+async fn feed_b6_only_http_1_is_offered() {
+    // Over HTTP/2 the streams of one host would share a window, and three unread ones would use it up.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a client");
+        let mut acceptor = rustls::server::Acceptor::default();
+        loop {
+            acceptor.read_tls(&mut stream).expect("bytes");
+            if let Some(accepted) = acceptor.accept().expect("a greeting") {
+                let hello = accepted.client_hello();
+                let offered = hello.alpn().expect("a list of protocols");
+                return offered.map(<[u8]>::to_vec).collect::<Vec<_>>();
+            }
+        }
+    });
+    unreachable(&format!("https://localhost:{port}/")).await;
+    assert_eq!(server.join().expect("served"), [b"http/1.1".to_vec()]);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Envelope, envelope};
+use super::{Envelope, Patience, envelope, patience};
 use crate::model::{Cursor, DataAt, Event};
 use crate::sources::canned::{Canned, connector, read, run};
 use crate::sources::decode::{Decode, Frame};
@@ -279,4 +279,13 @@ fn feed_b7_hostile_nesting_is_harmless() {
     }
     let open = "{\"data\":".repeat(depth);
     assert!(matches!(decode(&open, None), What::Undecodable { .. }));
+}
+
+#[test]
+fn ctrl_4_ctrl_5_a_connection_ends_by_age_and_by_silence_only_if_configured() {
+    let seconds = std::time::Duration::from_secs;
+    let age = Some(seconds(330));
+    assert_eq!(patience(None), Patience { idle: None, age });
+    let idle = Some(seconds(60));
+    assert_eq!(patience(idle), Patience { idle, age });
 }
