@@ -3,7 +3,7 @@
 //!
 //! A room of its own so that the language is decided in one place: `when`, `key`, titles, messages
 //! and bodies all speak it, and nobody else names the engine. The engine is MiniJinja; what differs
-//! from it is written down in [`compare`] (missing and differing types) and [`text`] (how values
+//! from it is written down in `compare` (missing and differing types) and `text` (how values
 //! print). It reads no file, has no clock and no randomness, and knows nothing of rules or sinks.
 
 mod compare;

@@ -3,7 +3,7 @@
 //! Comparisons become calls of our own functions, `~` becomes a call that knows the upstream's
 //! digits, and what can build large lists (`[…]`, `{…}`, `+`, `*`) is measured. Everything else is copied
 //! node by node, so precedence, whitespace and loops stay the engine's. Names that do not exist and
-//! constructs that are not offered are mistakes. Statements are in [`statement`].
+//! constructs that are not offered are mistakes. Statements are in `statement`.
 
 mod statement;
 

@@ -1,6 +1,6 @@
 //! The statements of a template: what is copied, and what is not offered.
 //!
-//! Apart from [`super`] because expressions never hold statements. Includes, imports, blocks and
+//! Apart from its parent because expressions never hold statements. Includes, imports, blocks and
 //! macros are not compiled into the engine at all; its parser refuses them.
 
 use minijinja::machinery::ast::{self, Expr, Spanned, Stmt};
