@@ -47,7 +47,8 @@ pub(super) fn check(source: &str, is_expression: bool) -> Result<(), Mistake> {
     }
     let mut count = Count::default();
     for token in tokenize(source, is_expression, SyntaxConfig::default()) {
-        let (token, span) = token.map_err(|error| Mistake::syntax(&error))?;
+        // The parser stops at the same place and says it with the rest of the sentence in view.
+        let Ok((token, span)) = token else { break };
         count.take(&token);
         if let Some(what) = count.excess() {
             return Err(Mistake::new(what).at(span));

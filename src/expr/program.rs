@@ -40,7 +40,8 @@ impl Program {
     pub(super) fn expression(source: &str, vocabulary: Vocabulary) -> Result<Self, Mistake> {
         limits::check(source, true)?;
         let source = keep(source);
-        let parsed = machinery::parse_expr(source).map_err(|error| Mistake::syntax(&error))?;
+        let parsed =
+            machinery::parse_expr(source).map_err(|error| wrong_operator(source, &error))?;
         let mut rewriter = Rewriter::new(vocabulary);
         let rewritten = rewriter.expression(&parsed)?;
         let free = ENGINE
@@ -173,6 +174,23 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+/// A syntax error, with a word on the operators that people bring from other languages.
+fn wrong_operator(source: &str, error: &Error) -> Mistake {
+    let mistake = Mistake::syntax(error);
+    let bare = source
+        .replace("==", "")
+        .replace("!=", "")
+        .replace("<=", "")
+        .replace(">=", "");
+    if source.contains("&&") || source.contains("||") {
+        mistake.help("write `and` and `or`")
+    } else if bare.contains('=') {
+        mistake.help("write `==` to compare")
+    } else {
+        mistake
+    }
+}
 
 fn excerpt(source: &str) -> String {
     let line = source.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -205,3 +205,32 @@ fn convert_number(number: &Number, digits: &Digits) -> Value {
     digits.note(double, spelling);
     Value::from(double)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Scope;
+    use crate::expr::Expression;
+    use crate::model::{DataAt, Event, Name};
+
+    #[test]
+    fn data_is_parsed_only_when_somebody_asks() {
+        let scope = Scope::new(&Event {
+            source: Name::new("ttmt").expect("a name"),
+            id: None,
+            kind: "tp_hit".into(),
+            time: None,
+            received: jiff::Timestamp::UNIX_EPOCH,
+            backfilled: false,
+            identity: None,
+            payload: "{\"a\":1}".into(),
+            data: DataAt::Json { start: 0, end: 7 },
+        });
+        let parsed = |source: &str| {
+            let expression = Expression::compile(source).expect("right");
+            assert_eq!(expression.matches(&scope), Ok(true), "{source}");
+            scope.root.newest.data.get().is_some()
+        };
+        assert!(!parsed("event.type == 'tp_hit' or data.a == 1"));
+        assert!(parsed("event.type == 'tp_hit' and data.a == 1"));
+    }
+}

@@ -135,7 +135,13 @@ fn broken_syntax_is_told_with_its_line() {
         "unexpected end of input, expected expression",
         None,
     );
-    check_expression("data.x = 1", "unexpected input after expression", None);
+    check_expression(
+        "data.x = 1",
+        "unexpected input after expression",
+        Some("write `==` to compare"),
+    );
+    let mistake = Expression::compile("data.x == 1 && data.y").expect_err("no such operator");
+    assert_eq!(mistake.help.as_deref(), Some("write `and` and `or`"));
     check_expression("", "unexpected end of input, expected expression", None);
     check_template(
         "{{ data.x",
