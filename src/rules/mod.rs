@@ -1,1 +1,133 @@
-//! stub
+//! Event in, list of routes out: which rules want it, and which sinks that makes.
+//!
+//! A room of its own so that deciding can be tested without anything else running: it is pure, never
+//! waits, and knows neither stream nor queue. Rules are indexed by event type, so an event that no
+//! rule can want costs one look-up and its payload is never parsed. What a rule does beyond routing
+//! (throttle, coalesce, update, hours, fallback) is compiled here, so that its mistakes are found
+//! with all others, and acted on where deliveries are.
+
+mod compile;
+mod explain;
+mod index;
+mod rule;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use explain::Why;
+pub use rule::{Coalesce, Rule, Throttle};
+
+use crate::config::{Problems, RuleConfig};
+use crate::expr::{Fault, Scope};
+use crate::model::{Event, Route};
+use index::Index;
+
+/// Every rule of a configuration, compiled once.
+#[derive(Debug, Default)]
+pub struct Rules {
+    rules: Vec<Rule>,
+    index: Index,
+    names: HashMap<Arc<str>, usize>,
+}
+
+/// What the rules decided about one event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Routed {
+    /// Where it goes, in the order of the file; each sink once, with the first rule that names it.
+    pub routes: Vec<Route>,
+    /// Conditions that could not be worked out. They counted as not matched.
+    pub faults: Vec<RuleFault>,
+}
+
+/// A condition that could not be worked out for one event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleFault {
+    /// The rule.
+    pub rule: Arc<str>,
+    /// Why; holds nothing of the payload.
+    pub fault: Fault,
+}
+
+impl Rules {
+    /// Compiles rules. Every mistake is reported at its key; a rule with a mistake is left out, so
+    /// the result is only of use when `problems` stays empty.
+    #[must_use]
+    pub fn compile(configs: &[RuleConfig], problems: &Problems) -> Self {
+        let rules = compile::all(configs, problems);
+        let index = Index::new(&rules, problems);
+        let names = rules
+            .iter()
+            .enumerate()
+            .map(|(position, rule)| (Arc::clone(&rule.name), position))
+            .collect();
+        Self {
+            rules,
+            index,
+            names,
+        }
+    }
+
+    /// Decides where an event goes.
+    #[must_use]
+    pub fn routes(&self, event: &Event) -> Routed {
+        let mut routed = Routed::default();
+        let mut scope = None;
+        for rule in self.candidates(event) {
+            match rule.wants(event, &mut scope) {
+                Ok(true) => routed.add(rule),
+                Ok(false) => {}
+                Err(fault) => routed.faults.push(RuleFault {
+                    rule: Arc::clone(&rule.name),
+                    fault,
+                }),
+            }
+        }
+        routed
+    }
+
+    /// Says of every rule, in the order of the file, whether it matches an event and if not, why.
+    #[must_use]
+    pub fn explain(&self, event: &Event) -> Vec<(Arc<str>, Why)> {
+        let scope = Scope::new(event);
+        self.rules
+            .iter()
+            .map(|rule| (Arc::clone(&rule.name), rule.explain(event, &scope)))
+            .collect()
+    }
+
+    /// The rule of a name.
+    #[must_use]
+    pub fn rule(&self, name: &str) -> Option<&Rule> {
+        self.names.get(name).map(|position| &self.rules[*position])
+    }
+
+    /// Every rule, in the order of the file.
+    #[must_use]
+    pub fn all(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The rules that listen to this event's source and type, in the order of the file.
+    fn candidates<'a>(&'a self, event: &'a Event) -> impl Iterator<Item = &'a Rule> {
+        self.index
+            .of_type(&event.kind)
+            .into_iter()
+            .map(|position| &self.rules[position])
+            .filter(|rule| rule.listens_to(event))
+    }
+}
+
+impl Routed {
+    fn add(&mut self, rule: &Rule) {
+        for sink in &rule.to {
+            if !self.routes.iter().any(|route| route.sink == *sink) {
+                self.routes.push(Route {
+                    sink: sink.clone(),
+                    rule: Arc::clone(&rule.name),
+                });
+            }
+        }
+    }
+}

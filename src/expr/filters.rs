@@ -1,0 +1,125 @@
+//! Filters for traders, and those of the engine that print numbers, which must know the upstream's
+//! digits.
+//!
+//! A filter of this file makes nothing of a missing value instead of failing on it: a message with a
+//! gap in it is worth more than none.
+
+use std::borrow::Cow;
+
+use minijinja::value::Kwargs;
+use minijinja::{Environment, Error, ErrorKind, State, Value};
+
+use super::limits::OUTPUT_BYTES_MAX;
+use super::text;
+
+/// Puts two texts together: `a ~ b`.
+pub(super) const CONCAT: &str = "~";
+
+/// Characters of an id that tell it apart for a person.
+const SHORT_CHARS: usize = 8;
+
+/// Adds the filters to the engine.
+pub(super) fn install(engine: &mut Environment<'static>) {
+    engine.add_function(CONCAT, concat);
+    engine.add_filter("join", join);
+    engine.add_filter("money", money);
+    engine.add_filter("price", string);
+    engine.add_filter("short", short);
+    engine.add_filter("string", string);
+}
+
+fn concat(state: &State, left: &Value, right: &Value) -> Result<String, Error> {
+    let mut text = in_state(state, left)?.into_owned();
+    text.push_str(&in_state(state, right)?);
+    fits(text)
+}
+
+/// `data.take_profits|join(" / ")`, `events|join(", ", attribute="data.symbol")`.
+fn join(
+    state: &State,
+    list: &Value,
+    joiner: Option<Cow<'_, str>>,
+    options: Kwargs,
+) -> Result<String, Error> {
+    let attribute: Option<String> = options.get("attribute")?;
+    options.assert_all_used()?;
+    let joiner = joiner.unwrap_or_default();
+    let mut text = String::new();
+    if list.is_undefined() {
+        return Ok(text);
+    }
+    for (index, item) in list.try_iter()?.enumerate() {
+        state.consume_fuel(1)?;
+        if index > 0 {
+            text.push_str(&joiner);
+        }
+        let item = match &attribute {
+            Some(path) => attribute_of(&item, path),
+            None => item,
+        };
+        text.push_str(&in_state(state, &item)?);
+        text = fits(text)?;
+    }
+    Ok(text)
+}
+
+/// `+12.50 USD`: the sign always, two decimals, the currency where one is given.
+fn money(state: &State, amount: &Value, currency: Option<&Value>) -> Result<String, Error> {
+    let number = match amount.as_str() {
+        Some(text) => text.trim().parse().ok(),
+        None => f64::try_from(amount.clone()).ok(),
+    };
+    let mut text = match number {
+        Some(number) if number.is_finite() && !is_truth(amount) => two_decimals(number),
+        _ => in_state(state, amount)?.into_owned(),
+    };
+    if let Some(currency) = currency
+        && !text.is_empty()
+    {
+        let currency = in_state(state, currency)?;
+        if !currency.is_empty() {
+            text.push(' ');
+            text.push_str(&currency);
+        }
+    }
+    fits(text)
+}
+
+/// The first characters of an id.
+fn short(state: &State, id: &Value) -> Result<String, Error> {
+    Ok(in_state(state, id)?.chars().take(SHORT_CHARS).collect())
+}
+
+/// The value as it prints, a number with the upstream's own digits.
+fn string(state: &State, value: &Value) -> Result<String, Error> {
+    in_state(state, value).map(Cow::into_owned)
+}
+
+fn in_state<'a>(state: &State, value: &'a Value) -> Result<Cow<'a, str>, Error> {
+    text::in_state(state, value, OUTPUT_BYTES_MAX)
+}
+
+fn fits(text: String) -> Result<String, Error> {
+    if text.len() > OUTPUT_BYTES_MAX {
+        return Err(Error::from(ErrorKind::WriteFailure));
+    }
+    Ok(text)
+}
+
+fn is_truth(value: &Value) -> bool {
+    value.kind() == minijinja::value::ValueKind::Bool
+}
+
+fn two_decimals(number: f64) -> String {
+    let text = format!("{number:+.2}");
+    match text.as_str() {
+        "+0.00" | "-0.00" => "0.00".to_owned(),
+        _ => text,
+    }
+}
+
+fn attribute_of(value: &Value, path: &str) -> Value {
+    path.split('.').fold(value.clone(), |value, name| {
+        value.get_attr(name).unwrap_or_default()
+    })
+}

@@ -1,0 +1,219 @@
+//! A compiled text, and how it is run: with fuel, with bounded output, and with its failures put
+//! into words that hold nothing of the payload.
+//!
+//! The syntax tree is rewritten between parser and code generator, which the engine's own
+//! `compile_expression` has no place for; so the three steps are taken here one by one.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use minijinja::machinery::{self, CodeGenerator, Instructions};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{AutoEscape, Error, ErrorKind, Value};
+
+use super::engine::ENGINE;
+use super::limits::{self, OUTPUT_BYTES_MAX};
+use super::rewrite::{Mistake, Rewriter};
+use super::scope::Scope;
+use super::vocabulary::Vocabulary;
+
+/// Most characters of the source that a fault quotes.
+const EXCERPT_CHARS_MAX: usize = 60;
+
+/// A compiled expression or template.
+pub(super) struct Program {
+    source: &'static str,
+    instructions: Instructions<'static>,
+}
+
+/// Why an expression or template could not be worked out for an event.
+///
+/// The words come from the configuration and from here, never from the payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    message: String,
+}
+
+impl Program {
+    pub(super) fn expression(source: &str, vocabulary: Vocabulary) -> Result<Self, Mistake> {
+        limits::check(source, true)?;
+        let source = keep(source);
+        let parsed =
+            machinery::parse_expr(source).map_err(|error| wrong_operator(source, &error))?;
+        let mut rewriter = Rewriter::new(vocabulary);
+        let rewritten = rewriter.expression(&parsed)?;
+        let free = ENGINE
+            .compile_expression(source)
+            .map_err(|error| Mistake::syntax(&error))?
+            .undeclared_variables(false);
+        rewriter.check_variables(&free)?;
+        let mut generator = CodeGenerator::new("", source);
+        generator.compile_expr(&rewritten);
+        Ok(Self::of(source, generator))
+    }
+
+    pub(super) fn template(source: &str, vocabulary: Vocabulary) -> Result<Self, Mistake> {
+        limits::check(source, false)?;
+        let source = keep(source);
+        let parsed = machinery::parse(source, "", SyntaxConfig::default())
+            .map_err(|error| Mistake::syntax(&error))?;
+        let mut rewriter = Rewriter::new(vocabulary);
+        let rewritten = rewriter.statement(&parsed)?;
+        let free = ENGINE
+            .template_from_str(source)
+            .map_err(|error| Mistake::syntax(&error))?
+            .undeclared_variables(false);
+        rewriter.check_variables(&free)?;
+        let mut generator = CodeGenerator::new("", source);
+        generator.compile_stmt(&rewritten);
+        Ok(Self::of(source, generator))
+    }
+
+    pub(super) fn source(&self) -> &str {
+        self.source
+    }
+
+    /// Runs an expression.
+    pub(super) fn value(&self, scope: &Scope) -> Result<Value, Fault> {
+        let (value, _) = self.run(scope)?;
+        Ok(value.unwrap_or_default())
+    }
+
+    /// Runs a template.
+    pub(super) fn text(&self, scope: &Scope) -> Result<String, Fault> {
+        let (_, text) = self.run(scope)?;
+        if text.len() > OUTPUT_BYTES_MAX {
+            return Err(Fault::new(format!(
+                "the result is longer than {OUTPUT_BYTES_MAX} bytes"
+            )));
+        }
+        Ok(text)
+    }
+
+    fn of(source: &'static str, generator: CodeGenerator<'static>) -> Self {
+        let (instructions, _) = generator.finish();
+        Self {
+            source,
+            instructions,
+        }
+    }
+
+    /// A panic of the engine must not stop the program: the event that caused it would come back
+    /// with the next replay and stop it again.
+    fn run(&self, scope: &Scope) -> Result<(Option<Value>, String), Fault> {
+        let mut text = String::new();
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            let mut output = machinery::make_string_output(&mut text);
+            machinery::eval(
+                &ENGINE,
+                &self.instructions,
+                scope.root(),
+                &BTreeMap::new(),
+                &mut output,
+                AutoEscape::None,
+            )
+            .map(|(value, _)| value)
+        }));
+        match ran {
+            Ok(Ok(value)) => Ok((value, text)),
+            Ok(Err(error)) => Err(Fault::of(&error, self.source)),
+            Err(_) => Err(Fault::new("the engine failed on these values".to_owned())),
+        }
+    }
+}
+
+impl Fault {
+    pub(super) fn key_too_long() -> Self {
+        Self::new(format!(
+            "the key is longer than {} bytes",
+            super::Expression::KEY_BYTES_MAX
+        ))
+    }
+
+    fn new(message: String) -> Self {
+        Self { message }
+    }
+
+    /// The engine's own detail often quotes values, so only its kind and place are used.
+    fn of(error: &Error, source: &str) -> Self {
+        let what = match error.kind() {
+            ErrorKind::OutOfFuel => "this is more work than one event may cause",
+            ErrorKind::WriteFailure => "the result is too long",
+            ErrorKind::UndefinedError => "a value is missing",
+            ErrorKind::InvalidOperation | ErrorKind::NonPrimitive | ErrorKind::NonKey => {
+                "this cannot be done with these values"
+            }
+            ErrorKind::TooManyArguments | ErrorKind::MissingArgument => {
+                "the number of arguments is wrong"
+            }
+            ErrorKind::UnknownFilter | ErrorKind::UnknownTest => "no such filter or test",
+            ErrorKind::CannotUnpack => "this cannot be taken apart",
+            _ => "this cannot be worked out",
+        };
+        let place = error
+            .range()
+            .and_then(|range| source.get(range))
+            .map(excerpt)
+            .filter(|text| !text.is_empty())
+            .map(|text| format!(": `{text}`"))
+            .unwrap_or_default();
+        let line = match error.line() {
+            Some(line) if source.contains('\n') => format!(" (line {line})"),
+            _ => String::new(),
+        };
+        Self::new(format!("{what}{place}{line}"))
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// A syntax error, with a word on the operators that people bring from other languages.
+fn wrong_operator(source: &str, error: &Error) -> Mistake {
+    let mistake = Mistake::syntax(error);
+    let bare = source
+        .replace("==", "")
+        .replace("!=", "")
+        .replace("<=", "")
+        .replace(">=", "");
+    if source.contains("&&") || source.contains("||") {
+        mistake.help("write `and` and `or`")
+    } else if bare.contains('=') {
+        mistake.help("write `==` to compare")
+    } else {
+        mistake
+    }
+}
+
+fn excerpt(source: &str) -> String {
+    let line = source.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= EXCERPT_CHARS_MAX {
+        return line;
+    }
+    let mut cut: String = line.chars().take(EXCERPT_CHARS_MAX - 1).collect();
+    cut.push('…');
+    cut
+}
+
+/// Keeps a source for the life of the process.
+///
+/// Instructions borrow their names and texts from the source, and they run only on an engine that
+/// lives equally long. Each distinct text is kept once, so reading a configuration again costs
+/// nothing; what grows is bounded by what people write into files.
+fn keep(source: &str) -> &'static str {
+    static KEPT: LazyLock<Mutex<HashSet<&'static str>>> = LazyLock::new(Mutex::default);
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = kept.get(source) {
+        return known;
+    }
+    let text: &'static str = Box::leak(source.into());
+    kept.insert(text);
+    text
+}

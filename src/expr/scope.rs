@@ -1,0 +1,236 @@
+//! What an expression sees: an event, or a burst of them, as values of the engine.
+//!
+//! The payload is parsed when an expression first asks for `data`, and at most once for each scope;
+//! most events are decided by their type alone and never parsed. Null becomes a missing value, since
+//! the language treats both alike. JSON that is nested more than 128 deep is not read: its `data` is
+//! missing.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use minijinja::Value;
+use minijinja::value::{Enumerator, Object};
+use serde_json::Number;
+
+use super::text::{DIGITS, Digits};
+use crate::model::Event;
+
+/// The variables for one run after another over the same event. Cloning one copies pointers.
+#[derive(Clone)]
+pub struct Scope {
+    root: Arc<Root>,
+}
+
+impl Scope {
+    /// The variables `event` and `data` of one event.
+    #[must_use]
+    pub fn new(event: &Event) -> Self {
+        let digits = Arc::default();
+        Self::of(Occurrence::new(event, &digits), None, digits)
+    }
+
+    /// The variables of a coalesced message: `events`, oldest first as given, `count`, and `event`
+    /// and `data` of the newest. `None` when there are no events.
+    #[must_use]
+    pub fn burst(events: &[Event]) -> Option<Self> {
+        let digits = Arc::default();
+        let all: Vec<Arc<Occurrence>> = events
+            .iter()
+            .map(|event| Occurrence::new(event, &digits))
+            .collect();
+        let newest = Arc::clone(all.last()?);
+        let list = all.into_iter().map(Value::from_dyn_object).collect();
+        Some(Self::of(newest, Some(list), digits))
+    }
+
+    pub(super) fn root(&self) -> Value {
+        Value::from_dyn_object(Arc::clone(&self.root))
+    }
+
+    pub(super) fn digits(&self) -> &Digits {
+        &self.root.digits
+    }
+
+    fn of(newest: Arc<Occurrence>, burst: Option<Vec<Value>>, digits: Arc<Digits>) -> Self {
+        Self {
+            root: Arc::new(Root {
+                newest,
+                burst,
+                digits,
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").finish_non_exhaustive()
+    }
+}
+
+/// The top-level variables.
+#[derive(Debug)]
+struct Root {
+    newest: Arc<Occurrence>,
+    burst: Option<Vec<Value>>,
+    digits: Arc<Digits>,
+}
+
+impl Object for Root {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        match key {
+            DIGITS => Some(Value::from_dyn_object(Arc::clone(&self.digits))),
+            "events" => self.burst.clone().map(Value::from),
+            "count" => self.burst.as_ref().map(|events| Value::from(events.len())),
+            _ => self.newest.get_value_by_str(key),
+        }
+    }
+}
+
+/// One event, with its data once somebody has asked for it.
+struct Occurrence {
+    event: Event,
+    data: OnceLock<Value>,
+    digits: Arc<Digits>,
+}
+
+impl Occurrence {
+    fn new(event: &Event, digits: &Arc<Digits>) -> Arc<Self> {
+        Arc::new(Self {
+            event: event.clone(),
+            data: OnceLock::new(),
+            digits: Arc::clone(digits),
+        })
+    }
+
+    fn data(&self) -> Value {
+        self.data
+            .get_or_init(|| match self.event.data_json() {
+                Some(json) => convert(json, &self.digits),
+                None => Value::UNDEFINED,
+            })
+            .clone()
+    }
+}
+
+impl fmt::Debug for Occurrence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Occurrence").finish_non_exhaustive()
+    }
+}
+
+impl Object for Occurrence {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        match key {
+            "event" => Some(Value::from_object(Fields(Arc::clone(self)))),
+            "data" => Some(self.data()),
+            _ => None,
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Str(&["event", "data"])
+    }
+}
+
+/// What `event` stands for.
+#[derive(Debug)]
+struct Fields(Arc<Occurrence>);
+
+impl Object for Fields {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        let event = &self.0.event;
+        match key {
+            "source" => Some(Value::from(event.source.as_str())),
+            "id" => event.id.as_deref().map(Value::from),
+            "type" => Some(Value::from(&*event.kind)),
+            "time" => event.time.map(|time| Value::from(time.to_string())),
+            "backfilled" => Some(Value::from(event.backfilled)),
+            _ => None,
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Str(&["source", "id", "type", "time", "backfilled"])
+    }
+}
+
+fn convert(json: serde_json::Value, digits: &Digits) -> Value {
+    match json {
+        serde_json::Value::Null => Value::UNDEFINED,
+        serde_json::Value::Bool(truth) => Value::from(truth),
+        serde_json::Value::Number(number) => convert_number(&number, digits),
+        serde_json::Value::String(text) => Value::from(text),
+        serde_json::Value::Array(items) => items
+            .into_iter()
+            .map(|item| convert(item, digits))
+            .collect(),
+        serde_json::Value::Object(entries) => Value::from(
+            entries
+                .into_iter()
+                .map(|(key, value)| (Value::from(key), convert(value, digits)))
+                .collect::<BTreeMap<_, _>>(),
+        ),
+    }
+}
+
+/// Whole numbers are exact to 128 bits; everything else is the nearest double, or infinity beyond
+/// the largest one, which still compares as it should.
+fn convert_number(number: &Number, digits: &Digits) -> Value {
+    let spelling = number.as_str();
+    if spelling != "-0" {
+        if let Ok(whole) = spelling.parse::<i64>() {
+            return Value::from(whole);
+        }
+        if let Ok(whole) = spelling.parse::<i128>() {
+            return Value::from(whole);
+        }
+    }
+    let Ok(double) = spelling.parse::<f64>() else {
+        return Value::from(spelling);
+    };
+    digits.note(double, spelling);
+    Value::from(double)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Scope;
+    use crate::expr::Expression;
+    use crate::model::{DataAt, Event, Name};
+
+    #[test]
+    fn data_is_parsed_only_when_somebody_asks() {
+        let scope = Scope::new(&Event {
+            source: Name::new("ttmt").expect("a name"),
+            id: None,
+            kind: "tp_hit".into(),
+            time: None,
+            received: jiff::Timestamp::UNIX_EPOCH,
+            backfilled: false,
+            identity: None,
+            payload: "{\"a\":1}".into(),
+            data: DataAt::Json { start: 0, end: 7 },
+        });
+        let parsed = |source: &str| {
+            let expression = Expression::compile(source).expect("right");
+            assert_eq!(expression.matches(&scope), Ok(true), "{source}");
+            scope.root.newest.data.get().is_some()
+        };
+        assert!(!parsed("event.type == 'tp_hit' or data.a == 1"));
+        assert!(parsed("event.type == 'tp_hit' and data.a == 1"));
+    }
+}

@@ -1,0 +1,48 @@
+//! What the language promises, as tables. Each file holds one promise.
+
+mod hostile;
+mod names;
+mod printing;
+mod same_as_engine;
+mod semantics;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::{Expression, Fault, Scope, Template};
+use crate::model::{DataAt, Event, Name};
+
+/// An event whose whole payload is its data.
+fn event(data: &str) -> Event {
+    let is_json = serde_json::from_str::<serde::de::IgnoredAny>(data).is_ok();
+    Event {
+        source: Name::new("ttmt").expect("a name"),
+        id: Some("211".into()),
+        kind: "tp_hit".into(),
+        time: "2026-06-11T07:58:03.612Z".parse().ok(),
+        received: Timestamp::from_second(1_800_000_000).expect("in range"),
+        backfilled: false,
+        identity: None,
+        payload: Bytes::copy_from_slice(data.as_bytes()),
+        data: if is_json {
+            DataAt::Json {
+                start: 0,
+                end: data.len(),
+            }
+        } else {
+            DataAt::Text
+        },
+    }
+}
+
+fn matches(source: &str, data: &str) -> Result<bool, Fault> {
+    Expression::compile(source)
+        .unwrap_or_else(|mistake| panic!("{source}: {mistake}"))
+        .matches(&Scope::new(&event(data)))
+}
+
+fn render(source: &str, data: &str) -> Result<String, Fault> {
+    Template::compile(source)
+        .unwrap_or_else(|mistake| panic!("{source}: {mistake}"))
+        .render(&Scope::new(&event(data)))
+}

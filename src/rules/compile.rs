@@ -1,0 +1,127 @@
+//! From the configuration of rules to rules, with every mistake told at its key.
+//!
+//! Names, sinks and sources have been checked against each other when the configuration was read;
+//! here it is about the texts in the language of expressions, and about patterns.
+
+use std::sync::Arc;
+
+use super::index::TypePattern;
+use super::{Coalesce, Rule, Throttle};
+use crate::config::{Problems, RuleConfig};
+use crate::expr::{Expression, Mistake, Template};
+
+/// Compiles what can be compiled and reports the rest.
+pub(super) fn all(configs: &[RuleConfig], problems: &Problems) -> Vec<Rule> {
+    configs
+        .iter()
+        .filter_map(|config| Compiler { config, problems }.rule())
+        .collect()
+}
+
+struct Compiler<'a> {
+    config: &'a RuleConfig,
+    problems: &'a Problems,
+}
+
+impl Compiler<'_> {
+    /// Looks at every key before it gives up, so that all mistakes of a rule are told at once.
+    fn rule(&self) -> Option<Rule> {
+        let config = self.config;
+        let wording = match config.coalesce {
+            Some(_) => Template::compile_coalesced,
+            None => Template::compile,
+        };
+        let types = self.types();
+        let when = self.optional("when", config.when.as_deref(), Expression::compile);
+        let title = self.optional("title", config.title.as_deref(), wording);
+        let message = self.optional("message", config.message.as_deref(), wording);
+        let update = self.optional("update", config.update.as_deref(), Expression::compile);
+        let throttle = config.throttle.as_ref().map(|throttle| {
+            self.optional("throttle.key", throttle.key.as_deref(), Expression::compile)
+        });
+        let coalesce = config.coalesce.as_ref().map(|coalesce| {
+            self.optional("coalesce.key", coalesce.key.as_deref(), Expression::compile)
+        });
+        Some(Rule {
+            name: Arc::from(config.name.as_str()),
+            from: config.from.clone(),
+            types: types?,
+            when: when?,
+            to: config.to.clone(),
+            title: title?,
+            message: message?,
+            priority: config.priority,
+            expires: config.expires,
+            throttle: match (&config.throttle, throttle) {
+                (Some(throttle), Some(key)) => Some(Throttle {
+                    limit: throttle.limit,
+                    per: throttle.per,
+                    key: key?,
+                }),
+                _ => None,
+            },
+            coalesce: match (&config.coalesce, coalesce) {
+                (Some(coalesce), Some(key)) => Some(Coalesce {
+                    within: coalesce.within,
+                    key: key?,
+                    max: coalesce.max,
+                }),
+                _ => None,
+            },
+            update: update?,
+            hours: config.hours.clone(),
+            backfilled: config.backfilled,
+            fallback: config.fallback.clone(),
+        })
+    }
+
+    /// `None` after a mistake; `Some(None)` for a key that is not there.
+    fn optional<T>(
+        &self,
+        key: &str,
+        source: Option<&str>,
+        compile: impl Fn(&str) -> Result<T, Mistake>,
+    ) -> Option<Option<T>> {
+        let Some(source) = source else {
+            return Some(None);
+        };
+        match compile(source) {
+            Ok(compiled) => Some(Some(compiled)),
+            Err(mistake) => {
+                let message = match mistake.line {
+                    Some(line) if source.contains('\n') => {
+                        format!("{} (line {line} of this text)", mistake.message)
+                    }
+                    _ => mistake.message,
+                };
+                self.problems.value(
+                    &format!("{}.{key}", self.config.path),
+                    message,
+                    mistake.help,
+                );
+                None
+            }
+        }
+    }
+
+    fn types(&self) -> Option<Option<Vec<TypePattern>>> {
+        let Some(patterns) = &self.config.events else {
+            return Some(None);
+        };
+        let mut types = Vec::with_capacity(patterns.len());
+        for (position, text) in patterns.iter().enumerate() {
+            match TypePattern::new(text) {
+                Ok(pattern) => types.push(pattern),
+                Err(message) => self.problems.value(
+                    &format!("{}.events[{position}]", self.config.path),
+                    message,
+                    Some(
+                        "`*` stands for any text, `?` for one character, `[ab]` for `a` or `b`"
+                            .to_owned(),
+                    ),
+                ),
+            }
+        }
+        (types.len() == patterns.len()).then_some(Some(types))
+    }
+}

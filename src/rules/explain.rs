@@ -1,0 +1,52 @@
+//! Why a rule matches an event or does not: the same questions as routing, in the same order, asked
+//! of every rule and with their answers kept.
+
+use super::Rule;
+use crate::expr::Scope;
+use crate::model::Event;
+
+/// What a rule says about an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It matches.
+    Matched,
+    /// It does not listen to this source.
+    Source,
+    /// None of its patterns fits the event's type.
+    Type,
+    /// It skips events fetched after a gap.
+    Backfilled,
+    /// Its condition is not true of this event.
+    When {
+        /// The condition.
+        condition: String,
+    },
+    /// Its condition could not be worked out, which counts as not matched.
+    Fault(String),
+}
+
+impl Rule {
+    pub(super) fn explain(&self, event: &Event, scope: &Scope) -> Why {
+        if !self.listens_to(event) {
+            return Why::Source;
+        }
+        if let Some(types) = &self.types
+            && !types.iter().any(|pattern| pattern.fits(&event.kind))
+        {
+            return Why::Type;
+        }
+        if self.skips(event) {
+            return Why::Backfilled;
+        }
+        let Some(condition) = &self.when else {
+            return Why::Matched;
+        };
+        match condition.matches(scope) {
+            Ok(true) => Why::Matched,
+            Ok(false) => Why::When {
+                condition: condition.source().to_owned(),
+            },
+            Err(fault) => Why::Fault(fault.to_string()),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! One rule, compiled.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::index::TypePattern;
+use crate::config::{Backfilled, FallbackConfig, HoursConfig};
+use crate::expr::{Expression, Fault, Scope, Template};
+use crate::model::{Event, Name};
+
+/// Which events go to which sinks, and how they read there.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its name, unique among rules.
+    pub name: Arc<str>,
+    /// Sources it listens to; `None` for every source but `bellwire`.
+    pub from: Option<Vec<Name>>,
+    /// Patterns of the event type; `None` for all.
+    pub(super) types: Option<Vec<TypePattern>>,
+    /// The condition.
+    pub when: Option<Expression>,
+    /// Sinks it sends to, in its order.
+    pub to: Vec<Name>,
+    /// The title, where it overrides the sink's.
+    pub title: Option<Template>,
+    /// The message, where it overrides the sink's.
+    pub message: Option<Template>,
+    /// The priority, from 1 to 5, where it overrides the sink's.
+    pub priority: Option<u8>,
+    /// Older than this is not worth a ring, where it overrides the sink's.
+    pub expires: Option<Duration>,
+    /// At most so many in so long.
+    pub throttle: Option<Throttle>,
+    /// One message for a burst. Its templates are rendered with [`Scope::burst`].
+    pub coalesce: Option<Coalesce>,
+    /// One living notification for each value of this expression.
+    pub update: Option<Expression>,
+    /// When it is awake.
+    pub hours: Option<HoursConfig>,
+    /// What to do with events fetched after a gap.
+    pub backfilled: Backfilled,
+    /// Who gets it when the first sink does not accept it.
+    pub fallback: Option<FallbackConfig>,
+}
+
+/// At most so many in so long.
+#[derive(Debug)]
+pub struct Throttle {
+    /// At most this many.
+    pub limit: u32,
+    /// In this long.
+    pub per: Duration,
+    /// Counted apart for each value of this expression.
+    pub key: Option<Expression>,
+}
+
+/// One message for a burst.
+#[derive(Debug)]
+pub struct Coalesce {
+    /// How long the window stays open.
+    pub within: Duration,
+    /// One window for each value of this expression.
+    pub key: Option<Expression>,
+    /// Most events in one message.
+    pub max: u32,
+}
+
+impl Rule {
+    /// Whether it listens to the event's source.
+    pub(super) fn listens_to(&self, event: &Event) -> bool {
+        match &self.from {
+            Some(sources) => sources.contains(&event.source),
+            None => !event.is_internal(),
+        }
+    }
+
+    /// Whether events fetched after a gap are none of its business.
+    pub(super) fn skips(&self, event: &Event) -> bool {
+        event.backfilled && self.backfilled == Backfilled::Skip
+    }
+
+    /// Whether it matches an event whose source and type it listens to. The scope is made by the
+    /// first rule that needs it and shared by all.
+    pub(super) fn wants(&self, event: &Event, scope: &mut Option<Scope>) -> Result<bool, Fault> {
+        if self.skips(event) {
+            return Ok(false);
+        }
+        match &self.when {
+            Some(condition) => condition.matches(scope.get_or_insert_with(|| Scope::new(event))),
+            None => Ok(true),
+        }
+    }
+}

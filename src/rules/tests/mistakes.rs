@@ -1,0 +1,132 @@
+//! Mistakes in rules, each told at its key.
+
+use std::time::Duration;
+
+use super::{RuleConfig, Rules, name, rule, types};
+use crate::config::{CoalesceConfig, Problems, ThrottleConfig};
+
+/// Every problem as `path: message`.
+fn check(configs: &[RuleConfig], expected: &[&str]) {
+    let problems = Problems::default();
+    let rules = Rules::compile(configs, &problems);
+    let found: Vec<_> = problems
+        .list()
+        .iter()
+        .map(|problem| format!("{}: {}", problem.path, problem.message))
+        .collect();
+    assert_eq!(found, expected);
+    assert_eq!(rules.all().len() < configs.len(), !expected.is_empty());
+}
+
+fn throttle(key: &str) -> ThrottleConfig {
+    ThrottleConfig {
+        limit: 1,
+        per: Duration::from_secs(60),
+        key: Some(key.to_owned()),
+    }
+}
+
+fn coalesce(key: &str) -> CoalesceConfig {
+    CoalesceConfig {
+        within: Duration::from_secs(10),
+        key: Some(key.to_owned()),
+        max: 50,
+    }
+}
+
+#[test]
+fn every_mistake_of_every_rule_is_told_at_once() {
+    let wrong = RuleConfig {
+        events: types(&["tp_hit", "[ab", "tp_*", "{a"]),
+        when: Some("dta.pl > 0".to_owned()),
+        title: Some("{{ data.symbol".to_owned()),
+        message: Some("line one\n{{ data.symbol|uper }}".to_owned()),
+        update: Some("data.trade_id ==".to_owned()),
+        throttle: Some(throttle("trade_id")),
+        coalesce: Some(coalesce("data.x is nope")),
+        ..rule("wrong")
+    };
+    let also_wrong = RuleConfig {
+        path: "rules[2]".to_owned(),
+        when: Some("data.x == none".to_owned()),
+        ..rule("also wrong")
+    };
+    check(
+        &[wrong, rule("right"), also_wrong],
+        &[
+            "rules[0].events[1]: `[ab` is no pattern: unclosed character class; missing ']'",
+            "rules[0].events[3]: `{a` is no pattern: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)",
+            "rules[0].when: unknown variable `dta`",
+            "rules[0].title: unexpected end of input, expected end of variable block",
+            "rules[0].message: unknown filter `uper` (line 2 of this text)",
+            "rules[0].update: unexpected end of input, expected expression",
+            "rules[0].throttle.key: unknown variable `trade_id`",
+            "rules[0].coalesce.key: unknown test `nope`",
+            "rules[2].when: comparing with `none` is always false",
+        ],
+    );
+}
+
+#[test]
+fn events_and_count_belong_to_coalesced_messages() {
+    let coalesced = RuleConfig {
+        message: Some(
+            "{{ count }}: {{ events|map(attribute='data.symbol')|join(', ') }}".to_owned(),
+        ),
+        coalesce: Some(coalesce("data.trade_id")),
+        to: vec![name("phone")],
+        ..rule("burst")
+    };
+    check(std::slice::from_ref(&coalesced), &[]);
+    let single = RuleConfig {
+        coalesce: None,
+        ..coalesced
+    };
+    check(&[single], &["rules[0].message: unknown variable `count`"]);
+}
+
+#[test]
+fn a_pattern_has_a_limit() {
+    let config = RuleConfig {
+        events: types(&["ok*", &"*".repeat(257)]),
+        ..rule("r")
+    };
+    check(
+        &[config],
+        &["rules[0].events[1]: a pattern has at most 256 characters"],
+    );
+}
+
+#[test]
+fn what_later_stages_need_is_compiled() {
+    let problems = Problems::default();
+    let config = RuleConfig {
+        throttle: Some(throttle("data.trade_id")),
+        coalesce: Some(coalesce("data.symbol")),
+        update: Some("data.trade_id".to_owned()),
+        ..rule("r")
+    };
+    let rules = Rules::compile(&[config], &problems);
+    assert!(problems.is_empty());
+    let rule = rules.rule("r").expect("is there");
+    let key = |expression: Option<&crate::expr::Expression>| {
+        expression.map(|key| key.source().to_owned())
+    };
+    assert_eq!(
+        key(rule
+            .throttle
+            .as_ref()
+            .and_then(|throttle| throttle.key.as_ref()))
+        .as_deref(),
+        Some("data.trade_id")
+    );
+    assert_eq!(
+        key(rule
+            .coalesce
+            .as_ref()
+            .and_then(|coalesce| coalesce.key.as_ref()))
+        .as_deref(),
+        Some("data.symbol")
+    );
+    assert_eq!(key(rule.update.as_ref()).as_deref(), Some("data.trade_id"));
+}
