@@ -29,6 +29,12 @@ struct Host {
 pub struct Dial(Arc<Host>);
 
 impl Gate {
+    /// A gate that no source has a place at yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
     /// Takes a place for one more source of this host. Taken for every source before the first one
     /// runs, so that each knows whether it is alone.
     #[must_use]

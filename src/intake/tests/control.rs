@@ -210,16 +210,22 @@ async fn ctrl_9_while_the_container_is_down_the_rest_api_is_polled_within_the_bu
 
 #[tokio::test(start_paused = true)]
 async fn ctrl_9_polling_stops_when_the_stream_is_back() {
-    let script = vec![refuse(status(503)), refuse(status(503))];
+    let mut script = vec![refuse(status(503)), refuse(status(503))];
+    script.push(open([Beat::Pause(10 * MINUTE), Beat::End(End::Eof)]));
+    script.extend((0..9).map(|_| refuse(End::NoHead)));
     let mut world = Setup::new(Kind::Ttmt, script).start();
     world
         .until("the stream", |world| world.source().connected)
         .await;
+    assert_eq!(world.source().poll, None);
     let polls = world.account.polls().len();
     assert!(polls > 0);
-    world.pass(10 * MINUTE).await;
-    assert_eq!(world.account.polls().len(), polls);
-    assert_eq!(world.source().poll, None);
+    world.attempts(12).await;
+    assert_eq!(
+        world.account.polls().len(),
+        polls,
+        "another loss is none of the container"
+    );
 }
 
 #[tokio::test(start_paused = true)]
