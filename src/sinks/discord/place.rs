@@ -17,13 +17,12 @@ const HELP: &str =
 pub(super) fn read(options: &mut Table) -> Option<Address> {
     let url = address::url(options, "url", HELP);
     let thread_id = read_thread_id(options);
-    let placed = url.and_then(|url| {
+    url.and_then(|url| {
         placed(url, thread_id.as_deref())
             .and_then(|(url, credential)| Address::new(url, &credential))
             .map_err(|message| options.wrong("url", message, HELP))
             .ok()
-    });
-    placed
+    })
 }
 
 fn read_thread_id(options: &mut Table) -> Option<String> {
