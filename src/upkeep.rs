@@ -62,7 +62,8 @@ pub async fn run(mut parts: Parts, stop: CancellationToken) {
                 if count == 0 {
                     return;
                 }
-                parts.write_down(said.drain(..).collect(), &stop).await;
+                parts.write_down(&said, &stop).await;
+                said.clear();
             }
             () = stop.cancelled() => break,
             () = sleep_until(next_round) => {
@@ -72,13 +73,13 @@ pub async fn run(mut parts: Parts, stop: CancellationToken) {
         }
     }
     while let Ok(notice) = parts.notices.try_recv() {
-        parts.write_down(vec![notice], &stop).await;
+        parts.write_down(&[notice], &stop).await;
     }
 }
 
 impl Parts {
     /// Puts notices into the queue as events; waits for a store that cannot be written, until `stop`.
-    async fn write_down(&self, notices: Vec<Notice>, stop: &CancellationToken) {
+    async fn write_down(&self, notices: &[Notice], stop: &CancellationToken) {
         let source = Name::new(INTERNAL_SOURCE).expect("our own name is one");
         let events = notices
             .iter()

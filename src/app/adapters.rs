@@ -14,12 +14,22 @@ pub(super) struct StoreQueue(pub(super) Store);
 
 impl Queue for StoreQueue {
     fn accept(&self, batch: Batch) -> Pending<'_, Result<Accepted, String>> {
-        Box::pin(async move { self.0.accept(batch).await.map_err(|error| error.to_string()) })
+        Box::pin(async move {
+            self.0
+                .accept(batch)
+                .await
+                .map_err(|error| error.to_string())
+        })
     }
 
     fn checkpoint(&self, source: &Name) -> Pending<'_, Result<Checkpoint, String>> {
         let source = source.clone();
-        Box::pin(async move { self.0.checkpoint(&source).await.map_err(|error| error.to_string()) })
+        Box::pin(async move {
+            self.0
+                .checkpoint(&source)
+                .await
+                .map_err(|error| error.to_string())
+        })
     }
 }
 
@@ -42,7 +52,10 @@ impl Router for RulesRouter {
     fn routes(&self, event: &Event) -> Vec<Route> {
         let routed = self.rules.routes(event);
         for fault in routed.faults {
-            let mut complained = self.complained.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut complained = self
+                .complained
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             if complained.insert(Arc::clone(&fault.rule)) {
                 tracing::warn!(rule = %fault.rule, error = %fault.fault, "`when` failed and counts as not matched; said once for each rule");
             }

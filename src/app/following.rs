@@ -52,7 +52,11 @@ impl Following<'_> {
         };
         Ok(Parts {
             name: source.name.clone(),
-            kind: if source.rest.is_some() { Kind::Ttmt } else { Kind::Sse },
+            kind: if source.rest.is_some() {
+                Kind::Ttmt
+            } else {
+                Kind::Sse
+            },
             connector: Arc::clone(&source.connector),
             account,
             budget,
@@ -71,5 +75,9 @@ impl Following<'_> {
 /// The host and port behind an address: what several sources can share.
 fn host(address: &str) -> String {
     let after_scheme = address.split_once("://").map_or(address, |(_, rest)| rest);
-    after_scheme.split('/').next().unwrap_or_default().to_owned()
+    after_scheme
+        .split('/')
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }

@@ -34,7 +34,9 @@ impl Plan {
         let made = loaded.config.take().map(|config| {
             if let Err(error) = telemetry::filter(&config.log.level) {
                 let help = "for example `info`, or `bellwire=debug,warn`".to_owned();
-                loaded.problems.value("log.level", error.to_string(), Some(help));
+                loaded
+                    .problems
+                    .value("log.level", error.to_string(), Some(help));
             }
             let clock = Clock::system();
             let sources = config
@@ -42,10 +44,20 @@ impl Plan {
                 .iter()
                 .filter_map(|source| sources::build(source, &clock))
                 .collect();
-            let sinks: Vec<Arc<Sink>> = config.sinks.iter().filter_map(sinks::build).map(Arc::new).collect();
+            let sinks: Vec<Arc<Sink>> = config
+                .sinks
+                .iter()
+                .filter_map(sinks::build)
+                .map(Arc::new)
+                .collect();
             let rules = Arc::new(Rules::compile(&config.rules, &loaded.problems));
             Self {
-                warnings: loaded.warnings.iter().cloned().chain(without_effect(&config, &sinks)).collect(),
+                warnings: loaded
+                    .warnings
+                    .iter()
+                    .cloned()
+                    .chain(without_effect(&config, &sinks))
+                    .collect(),
                 config,
                 sources,
                 sinks,
@@ -64,11 +76,19 @@ impl Plan {
     /// Says who is there and who is used, so that readiness can tell what matters.
     pub(super) fn announce(&self, status: &Status) {
         for source in &self.sources {
-            let used = self.rules.all().iter().any(|rule| rule.from.as_ref().is_none_or(|from| from.contains(&source.name)));
+            let used = self.rules.all().iter().any(|rule| {
+                rule.from
+                    .as_ref()
+                    .is_none_or(|from| from.contains(&source.name))
+            });
             status.source(&source.name, |entry| entry.used = used);
         }
         for sink in &self.sinks {
-            let used = self.rules.all().iter().any(|rule| rule.to.contains(&sink.name));
+            let used = self
+                .rules
+                .all()
+                .iter()
+                .any(|rule| rule.to.contains(&sink.name));
             status.sink(&sink.name, |entry| entry.used = used);
         }
     }

@@ -66,7 +66,11 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         let listener = TcpListener::bind(listen)
             .await
             .with_context(|| format!("`http.listen` cannot be used: {listen}"))?;
-        address = Some(listener.local_addr().context("the listener has no address")?);
+        address = Some(
+            listener
+                .local_addr()
+                .context("the listener has no address")?,
+        );
         let parts = admin::Parts {
             store: store.clone(),
             status: status.clone(),
@@ -75,7 +79,9 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         };
         let ended = admin_group.stop.clone();
         admin_group.tasks.spawn(async move {
-            admin::run(parts, listener, ended).await.context("the status page failed")
+            admin::run(parts, listener, ended)
+                .await
+                .context("the status page failed")
         });
     }
     let mut upkeep_group = Group::new();
@@ -100,7 +106,11 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         nudge: nudged,
         drain: DRAIN,
     };
-    dispatch_group.spawn(dispatch::run(parts, plan.sinks.clone(), dispatch_group.stop.clone()));
+    dispatch_group.spawn(dispatch::run(
+        parts,
+        plan.sinks.clone(),
+        dispatch_group.stop.clone(),
+    ));
     let mut intake_group = Group::new();
     let following = Following {
         client: &client,

@@ -12,7 +12,8 @@ use crate::config;
 /// What is wrong with it, ready for a terminal; the exit status is then 2.
 pub(super) fn load(file: Option<&Path>) -> Result<Plan, String> {
     let environment = config::process_environment();
-    let file = config::find_file(file, &environment).map_err(|error| format!("bellwire: {error}"))?;
+    let file =
+        config::find_file(file, &environment).map_err(|error| format!("bellwire: {error}"))?;
     let colour = std::io::stderr().is_terminal() && !environment.contains_key("NO_COLOR");
     Plan::make(config::load(&file, environment), colour)
 }

@@ -40,7 +40,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         .tempdir()
         .context("there is no place for temporary files")?;
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-    let receivers = receivers::bind(loopback).await.context("the receivers cannot listen")?;
+    let receivers = receivers::bind(loopback)
+        .await
+        .context("the receivers cannot listen")?;
     let upstream = ttmt::bind(ttmt::Options {
         rate: RATE,
         seed: args.seed,
@@ -84,8 +86,13 @@ async fn world(
 }
 
 fn plan(folder: &Path, text: &str) -> anyhow::Result<Plan> {
-    let loaded = config::load_text(&folder.join("config.toml"), text.to_owned(), BTreeMap::new());
-    Plan::make(loaded, false).map_err(|report| anyhow!("the demo's own configuration is wrong: {report}"))
+    let loaded = config::load_text(
+        &folder.join("config.toml"),
+        text.to_owned(),
+        BTreeMap::new(),
+    );
+    Plan::make(loaded, false)
+        .map_err(|report| anyhow!("the demo's own configuration is wrong: {report}"))
 }
 
 fn text(listen: SocketAddr, receivers: &Receivers, upstream: &Simulator) -> String {
@@ -148,12 +155,17 @@ to = ["phone", "automation"]
 }
 
 fn greet(page: Option<SocketAddr>) {
-    output::line("A simulated TTMT, local receivers for the four kinds of sink, and the whole bridge between them.");
+    output::line(
+        "A simulated TTMT, local receivers for the four kinds of sink, and the whole bridge between them.",
+    );
     if let Some(page) = page {
         output::line(&format!("Status page: http://{page}/"));
     }
     output::line("Ctrl-C ends it.\n");
-    output::line(&format!("{:<13} {:<16} {:<8} {:>9}  message", "time", "event", "sink", "latency"));
+    output::line(&format!(
+        "{:<13} {:<16} {:<8} {:>9}  message",
+        "time", "event", "sink", "latency"
+    ));
 }
 
 async fn print_rings(mut rings: broadcast::Receiver<Received>, stop: &CancellationToken) {

@@ -45,7 +45,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         }
     };
     output::line(String::from_utf8_lossy(&reply.body).trim_end());
-    Ok(if reply.status == 200 { Exit::Done } else { Exit::Failed })
+    Ok(if reply.status == 200 {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
 }
 
 fn request(address: SocketAddr, token: Option<&Secret>) -> anyhow::Result<http::Request<Bytes>> {

@@ -59,9 +59,14 @@ impl From<Exit> for ExitCode {
 #[must_use]
 pub fn main() -> ExitCode {
     let line = Line::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
-        Err(error) => return output::failed(&anyhow::Error::new(error).context("the runtime cannot start")),
+        Err(error) => {
+            return output::failed(&anyhow::Error::new(error).context("the runtime cannot start"));
+        }
     };
     let result = runtime.block_on(async {
         match line.command {

@@ -82,7 +82,9 @@ fn read_script(path: &Path) -> Result<Vec<ttmt::Line>, String> {
         .map_err(|error| format!("the script `{shown}` cannot be read: {error}"))?
         .len();
     if size > SCRIPT_BYTES_MAX {
-        return Err(format!("the script `{shown}` is larger than {SCRIPT_BYTES_MAX} bytes"));
+        return Err(format!(
+            "the script `{shown}` is larger than {SCRIPT_BYTES_MAX} bytes"
+        ));
     }
     let text = std::fs::read_to_string(path)
         .map_err(|error| format!("the script `{shown}` cannot be read: {error}"))?;

@@ -79,7 +79,10 @@ pub(super) async fn run(sender: Arc<Sender>, claim: Claim) -> Done {
     } else {
         Reach::Guarded
     };
-    let answer = sender.client.send(request, sender.sink.timeout, reach).await;
+    let answer = sender
+        .client
+        .send(request, sender.sink.timeout, reach)
+        .await;
     sender.settle(claim, now, started.elapsed(), answer).await
 }
 
@@ -105,7 +108,9 @@ fn encode(
     }));
     match made {
         Ok(encoded) => encoded.map_err(|error| error.reason),
-        Err(_) => Err("bellwire failed while it made the request; this is a defect of bellwire".to_owned()),
+        Err(_) => Err(
+            "bellwire failed while it made the request; this is a defect of bellwire".to_owned(),
+        ),
     }
 }
 
@@ -135,7 +140,11 @@ impl Sender {
             rest_until: None,
             suspend: None,
         };
-        until_written(|| self.store.end(claim.row, claim.attempt, settlement.clone(), now)).await;
+        until_written(|| {
+            self.store
+                .end(claim.row, claim.attempt, settlement.clone(), now)
+        })
+        .await;
         tracing::info!(delivery.id = %claim.id, sink = %claim.sink, reason, "a delivery ended as {}", state.as_str());
         Done {
             claim,
@@ -160,10 +169,20 @@ impl Sender {
         let now = self.clock.now();
         let verdict = self.judge(&claim, &answer, now);
         let mut settlement = self.settlement(&claim, &verdict, now);
-        if let Some(rest) = answer.as_ref().ok().and_then(|reply| self.sink.translator.rest_after(reply)) {
+        if let Some(rest) = answer
+            .as_ref()
+            .ok()
+            .and_then(|reply| self.sink.translator.rest_after(reply))
+        {
             settlement.rest_until = settlement.rest_until.max(now.checked_add(rest).ok());
         }
-        if let (Verdict::RetryAfter { kind_wide: true, .. }, Some(until)) = (&verdict, settlement.rest_until) {
+        if let (
+            Verdict::RetryAfter {
+                kind_wide: true, ..
+            },
+            Some(until),
+        ) = (&verdict, settlement.rest_until)
+        {
             self.kind_rests.rest(self.sink.kind, until);
         }
         self.count(&verdict, settlement.state);
@@ -178,7 +197,8 @@ impl Sender {
         };
         log(&claim, &attempt, &settlement);
         let written = until_written(|| {
-            self.store.settle(claim.row, &claim.sink, attempt.clone(), settlement.clone())
+            self.store
+                .settle(claim.row, &claim.sink, attempt.clone(), settlement.clone())
         })
         .await;
         if !written {

@@ -46,9 +46,10 @@ impl Lane {
         kind_rests: KindRests,
         stop: CancellationToken,
     ) -> Self {
-        let pace = Pace::new(sink.rate_limit.and_then(|limit| {
-            Some((NonZeroU32::new(limit.burst)?, limit.interval()))
-        }));
+        let pace = Pace::new(
+            sink.rate_limit
+                .and_then(|limit| Some((NonZeroU32::new(limit.burst)?, limit.interval()))),
+        );
         Self {
             nudge: parts.nudge.clone(),
             drain: parts.drain,
@@ -67,7 +68,9 @@ impl Lane {
     pub(super) async fn run(mut self) {
         match self.sender.store.rest_until(&self.sender.sink.name).await {
             Ok(rest_until) => self.rest(rest_until),
-            Err(error) => tracing::warn!(sink = %self.sender.sink.name, %error, "the lane's rest cannot be read"),
+            Err(error) => {
+                tracing::warn!(sink = %self.sender.sink.name, %error, "the lane's rest cannot be read")
+            }
         }
         while !self.stop.is_cancelled() {
             // Registered before looking, so that work which arrives in between is not missed.
@@ -110,7 +113,11 @@ impl Lane {
             return look_again.min(self.instant(until));
         }
         let probing = self.suspension.is_on();
-        let slots = if probing { 1 } else { self.sender.sink.concurrency };
+        let slots = if probing {
+            1
+        } else {
+            self.sender.sink.concurrency
+        };
         let free = slots.saturating_sub(self.in_flight.len());
         let permits = self.pace.take(free);
         let Some(limit) = NonZeroUsize::new(permits.now) else {
@@ -120,7 +127,12 @@ impl Lane {
             };
         };
         // Not raced against the stop: an answer that nobody hears would leave claims behind.
-        match self.sender.store.claim(&self.sender.sink.name, now, limit).await {
+        match self
+            .sender
+            .store
+            .claim(&self.sender.sink.name, now, limit)
+            .await
+        {
             Ok(claims) => self.start(claims, limit.get(), probing, look_again),
             Err(error) => {
                 self.pace.give_back(permits.now);
@@ -130,14 +142,21 @@ impl Lane {
         }
     }
 
-    fn start(&mut self, claims: Claims, limit: usize, probing: bool, look_again: Instant) -> Instant {
+    fn start(
+        &mut self,
+        claims: Claims,
+        limit: usize,
+        probing: bool,
+        look_again: Instant,
+    ) -> Instant {
         let full = claims.claims.len() == limit;
         self.pace.give_back(limit - claims.claims.len());
         if probing && !claims.claims.is_empty() {
             self.suspension.probing(self.now());
         }
         for claim in claims.claims {
-            self.in_flight.spawn(attempt::run(Arc::clone(&self.sender), claim));
+            self.in_flight
+                .spawn(attempt::run(Arc::clone(&self.sender), claim));
         }
         // With every slot taken, the end of an attempt is what there is to wait for.
         match claims.next_due {
@@ -179,7 +198,9 @@ impl Lane {
     fn rest(&mut self, until: Option<Timestamp>) {
         self.rest_until = self.rest_until.max(until);
         let resting_until = self.rest_until;
-        self.sender.status.sink(&self.sender.sink.name, |sink| sink.resting_until = resting_until);
+        self.sender.status.sink(&self.sender.sink.name, |sink| {
+            sink.resting_until = resting_until
+        });
     }
 
     fn suspend(&mut self, reason: &str, now: Timestamp) {
@@ -188,7 +209,9 @@ impl Lane {
         }
         let sink = &self.sender.sink.name;
         tracing::warn!(%sink, reason, "the sink is suspended; its deliveries are kept");
-        self.sender.status.sink(sink, |status| status.suspended = Some(reason.to_owned()));
+        self.sender
+            .status
+            .sink(sink, |status| status.suspended = Some(reason.to_owned()));
         self.sender.status.raise(Notice {
             kind: "bellwire.sink_suspended",
             time: now,
@@ -199,7 +222,9 @@ impl Lane {
     fn resumed(&self, now: Timestamp) {
         let sink = &self.sender.sink.name;
         tracing::info!(%sink, "the sink accepts deliveries again");
-        self.sender.status.sink(sink, |status| status.suspended = None);
+        self.sender
+            .status
+            .sink(sink, |status| status.suspended = None);
         self.sender.status.raise(Notice {
             kind: "bellwire.sink_recovered",
             time: now,
@@ -211,18 +236,19 @@ impl Lane {
         self.sender.status.sink(&self.sender.sink.name, |status| {
             status.dead += u64::from(done.state == State::Dead);
             match done.outcome {
-            Some(Outcome::Delivered) => {
-                status.failed_in_a_row = 0;
-                status.delivered += 1;
-                status.last_delivered = Some(now);
+                Some(Outcome::Delivered) => {
+                    status.failed_in_a_row = 0;
+                    status.delivered += 1;
+                    status.last_delivered = Some(now);
+                }
+                Some(_) => {
+                    status.failed_in_a_row = status.failed_in_a_row.saturating_add(1);
+                    status.failed += 1;
+                    status.last_failure.clone_from(&done.reason);
+                }
+                None => {}
             }
-            Some(_) => {
-                status.failed_in_a_row = status.failed_in_a_row.saturating_add(1);
-                status.failed += 1;
-                status.last_failure.clone_from(&done.reason);
-            }
-            None => {}
-        }});
+        });
     }
 
     /// Lets what is in flight end until the deadline. What has not ended by then stays in flight in
@@ -246,7 +272,13 @@ impl Lane {
 
 /// A dead letter as an internal event tells of it.
 fn about(done: &Done) -> serde_json::Value {
-    let Claim { id, sink, rule, event, .. } = &done.claim;
+    let Claim {
+        id,
+        sink,
+        rule,
+        event,
+        ..
+    } = &done.claim;
     json!({
         "id": id.as_str(),
         "sink": sink.as_str(),

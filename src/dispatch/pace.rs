@@ -84,7 +84,10 @@ mod tests {
         let first = pace.take(10);
         assert_eq!(first.now, 3);
         let wait = first.next.expect("the rest has to wait");
-        assert!(wait > Duration::from_secs(15) && wait <= Duration::from_secs(20), "{wait:?}");
+        assert!(
+            wait > Duration::from_secs(15) && wait <= Duration::from_secs(20),
+            "{wait:?}"
+        );
         assert_eq!(pace.take(1).now, 0);
         pace.give_back(2);
         assert_eq!(pace.take(1), Permits { now: 1, next: None });
@@ -94,6 +97,12 @@ mod tests {
     #[test]
     fn without_a_limit_everything_may_leave() {
         let mut pace = Pace::new(None);
-        assert_eq!(pace.take(64), Permits { now: 64, next: None });
+        assert_eq!(
+            pace.take(64),
+            Permits {
+                now: 64,
+                next: None
+            }
+        );
     }
 }

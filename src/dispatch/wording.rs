@@ -8,8 +8,12 @@ use crate::sinks::{Sink, Wording};
 /// Words an event for a sink. A template that fails leaves the built-in text in place and adds one
 /// line that says so: it never swallows the alert.
 pub(super) fn word(sink: &Sink, rule: Option<&Rule>, event: &Event) -> Wording {
-    let title = rule.and_then(|rule| rule.title.as_ref()).or(sink.title.as_ref());
-    let message = rule.and_then(|rule| rule.message.as_ref()).or(sink.message.as_ref());
+    let title = rule
+        .and_then(|rule| rule.title.as_ref())
+        .or(sink.title.as_ref());
+    let message = rule
+        .and_then(|rule| rule.message.as_ref())
+        .or(sink.message.as_ref());
     let wording = Wording::of(event);
     if title.is_none() && message.is_none() && sink.body.is_none() {
         return wording;

@@ -32,6 +32,17 @@ pub struct Mistake {
 }
 
 impl Mistake {
+    /// What is wrong, with the line where the text has several.
+    #[must_use]
+    pub fn in_text(&self, text: &str) -> String {
+        match self.line {
+            Some(line) if text.contains('\n') => {
+                format!("{} (line {line} of this text)", self.message)
+            }
+            _ => self.message.clone(),
+        }
+    }
+
     pub(super) fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),

@@ -88,12 +88,7 @@ impl Compiler<'_> {
         match compile(source) {
             Ok(compiled) => Some(Some(compiled)),
             Err(mistake) => {
-                let message = match mistake.line {
-                    Some(line) if source.contains('\n') => {
-                        format!("{} (line {line} of this text)", mistake.message)
-                    }
-                    _ => mistake.message,
-                };
+                let message = mistake.in_text(source);
                 self.problems.value(
                     &format!("{}.{key}", self.config.path),
                     message,

@@ -47,7 +47,10 @@ async fn write(mut stream: TcpStream, bytes: impl AsRef<[u8]>) {
 #[tokio::test]
 async fn an_answer_comes_back_with_status_headers_and_body() {
     let address = server(|stream| {
-        write(stream, "HTTP/1.1 429 Too Many\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nslow")
+        write(
+            stream,
+            "HTTP/1.1 429 Too Many\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nslow",
+        )
     })
     .await;
     let reply = get(address, LONG).await.expect("an answer");
@@ -58,7 +61,10 @@ async fn an_answer_comes_back_with_status_headers_and_body() {
 #[tokio::test]
 async fn wh_8_a_redirect_is_an_answer_and_is_not_followed() {
     let address = server(|stream| {
-        write(stream, "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n")
+        write(
+            stream,
+            "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
+        )
     })
     .await;
     assert_eq!(get(address, LONG).await.expect("an answer").status, 302);
@@ -71,7 +77,10 @@ async fn wh_10_a_receiver_that_never_answers_costs_the_timeout_and_no_more() {
         std::future::pending::<()>().await;
     })
     .await;
-    assert_eq!(get(address, SOON).await.expect_err("no answer"), Failure::Timeout);
+    assert_eq!(
+        get(address, SOON).await.expect_err("no answer"),
+        Failure::Timeout
+    );
 }
 
 #[tokio::test]
@@ -85,7 +94,10 @@ async fn wh_10_a_receiver_that_drips_costs_the_timeout_and_no_more() {
         }
     })
     .await;
-    assert_eq!(get(address, SOON).await.expect_err("no whole answer"), Failure::Timeout);
+    assert_eq!(
+        get(address, SOON).await.expect_err("no whole answer"),
+        Failure::Timeout
+    );
 }
 
 #[tokio::test]
@@ -102,13 +114,20 @@ async fn an_endless_body_is_read_up_to_the_limit() {
 
 #[tokio::test]
 async fn a_broken_connection_and_a_closed_port_are_told_apart() {
-    let address = server(|stream| write(stream, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")).await;
-    assert_eq!(get(address, LONG).await.expect_err("cut short"), Failure::Reset);
+    let address =
+        server(|stream| write(stream, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")).await;
+    assert_eq!(
+        get(address, LONG).await.expect_err("cut short"),
+        Failure::Reset
+    );
 
     let closed = TcpListener::bind("127.0.0.1:0").await.expect("binds");
     let address = closed.local_addr().expect("bound");
     drop(closed);
-    assert_eq!(get(address, LONG).await.expect_err("nobody there"), Failure::Refused);
+    assert_eq!(
+        get(address, LONG).await.expect_err("nobody there"),
+        Failure::Refused
+    );
 }
 
 #[tokio::test]
@@ -117,7 +136,10 @@ async fn wh_12_a_failure_never_names_the_address_it_was_sent_to() {
     let request = http::Request::get("http://no-such-host.invalid/hook?token=s3cret")
         .body(Bytes::new())
         .expect("a request");
-    let failure = client.send(request, LONG, Reach::Guarded).await.expect_err("no such host");
+    let failure = client
+        .send(request, LONG, Reach::Guarded)
+        .await
+        .expect_err("no such host");
     assert_eq!(failure, Failure::Dns);
     assert!(!format!("{failure} {failure:?}").contains("s3cret"));
 }
@@ -128,6 +150,12 @@ async fn metadata_addresses_are_refused_before_anything_is_sent() {
     let request = http::Request::get("http://169.254.169.254/latest/meta-data")
         .body(Bytes::new())
         .expect("a request");
-    let failure = client.send(request, LONG, Reach::Guarded).await.expect_err("refused");
-    assert!(matches!(&failure, Failure::Blocked(why) if why.contains("allow_link_local")), "{failure:?}");
+    let failure = client
+        .send(request, LONG, Reach::Guarded)
+        .await
+        .expect_err("refused");
+    assert!(
+        matches!(&failure, Failure::Blocked(why) if why.contains("allow_link_local")),
+        "{failure:?}"
+    );
 }

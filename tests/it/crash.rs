@@ -20,7 +20,11 @@ const IN_FLIGHT: usize = 4;
 
 fn payload(number: usize) -> String {
     // Every third event matches no rule.
-    let kind = if number.is_multiple_of(3) { "position_update" } else { "tp_hit" };
+    let kind = if number.is_multiple_of(3) {
+        "position_update"
+    } else {
+        "tp_hit"
+    };
     format!(
         r#"{{"type":"{kind}","eventId":{number},"timestamp":"2026-06-11T08:00:{:02}.{:03}Z","data":{{"number":{number},"price":1.10}}}}"#,
         number / 1000,
@@ -35,7 +39,11 @@ async fn res_1_sigkill_at_random_moments_loses_nothing_and_repeats_only_what_was
     let config = format!(
         "http.listen = \"off\"\n{}{}[[rules]]\nname = \"hits\"\nevents = [\"tp_hit\"]\nto = [\"automation\"]\n",
         upstream.source(),
-        phones.sink("automation", Kind::Webhook, &format!("concurrency = {IN_FLIGHT}")),
+        phones.sink(
+            "automation",
+            Kind::Webhook,
+            &format!("concurrency = {IN_FLIGHT}")
+        ),
     );
     let mut bridge = Bridge::new(&config);
     bridge.start();
@@ -58,16 +66,28 @@ async fn res_1_sigkill_at_random_moments_loses_nothing_and_repeats_only_what_was
     let received = phones.handle.received();
     let mut ids: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for one in &received {
-        ids.entry(body(one)).or_default().insert(one.header("webhook-id").to_owned());
+        ids.entry(body(one))
+            .or_default()
+            .insert(one.header("webhook-id").to_owned());
     }
-    assert!(ids.keys().eq(expected.iter()), "exactly the matching events, byte for byte");
+    assert!(
+        ids.keys().eq(expected.iter()),
+        "exactly the matching events, byte for byte"
+    );
     for (body, ids) in &ids {
         assert_eq!(ids.len(), 1, "every repeat bears the same id: {body}");
     }
     let distinct: BTreeSet<&String> = ids.values().flatten().collect();
-    assert_eq!(distinct.len(), expected.len(), "no two deliveries share an id");
+    assert_eq!(
+        distinct.len(),
+        expected.len(),
+        "no two deliveries share an id"
+    );
     for (kill, repeats) in repeats_by_kill(&received, &arrived_before_kill) {
-        assert!(repeats <= IN_FLIGHT, "{repeats} repeats after kill {kill} with {IN_FLIGHT} in flight");
+        assert!(
+            repeats <= IN_FLIGHT,
+            "{repeats} repeats after kill {kill} with {IN_FLIGHT} in flight"
+        );
     }
 }
 
@@ -75,12 +95,20 @@ async fn res_1_sigkill_at_random_moments_loses_nothing_and_repeats_only_what_was
 /// requests had arrived at each kill.
 async fn kill_at_random(bridge: &mut Bridge, upstream: &Upstream, phones: &Phones) -> Vec<usize> {
     let mut random = StdRng::seed_from_u64(20);
-    let mut moments: Vec<u64> = (0..KILLS).map(|_| random.random_range(1..EVENTS as u64)).collect();
+    let mut moments: Vec<u64> = (0..KILLS)
+        .map(|_| random.random_range(1..EVENTS as u64))
+        .collect();
     moments.sort_unstable();
     let mut arrived = Vec::new();
+    // Before the first commit there is no cursor, and a start without one is silent about the past.
+    soon("the first event", phones.handle.arrivals(Kind::Webhook, 1)).await;
     for moment in moments {
-        until("the next event to be sent", || upstream.handle.next_id() > moment).await;
+        until("the next event to be sent", || {
+            upstream.handle.next_id() > moment
+        })
+        .await;
         bridge.kill();
+        soon("the upstream to notice", upstream.handle.unheard()).await;
         arrived.push(phones.handle.received().len());
         bridge.start();
         // Otherwise kills in quick succession would let the upstream's buffer of 100 run over.

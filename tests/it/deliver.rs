@@ -28,17 +28,29 @@ async fn tol_8_every_recorded_line_arrives_byte_for_byte_and_signed() {
     for line in &lines {
         upstream.send(*line).await;
     }
-    let received = soon("every event", phones.handle.arrivals(Kind::Webhook, lines.len())).await;
+    let received = soon(
+        "every event",
+        phones.handle.arrivals(Kind::Webhook, lines.len()),
+    )
+    .await;
 
-    let bodies: Vec<&str> = received.iter().map(|one| std::str::from_utf8(&one.body).expect("text")).collect();
+    let bodies: Vec<&str> = received
+        .iter()
+        .map(|one| std::str::from_utf8(&one.body).expect("text"))
+        .collect();
     assert_eq!(bodies, lines);
     let verifier = Webhook::new(SECRET).expect("a secret");
     for one in &received {
         assert_eq!(one.header("content-type"), "application/json");
-        verifier.verify(&one.body, &one.headers).expect("a genuine signature");
+        verifier
+            .verify(&one.body, &one.headers)
+            .expect("a genuine signature");
         let mut changed = one.body.to_vec();
         changed[0] ^= 1;
-        assert!(verifier.verify(&changed, &one.headers).is_err(), "one byte changed is noticed");
+        assert!(
+            verifier.verify(&changed, &one.headers).is_err(),
+            "one byte changed is noticed"
+        );
     }
 }
 
@@ -70,12 +82,19 @@ title = "Gold {{{{ data.realized_pl }}}} {{{{ data.currency }}}}"
     let mut bridge = Bridge::new(&config);
     bridge.start();
     soon("the connection", upstream.handle.heard()).await;
-    let hit = recorded().into_iter().find(|line| type_of(line) == "tp_hit").expect("a hit");
+    let hit = recorded()
+        .into_iter()
+        .find(|line| type_of(line) == "tp_hit")
+        .expect("a hit");
     upstream.send(hit).await;
     for kind in [Kind::Webhook, Kind::Discord, Kind::Slack, Kind::Ntfy] {
         let received = soon(kind.name(), phones.handle.arrivals(kind, 1)).await;
         let body = String::from_utf8_lossy(&received[0].body);
-        let expected = if kind == Kind::Webhook { hit } else { "Gold 19.84 USD" };
+        let expected = if kind == Kind::Webhook {
+            hit
+        } else {
+            "Gold 19.84 USD"
+        };
         assert!(body.contains(expected), "{}: {body}", kind.name());
     }
 }
@@ -98,7 +117,10 @@ async fn an_event_goes_to_a_sink_once_however_many_rules_match() {
     upstream.send(r#"{"type":"last"}"#).await;
     let received = soon("the last event", phones.handle.arrivals(Kind::Webhook, 5)).await;
     assert_eq!(received.len(), 5);
-    assert_eq!(&*received[4].body, br#"{"type":"last"}"#, "the last one, so nothing came twice before it");
+    assert_eq!(
+        &*received[4].body, br#"{"type":"last"}"#,
+        "the last one, so nothing came twice before it"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -119,5 +141,11 @@ async fn a_template_that_fails_does_not_swallow_the_alert() {
     let received = soon("the ring", phones.handle.arrivals(Kind::Ntfy, 1)).await;
     let body: serde_json::Value = serde_json::from_slice(&received[0].body).expect("JSON");
     assert_eq!(body["title"], "TP2 hit · XAUUSD buy · +41.20 USD");
-    assert!(body["message"].as_str().expect("a message").contains("template of the title failed"), "{body}");
+    assert!(
+        body["message"]
+            .as_str()
+            .expect("a message")
+            .contains("template of the title failed"),
+        "{body}"
+    );
 }

@@ -16,7 +16,9 @@ async fn two_sinks(first: &str) -> (Upstream, Phones, Bridge) {
     let phones = Phones::start().await;
     let url = phones.handle.url(Kind::Webhook);
     let sink = |name: &str, more: &str| {
-        format!("[sinks.{name}]\nkind = \"webhook\"\nurl = \"{url}/{name}\"\nsignature = \"none\"\n{more}\n")
+        format!(
+            "[sinks.{name}]\nkind = \"webhook\"\nurl = \"{url}/{name}\"\nsignature = \"none\"\n{more}\n"
+        )
     };
     let config = format!(
         "http.listen = \"off\"\n{}{}{}{}",
@@ -55,21 +57,44 @@ async fn wh_2_every_attempt_has_the_same_id_and_a_new_time_stamp() {
     let config = format!(
         "http.listen = \"off\"\n{}{}[[rules]]\nname = \"hits\"\nto = [\"automation\"]\n",
         upstream.source(),
-        phones.sink("automation", Kind::Webhook, "retry = { initial = \"1s\", factor = 1.0 }"),
+        phones.sink(
+            "automation",
+            Kind::Webhook,
+            "retry = { initial = \"1s\", factor = 1.0 }"
+        ),
     );
     let mut bridge = Bridge::new(&config);
     bridge.start();
     soon("the connection", upstream.handle.heard()).await;
     for status in [500, 503, 429] {
-        phones.handle.answer("/webhook", Answer::status(status).header("Retry-After", "1"));
+        phones.handle.answer(
+            "/webhook",
+            Answer::status(status).header("Retry-After", "1"),
+        );
     }
     upstream.send(HIT).await;
     let received = soon("four attempts", phones.handle.arrivals(Kind::Webhook, 4)).await;
-    let ids: Vec<&str> = received.iter().map(|one| one.header("webhook-id")).collect();
-    assert!(ids.iter().all(|id| *id == ids[0] && !id.contains('.') && !id.is_empty()), "{ids:?}");
-    let stamps: Vec<&str> = received.iter().map(|one| one.header("webhook-timestamp")).collect();
-    assert!(stamps.windows(2).all(|pair| pair[0] < pair[1]), "{stamps:?}");
-    let signatures: Vec<&str> = received.iter().map(|one| one.header("webhook-signature")).collect();
+    let ids: Vec<&str> = received
+        .iter()
+        .map(|one| one.header("webhook-id"))
+        .collect();
+    assert!(
+        ids.iter()
+            .all(|id| *id == ids[0] && !id.contains('.') && !id.is_empty()),
+        "{ids:?}"
+    );
+    let stamps: Vec<&str> = received
+        .iter()
+        .map(|one| one.header("webhook-timestamp"))
+        .collect();
+    assert!(
+        stamps.windows(2).all(|pair| pair[0] < pair[1]),
+        "{stamps:?}"
+    );
+    let signatures: Vec<&str> = received
+        .iter()
+        .map(|one| one.header("webhook-signature"))
+        .collect();
     assert!(signatures.windows(2).all(|pair| pair[0] != pair[1]));
     assert!(received.iter().all(|one| &*one.body == HIT.as_bytes()));
 }
@@ -77,12 +102,23 @@ async fn wh_2_every_attempt_has_the_same_id_and_a_new_time_stamp() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sink_that_hangs_or_resets_holds_up_nobody_else() {
     let (upstream, phones, _bridge) = two_sinks("concurrency = 1").await;
-    phones.handle.answer_by("/webhook/first", |_| Some(Answer::status(200).sent(Manner::Hang)));
+    phones.handle.answer_by("/webhook/first", |_| {
+        Some(Answer::status(200).sent(Manner::Hang))
+    });
     for number in 1..=20 {
-        upstream.send(HIT.replace("\"eventId\":1", &format!("\"eventId\":{number}"))).await;
+        upstream
+            .send(HIT.replace("\"eventId\":1", &format!("\"eventId\":{number}")))
+            .await;
     }
-    until("the second sink to have all", || arrived(&phones, "/second").len() == 20).await;
-    assert_eq!(arrived(&phones, "/first").len(), 1, "the first still waits for its answer");
+    until("the second sink to have all", || {
+        arrived(&phones, "/second").len() == 20
+    })
+    .await;
+    assert_eq!(
+        arrived(&phones, "/first").len(),
+        1,
+        "the first still waits for its answer"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -92,15 +128,27 @@ async fn wh_8_gone_suspends_the_sink_and_says_so() {
     upstream.send(HIT).await;
     until("the notice", || arrived(&phones, "/second").len() == 2).await;
     for number in 2..=5 {
-        upstream.send(HIT.replace("\"eventId\":1", &format!("\"eventId\":{number}"))).await;
+        upstream
+            .send(HIT.replace("\"eventId\":1", &format!("\"eventId\":{number}")))
+            .await;
     }
-    until("the second sink to have all", || arrived(&phones, "/second").len() == 6).await;
-    assert_eq!(arrived(&phones, "/first").len(), 1, "a suspended sink is left alone");
+    until("the second sink to have all", || {
+        arrived(&phones, "/second").len() == 6
+    })
+    .await;
+    assert_eq!(
+        arrived(&phones, "/first").len(),
+        1,
+        "a suspended sink is left alone"
+    );
     let bodies: Vec<Value> = arrived(&phones, "/second")
         .iter()
         .map(|one| serde_json::from_slice(&one.body).expect("JSON"))
         .collect();
-    let notice = bodies.iter().find(|body| body["type"] == "bellwire.sink_suspended").expect("a notice");
+    let notice = bodies
+        .iter()
+        .find(|body| body["type"] == "bellwire.sink_suspended")
+        .expect("a notice");
     assert_eq!(notice["data"]["sink"], "first");
 }
 
@@ -112,37 +160,65 @@ async fn a_suspended_sink_keeps_its_deliveries_and_a_restart_resumes_it() {
     until("the notice", || arrived(&phones, "/second").len() == 2).await;
     bridge.kill();
     bridge.start();
-    until("the delivery after the restart", || arrived(&phones, "/first").len() == 2).await;
-    let ids: Vec<String> = arrived(&phones, "/first").iter().map(|one| one.header("webhook-id").to_owned()).collect();
+    until("the delivery after the restart", || {
+        arrived(&phones, "/first").len() == 2
+    })
+    .await;
+    let ids: Vec<String> = arrived(&phones, "/first")
+        .iter()
+        .map(|one| one.header("webhook-id").to_owned())
+        .collect();
     assert_eq!(ids[0], ids[1]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_letter_rings_elsewhere_with_its_reason_and_the_start_of_the_answer() {
     let (upstream, phones, _bridge) = two_sinks("").await;
-    phones.handle.answer("/webhook/first", Answer::status(422).body("no such field"));
+    phones
+        .handle
+        .answer("/webhook/first", Answer::status(422).body("no such field"));
     upstream.send(HIT).await;
     until("the notice", || arrived(&phones, "/second").len() == 2).await;
     let bodies: Vec<Value> = arrived(&phones, "/second")
         .iter()
         .map(|one| serde_json::from_slice(&one.body).expect("JSON"))
         .collect();
-    let notice = bodies.iter().find(|body| body["type"] == "bellwire.delivery_dead").expect("a notice");
+    let notice = bodies
+        .iter()
+        .find(|body| body["type"] == "bellwire.delivery_dead")
+        .expect("a notice");
     assert_eq!(notice["data"]["sink"], "first");
     assert_eq!(notice["data"]["answer"], "no such field");
     assert_eq!(notice["data"]["event"]["type"], "tp_hit");
     assert_eq!(notice["data"]["count"], 1);
-    assert!(notice["data"]["reason"].as_str().expect("a reason").contains("422"), "{notice}");
+    assert!(
+        notice["data"]["reason"]
+            .as_str()
+            .expect("a reason")
+            .contains("422"),
+        "{notice}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wh_9_retry_after_rests_the_whole_sink_and_no_other() {
     let (upstream, phones, _bridge) = two_sinks("concurrency = 1").await;
-    phones.handle.answer("/webhook/first", Answer::status(429).header("Retry-After", "2"));
+    phones.handle.answer(
+        "/webhook/first",
+        Answer::status(429).header("Retry-After", "2"),
+    );
     upstream.send(HIT).await;
-    until("the first attempt", || arrived(&phones, "/first").len() == 1).await;
-    upstream.send(HIT.replace("\"eventId\":1", "\"eventId\":2")).await;
-    until("both at the first sink", || arrived(&phones, "/first").len() == 3).await;
+    until("the first attempt", || {
+        arrived(&phones, "/first").len() == 1
+    })
+    .await;
+    upstream
+        .send(HIT.replace("\"eventId\":1", "\"eventId\":2"))
+        .await;
+    until("both at the first sink", || {
+        arrived(&phones, "/first").len() == 3
+    })
+    .await;
     let first = arrived(&phones, "/first");
     let rested = first[1].at.duration_since(first[0].at);
     assert!(rested >= Duration::from_secs(2), "rested only {rested:?}");
@@ -153,13 +229,19 @@ async fn wh_9_retry_after_rests_the_whole_sink_and_no_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sink_that_is_down_gets_everything_once_it_is_back() {
-    let (upstream, phones, _bridge) =
-        two_sinks("retry = { initial = \"1s\", factor = 1.0 }").await;
+    let (upstream, phones, _bridge) = two_sinks("retry = { initial = \"1s\", factor = 1.0 }").await;
     for _ in 0..3 {
-        phones.handle.answer("/webhook/first", Answer::status(200).sent(Manner::Reset));
+        phones
+            .handle
+            .answer("/webhook/first", Answer::status(200).sent(Manner::Reset));
     }
     for number in 1..=3 {
-        upstream.send(HIT.replace("\"eventId\":1", &format!("\"eventId\":{number}"))).await;
+        upstream
+            .send(HIT.replace("\"eventId\":1", &format!("\"eventId\":{number}")))
+            .await;
     }
-    until("all three at the second try", || arrived(&phones, "/first").len() == 6).await;
+    until("all three at the second try", || {
+        arrived(&phones, "/first").len() == 6
+    })
+    .await;
 }

@@ -22,8 +22,13 @@ async fn ctrl_10_sigterm_frees_the_slot_at_once_finishes_what_is_in_flight_and_e
     let mut bridge = Bridge::new(&config(&upstream, &phones));
     bridge.start();
     soon("the connection", upstream.handle.heard()).await;
-    phones.handle.answer("/webhook", Answer::status(200).after(Duration::from_secs(2)));
-    upstream.send(r#"{"type":"tp_hit","eventId":1,"data":{}}"#).await;
+    phones.handle.answer(
+        "/webhook",
+        Answer::status(200).after(Duration::from_secs(2)),
+    );
+    upstream
+        .send(r#"{"type":"tp_hit","eventId":1,"data":{}}"#)
+        .await;
     soon("the request", phones.handle.arrivals(Kind::Webhook, 1)).await;
     bridge.signal("TERM");
     soon("the free slot", upstream.handle.unheard()).await;
@@ -31,7 +36,9 @@ async fn ctrl_10_sigterm_frees_the_slot_at_once_finishes_what_is_in_flight_and_e
     // The answer came in time, so a restart has nothing to send again.
     bridge.start();
     soon("the connection", upstream.handle.heard()).await;
-    upstream.send(r#"{"type":"tp_hit","eventId":2,"data":{}}"#).await;
+    upstream
+        .send(r#"{"type":"tp_hit","eventId":2,"data":{}}"#)
+        .await;
     let received = soon("the second event", phones.handle.arrivals(Kind::Webhook, 2)).await;
     assert!(received[1].body.ends_with(br#""eventId":2,"data":{}}"#));
 }
@@ -43,16 +50,27 @@ async fn a_receiver_that_hangs_delays_the_end_by_eight_seconds_at_most() {
     let mut bridge = Bridge::new(&config(&upstream, &phones));
     bridge.start();
     soon("the connection", upstream.handle.heard()).await;
-    phones.handle.answer("/webhook", Answer::status(200).sent(Manner::Hang));
-    upstream.send(r#"{"type":"tp_hit","eventId":1,"data":{}}"#).await;
+    phones
+        .handle
+        .answer("/webhook", Answer::status(200).sent(Manner::Hang));
+    upstream
+        .send(r#"{"type":"tp_hit","eventId":1,"data":{}}"#)
+        .await;
     soon("the request", phones.handle.arrivals(Kind::Webhook, 1)).await;
     bridge.signal("INT");
     let told = Instant::now();
     assert!(bridge.ended().await.success());
-    assert!(told.elapsed() < Duration::from_secs(8), "took {:?}", told.elapsed());
+    assert!(
+        told.elapsed() < Duration::from_secs(8),
+        "took {:?}",
+        told.elapsed()
+    );
     bridge.start();
     let received = soon("the same again", phones.handle.arrivals(Kind::Webhook, 2)).await;
-    assert_eq!(received[0].header("webhook-id"), received[1].header("webhook-id"));
+    assert_eq!(
+        received[0].header("webhook-id"),
+        received[1].header("webhook-id")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -66,7 +84,11 @@ async fn a_second_instance_on_the_same_folder_is_refused() {
     assert_eq!(second.status.code(), Some(1));
     let complaint = String::from_utf8_lossy(&second.stderr).into_owned();
     assert!(complaint.contains("in use by process"), "{complaint}");
-    assert_eq!(upstream.stream_requests().len(), 1, "the second never dialled");
+    assert_eq!(
+        upstream.stream_requests().len(),
+        1,
+        "the second never dialled"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -81,8 +103,14 @@ async fn a_damaged_queue_is_refused_and_kept() {
     let refused = bridge.output("run");
     assert_eq!(refused.status.code(), Some(1));
     let complaint = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(complaint.contains("bellwire.db") && complaint.contains("rename"), "{complaint}");
-    assert_eq!(std::fs::read_to_string(&file).expect("still there"), rubbish);
+    assert!(
+        complaint.contains("bellwire.db") && complaint.contains("rename"),
+        "{complaint}"
+    );
+    assert_eq!(
+        std::fs::read_to_string(&file).expect("still there"),
+        rubbish
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -92,11 +120,18 @@ async fn a_second_signal_ends_the_process_at_once() {
     let mut bridge = Bridge::new(&config(&upstream, &phones));
     bridge.start();
     soon("the connection", upstream.handle.heard()).await;
-    phones.handle.answer("/webhook", Answer::status(200).sent(Manner::Hang));
-    upstream.send(r#"{"type":"tp_hit","eventId":1,"data":{}}"#).await;
+    phones
+        .handle
+        .answer("/webhook", Answer::status(200).sent(Manner::Hang));
+    upstream
+        .send(r#"{"type":"tp_hit","eventId":1,"data":{}}"#)
+        .await;
     soon("the request", phones.handle.arrivals(Kind::Webhook, 1)).await;
     bridge.signal("TERM");
-    until("the first signal to be heard", || bridge.log().contains("a second signal")).await;
+    until("the first signal to be heard", || {
+        bridge.log().contains("a second signal")
+    })
+    .await;
     bridge.signal("TERM");
     assert_eq!(bridge.ended().await.code(), Some(1));
 }

@@ -33,6 +33,7 @@ use axum::routing::{get, post};
 use tokio_util::sync::CancellationToken;
 
 use super::wire::{Listener, serve};
+pub use super::world::{Account, Pace};
 use super::world::{Setup, World};
 use api::Api;
 pub use budget::Window;
@@ -41,7 +42,6 @@ pub use handle::Handle;
 pub use message::{Message, MessageId};
 use player::{Play, Tempo};
 pub use requests::{Authorization, Request};
-pub use super::world::{Account, Pace};
 pub use script::{Line, ScriptError, parse as parse_script};
 
 /// The key that a simulator accepts unless told otherwise. It opens nothing else.

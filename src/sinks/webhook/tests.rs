@@ -319,8 +319,8 @@ fn a_cloud_event_holds_the_data_as_it_came() {
 fn a_template_is_carried_and_its_failure_swallows_nothing() {
     let options = with("webhook", &json!({ "body": "{\"x\": {{ data.volume }} }" }));
     let sink = sink("webhook", &options);
-    let template = sink.body.as_ref().map(|body| body.path.as_str());
-    assert_eq!(template, Some("sinks.it.body"));
+    let template = sink.body.as_ref().map(crate::expr::Template::source);
+    assert_eq!(template, Some("{\"x\": {{ data.volume }} }"));
     let event = recorded_with_id("215");
     let id = id();
     let failed = Wording::of(&event).with(None, None, Some("`body` failed".to_owned()));

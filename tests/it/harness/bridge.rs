@@ -100,8 +100,15 @@ impl Bridge {
     pub(crate) fn memory(&self, what: &str) -> u64 {
         let id = self.child.as_ref().expect("it runs").id();
         let status = fs::read_to_string(format!("/proc/{id}/status")).expect("an account");
-        let line = status.lines().find(|line| line.starts_with(what)).expect("that line");
-        let kilobytes: u64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).expect("a number");
+        let line = status
+            .lines()
+            .find(|line| line.starts_with(what))
+            .expect("that line");
+        let kilobytes: u64 = line
+            .split_whitespace()
+            .nth(1)
+            .and_then(|text| text.parse().ok())
+            .expect("a number");
         kilobytes * 1024
     }
 
@@ -127,7 +134,9 @@ impl Drop for Bridge {
         self.kill();
         if std::thread::panicking() {
             // The log is what explains a failed test.
-            let log = File::open(self.log_path()).map(|_| self.log()).unwrap_or_default();
+            let log = File::open(self.log_path())
+                .map(|_| self.log())
+                .unwrap_or_default();
             #[expect(clippy::print_stderr, reason = "tests explain themselves there")]
             {
                 eprintln!("--- the bridge said\n{log}");

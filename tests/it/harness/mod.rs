@@ -40,7 +40,9 @@ pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
 
 /// The recorded lines of the upstream.
 pub(crate) fn recorded() -> Vec<&'static str> {
-    include_str!("../../fixtures/events.jsonl").lines().collect()
+    include_str!("../../fixtures/events.jsonl")
+        .lines()
+        .collect()
 }
 
 /// The `type` of a recorded line.

@@ -8,7 +8,8 @@ use bellwire::simulator::ttmt::{self, Message};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+const LOOPBACK: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 /// A simulated TTMT that says only what it is told to.
 pub(crate) struct Upstream {
@@ -99,7 +100,10 @@ impl Phones {
     pub(crate) fn sink(&self, name: &str, kind: Kind, more: &str) -> String {
         let url = self.handle.url(kind);
         let own = match kind {
-            Kind::Webhook => format!("kind = \"webhook\"\nurl = \"{url}\"\nsecret = \"{}\"", super::SECRET),
+            Kind::Webhook => format!(
+                "kind = \"webhook\"\nurl = \"{url}\"\nsecret = \"{}\"",
+                super::SECRET
+            ),
             Kind::Discord => format!("kind = \"discord\"\nurl = \"{url}\""),
             Kind::Slack => format!("kind = \"slack\"\nurl = \"{url}\""),
             Kind::Ntfy => format!("kind = \"ntfy\"\nserver = \"{url}\"\ntopic = \"alerts\""),
