@@ -40,10 +40,11 @@
 //! | 2 | [`retry`] | verdict and now to settlement; pure | backon |
 //! | 2 | [`sources`] | one connection from a cursor to a named end; what to do after it; the TTMT REST calls | eventsource-client |
 //! | 2 | [`store`] | the queue: accept, claim, settle, inspect | SQLite |
+//! | 2 | [`telemetry`] | log set-up | tracing-subscriber |
 //! | 1 | [`config`] | file and environment to one checked configuration | figment |
 //! | 1 | [`expr`] | expressions and templates over an event, bounded | minijinja |
 //! | 1 | [`transport`] | one request within limits; the open end of a stream | reqwest |
-//! | 1 | [`status`], [`clock`], [`telemetry`] | the shared snapshot; wall time; log set-up | tracing-subscriber |
+//! | 1 | [`status`], [`clock`] | the shared snapshot; wall time | |
 //! | 0 | [`model`] | the nouns | |
 //!
 //! # What always holds
@@ -92,7 +93,6 @@ pub mod clock;
 pub mod config;
 pub mod expr;
 pub mod status;
-pub mod telemetry;
 pub mod transport;
 
 pub mod retry;
@@ -100,6 +100,7 @@ pub mod rules;
 pub mod sinks;
 pub mod sources;
 pub mod store;
+pub mod telemetry;
 
 pub mod admin;
 pub mod dispatch;

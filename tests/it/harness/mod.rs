@@ -15,14 +15,14 @@ pub(crate) use bridge::Bridge;
 pub(crate) use upstream::{Phones, Upstream, feed};
 
 /// Longest wait for anything. Far beyond what a busy machine needs, so that it decides nothing.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A signing secret that opens nothing.
 pub(crate) const SECRET: &str = "whsec_YSBzZWNyZXQgdGhhdCBvbmx5IHRoZXNlIHRlc3RzIGtub3c=";
 
 /// Waits for a future, and says what did not happen.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    timeout(DEADLINE, future)
+    timeout(DEADLINE * 2, future)
         .await
         .unwrap_or_else(|_| panic!("{what} did not happen within {DEADLINE:?}"))
 }
