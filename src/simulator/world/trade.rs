@@ -67,6 +67,14 @@ pub(super) struct Trade {
     finalized: bool,
 }
 
+/// An order that the market takes.
+struct Order {
+    kind: &'static str,
+    layer: u32,
+    level: usize,
+    price: i64,
+}
+
 impl Trade {
     /// Opens a trade at the market: one position for each target, and one order that waits.
     pub(super) fn open(
@@ -90,7 +98,13 @@ impl Trade {
         let mut happened: Vec<Happening> = (0..LEVELS)
             .map(|level| {
                 let slip = rng.random_range(0..=8) * terms.sign;
-                trade.fill(terms, "market", 1, level, price + slip, ids, rng)
+                let order = Order {
+                    kind: "market",
+                    layer: 1,
+                    level,
+                    price: price + slip,
+                };
+                trade.fill(terms, &order, ids, rng)
             })
             .collect();
         happened.push(trade.executed(terms));
@@ -123,7 +137,13 @@ impl Trade {
         let mut happened = Vec::new();
         if self.layer_waits && !self.finalized && terms.gain(terms.limit, price) <= 0 {
             self.layer_waits = false;
-            happened.push(self.fill(terms, "limit", 2, 1, terms.limit, ids, rng));
+            let order = Order {
+                kind: "limit",
+                layer: 2,
+                level: 1,
+                price: terms.limit,
+            };
+            happened.push(self.fill(terms, &order, ids, rng));
         }
         happened.extend(self.reach_stops(terms, price, rng));
         happened.extend(self.reach_targets(terms, price, rng));
@@ -162,19 +182,16 @@ impl Trade {
     fn fill(
         &mut self,
         terms: &Terms<'_>,
-        order_type: &str,
-        layer: u32,
-        level: usize,
-        price: i64,
+        order: &Order,
         ids: &mut Ids,
         rng: &mut StdRng,
     ) -> Happening {
         let position = Position {
             id: uuid(rng),
             broker_id: ids.broker_id(),
-            level,
+            level: order.level,
             volume: self.volume,
-            entry: price,
+            entry: order.price,
             stop: terms.stop,
             breakeven: false,
         };
@@ -186,13 +203,13 @@ impl Trade {
             "trade_id": self.id,
             "symbol": terms.instrument.symbol,
             "direction": terms.direction(),
-            "order_type": order_type,
-            "layer": layer,
-            "tp_level": level + 1,
+            "order_type": order.kind,
+            "layer": order.layer,
+            "tp_level": order.level + 1,
             "volume": decimal(position.volume, 2),
-            "entry_price": terms.price(price),
+            "entry_price": terms.price(order.price),
             "stop_loss": terms.price(terms.stop),
-            "take_profit": terms.price(terms.targets[level]),
+            "take_profit": terms.price(terms.targets[order.level]),
             "status": "filled",
         });
         self.positions.push(position);
