@@ -160,10 +160,16 @@ impl Socket {
         }
         // The future must not be polled again after it was ready.
         self.cut = Box::pin(self.wire.cut.clone().cancelled_owned());
-        if self.wire.reset.load(Ordering::Acquire) {
-            self.stream.set_zero_linger()?;
-        }
         Err(io::ErrorKind::ConnectionAborted.into())
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if self.wire.reset.load(Ordering::Acquire) {
+            // Closing without lingering is what sends a reset. A socket that is gone needs none.
+            let _ = self.stream.set_zero_linger();
+        }
     }
 }
 

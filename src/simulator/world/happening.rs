@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::market::Account;
@@ -46,12 +47,25 @@ pub(in crate::simulator) fn envelope(
     now: Timestamp,
     data: &Map<String, Value>,
 ) -> Bytes {
-    let mut envelope = Map::new();
-    envelope.insert("type".to_owned(), kind.into());
-    envelope.insert("eventId".to_owned(), id.into());
-    envelope.insert("timestamp".to_owned(), format!("{now:.3}").into());
-    envelope.insert("data".to_owned(), Value::Object(data.clone()));
-    Value::Object(envelope).to_string().into()
+    let envelope = Envelope {
+        kind,
+        id,
+        timestamp: format!("{now:.3}"),
+        data,
+    };
+    let text = serde_json::to_vec(&envelope);
+    text.expect("a map with text for keys is always JSON")
+        .into()
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(rename = "eventId")]
+    id: u64,
+    timestamp: String,
+    data: &'a Map<String, Value>,
 }
 
 /// Fields of something that an account owns, with the signal and the account behind them.

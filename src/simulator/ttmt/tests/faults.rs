@@ -154,3 +154,20 @@ async fn the_same_faults_can_be_had_from_another_process() {
     assert_eq!(refused.status, 405);
     served.finish().await;
 }
+
+#[tokio::test]
+async fn beyond_loopback_nothing_can_be_made_to_fail() {
+    let served = Served::start(Options {
+        listen: SocketAddr::from(([0, 0, 0, 0], 0)),
+        ..quiet()
+    })
+    .await;
+    let port = served.handle.addr.port();
+    let addr = SocketAddr::from(([127, 0, 0, 1], port));
+    let key = with_key(&[]);
+    let refused = ask(addr, "POST /simulate/revoke", &key, "").await;
+    assert_eq!(refused.status, 405);
+    let hidden = ask(addr, "GET /simulate/requests", &key, "").await;
+    assert_eq!(hidden.status, 404);
+    served.finish().await;
+}

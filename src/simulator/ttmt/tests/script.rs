@@ -16,7 +16,7 @@ async fn play(script: &str, enough: &str) -> (Vec<String>, usize) {
     let mut got: Vec<String> = Vec::new();
     let mut last = String::new();
     let mut connections = 0;
-    while !got.last().is_some_and(|payload| payload == enough) {
+    while got.last().is_none_or(|payload| payload != enough) {
         let header = format!("Last-Event-ID: {last}");
         let header = if last.is_empty() {
             "X-First: 1"

@@ -167,7 +167,7 @@ async fn the_world_plays_at_its_rate_with_ids_that_rise_by_one() {
     let body = stream.read_while(|body| ids(body).len() < 2_000).await;
     let got = ids(&body);
     assert!(got.iter().copied().eq((500..).take(got.len())));
-    for (payload, id) in payloads(&body).iter().zip(&got).take(2_000) {
+    for (payload, id) in payloads(&body).iter().zip(&got).take(300) {
         let event: serde_json::Value = serde_json::from_str(payload).expect("JSON");
         assert_eq!(event["eventId"], *id);
     }
@@ -188,8 +188,8 @@ async fn the_average_pace_is_the_rate() {
     let api = unserved(&options, Pace::Lively);
     let tempo = Tempo::new(options.rate, options.seed);
     let playing = player::play(Arc::clone(&api), Play::World, tempo, options.hold);
-    let hour = Duration::from_secs(3_600);
-    assert!(tokio::time::timeout(hour, playing).await.is_err());
+    let span = Duration::from_secs(1_000);
+    assert!(tokio::time::timeout(span, playing).await.is_err());
     let count = api.feed.next_id() - 1;
-    assert!((14_000..=14_800).contains(&count), "{count} in an hour");
+    assert!((3_700..=4_300).contains(&count), "{count} in 1,000 s");
 }
