@@ -6,8 +6,8 @@ use serde_json::json;
 use standardwebhooks::Webhook as Verifier;
 
 use super::super::samples::{
-    SECRET, event, facts, id, message, now, recorded, recorded_with_id, refused, reply, sink,
-    verdict, with,
+    SECRET, event, facts, hostile, id, message, now, recorded, recorded_with_id, refused, reply,
+    sink, verdict, with,
 };
 use super::super::{Sink, Wording};
 use super::signature::{self, Key, decoded_key, text_key};
@@ -112,6 +112,20 @@ fn wh_3_the_body_is_what_was_signed_and_the_same_on_every_attempt() {
                 first.body(),
             );
             assert_eq!(header(&first, "webhook-signature"), expected);
+        }
+    }
+}
+
+#[test]
+fn every_body_carries_hostile_events() {
+    for choice in ["event", "canonical", "cloudevents", "{{ event.type }}"] {
+        let sink = webhook(&json!({ "body": choice }));
+        for (event, _) in hostile() {
+            let body = body(&sink, &event);
+            assert!(
+                serde_json::from_str::<serde_json::Value>(&body).is_ok(),
+                "{choice}"
+            );
         }
     }
 }
