@@ -255,12 +255,8 @@ fn every_kind_keeps_the_five_outcomes_apart() {
 #[test]
 fn every_kind_sends_something_for_every_event() {
     let id = samples::id();
-    let cases = samples::hostile().into_iter().chain(
-        samples::recorded()
-            .into_iter()
-            .map(|event| (event.clone(), Wording::of(&event))),
-    );
-    for (event, wording) in cases {
+    for event in samples::recorded() {
+        let wording = Wording::of(&event);
         for sink in samples::every_sink() {
             for plain in [false, true] {
                 let message = Message {

@@ -246,7 +246,6 @@ impl Policy {
             self.rut = None;
         }
         self.rut = match self.rut {
-            _ if progress.lived >= GOOD_LIFE => None,
             kept if !progress.opened => kept,
             Some((class, times)) if class == discriminant(end) => {
                 Some((class, times.saturating_add(1)))

@@ -4,9 +4,10 @@ use serde_json::json;
 use twilight_model::channel::message::Embed;
 
 use super::super::samples::{
-    facts, hostile, id, message, now, recorded, recorded_with_id, refused, reply, sent, sink,
-    verdict, with,
+    facts, hostile, hostile_texts, id, message, now, recorded, recorded_with_id, refused, reply,
+    sent, sink, verdict, with,
 };
+use super::super::wording::Field;
 use super::super::{Facts, Sink, Wording, judge};
 use super::*;
 use crate::model::Event;
@@ -165,6 +166,21 @@ fn dc_3_dc_4_hostile_events_pass_them_too_and_ping_nobody() {
     let sink = discord(&json!({}));
     for (event, wording) in hostile() {
         check_both_forms(&sink, &event, &wording);
+    }
+    // Wording of its own keeps its fields short; here every one is at ten times its limit.
+    for text in hostile_texts() {
+        let event = recorded_with_id("215");
+        let field = Field {
+            label: text.clone(),
+            value: text.clone(),
+        };
+        let full = Wording {
+            title: text.clone(),
+            note: Some(text),
+            fields: vec![field; 10 * FIELDS_MAX],
+            ..Wording::of(&event)
+        };
+        check_both_forms(&sink, &event, &full);
     }
 }
 

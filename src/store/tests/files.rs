@@ -1,0 +1,208 @@
+//! What survives the process, and files that cannot be used.
+
+use std::num::NonZeroUsize;
+
+use tempfile::TempDir;
+
+use super::*;
+
+#[tokio::test]
+async fn res_1_events_deliveries_and_cursor_are_there_after_a_restart() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let accepted = store
+        .accept(batch(&["1", "2"], &["phone", "team"]))
+        .await
+        .expect("accepts");
+    assert_eq!(
+        (accepted.new, accepted.repeated, accepted.deliveries),
+        (2, 0, 4)
+    );
+    store.close().await;
+
+    let store = open(&folder).expect("opens again");
+    let checkpoint = store.checkpoint(&name("ttmt")).await.expect("reads");
+    assert_eq!(checkpoint.cursor, Cursor::At("2".to_owned()));
+    assert_eq!(
+        (checkpoint.epoch, checkpoint.high_id, checkpoint.high_time),
+        (3, Some(u64::MAX), Some(now()))
+    );
+    let claims = claim(&store, "phone", now(), 9).await;
+    assert_eq!(claims.len(), 2);
+    let mut expected = event("1");
+    expected.identity = None;
+    assert_eq!(
+        claims[0].event, expected,
+        "all of the event comes back, byte for byte"
+    );
+}
+
+#[tokio::test]
+async fn feed_l6_cleared_and_never_had_one_are_different_on_disk() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let source = name("ttmt");
+    assert_eq!(
+        store.checkpoint(&source).await.expect("reads").cursor,
+        Cursor::Unknown
+    );
+    let mut cleared = batch(&[], &[]);
+    cleared.checkpoint = Some(Checkpoint {
+        cursor: Cursor::Cleared,
+        ..Checkpoint::default()
+    });
+    store.accept(cleared).await.expect("accepts");
+    store.close().await;
+    let store = open(&folder).expect("opens again");
+    assert_eq!(
+        store.checkpoint(&source).await.expect("reads").cursor,
+        Cursor::Cleared
+    );
+}
+
+#[tokio::test]
+async fn what_was_in_flight_at_a_crash_is_sent_again_and_counted() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    store
+        .accept(batch(&["1"], &["phone"]))
+        .await
+        .expect("accepts");
+    let lost = claim(&store, "phone", now(), 1).await.remove(0);
+    store.close().await;
+
+    let store = open(&folder).expect("opens again");
+    let again = claim(&store, "phone", now(), 1).await.remove(0);
+    assert_eq!((again.id.clone(), again.attempt), (lost.id, 2));
+    let attempts = store.attempts(again.row).await.expect("reads");
+    assert_eq!(attempts.len(), 1);
+    assert_eq!(attempts[0].outcome, Outcome::Interrupted);
+}
+
+#[tokio::test]
+async fn a_rest_that_a_receiver_asked_for_survives_a_restart() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    store
+        .accept(batch(&["1"], &["phone"]))
+        .await
+        .expect("accepts");
+    let only = claim(&store, "phone", now(), 1).await.remove(0);
+    let rest = Settlement {
+        rest_until: Some(after(60)),
+        ..settlement(State::Waiting, after(60))
+    };
+    store
+        .settle(only.row, &only.sink, attempt(1, Outcome::RetryAfter), rest)
+        .await
+        .expect("settles");
+    store.close().await;
+    let store = open(&folder).expect("opens again");
+    assert_eq!(
+        store.rest_until(&name("phone")).await.expect("reads"),
+        Some(after(60))
+    );
+    assert_eq!(store.rest_until(&name("team")).await.expect("reads"), None);
+}
+
+#[tokio::test]
+async fn two_instances_never_share_a_folder_and_the_second_says_who_holds_it() {
+    let folder = TempDir::new().expect("a folder");
+    let first = open(&folder).expect("opens");
+    let refused = open(&folder).expect_err("the folder is taken").to_string();
+    assert!(
+        refused.contains(&format!("process {}", std::process::id())),
+        "{refused}"
+    );
+    first.close().await;
+    open(&folder).expect("free again");
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_refused_by_name_and_left_as_it_is() {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("bellwire.db");
+    let rubbish =
+        b"this is no database, but it is longer than the header of one would have to be".repeat(20);
+    std::fs::write(&file, &rubbish).expect("writes");
+    let error = open(&folder).expect_err("damaged");
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(
+        text.contains("bellwire.db") && text.contains("rename"),
+        "{text}"
+    );
+    assert_eq!(std::fs::read(&file).expect("still there"), rubbish);
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_version_is_refused() {
+    let folder = TempDir::new().expect("a folder");
+    open(&folder).expect("opens").close().await;
+    let file = rusqlite::Connection::open(folder.path().join("bellwire.db")).expect("opens");
+    file.pragma_update(None, "user_version", 99)
+        .expect("writes");
+    drop(file);
+    let error = open(&folder).expect_err("too new");
+    assert!(
+        matches!(error, StoreError::Newer { found: 99, .. }),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_request_that_fails_takes_no_neighbour_with_it() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let bad = store.call(|connection, _| {
+        connection.execute("INSERT INTO nowhere VALUES (1)", [])?;
+        Ok(())
+    });
+    let (good, bad) = tokio::join!(store.accept(batch(&["1"], &["phone"])), bad);
+    assert!(bad.is_err());
+    assert_eq!(good.expect("accepted").new, 1);
+    assert_eq!(claim(&store, "phone", now(), 9).await.len(), 1);
+}
+
+#[tokio::test]
+async fn pruning_takes_what_is_finished_and_old_and_no_id_is_used_again() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    store
+        .accept(batch(&["1", "2"], &["phone"]))
+        .await
+        .expect("accepts");
+    let claims = claim(&store, "phone", now(), 2).await;
+    for done in &claims {
+        let settled = store
+            .settle(
+                done.row,
+                &done.sink,
+                attempt(1, Outcome::Delivered),
+                settlement(State::Delivered, now()),
+            )
+            .await;
+        assert!(settled.expect("settles"));
+    }
+    store
+        .accept(batch(&["3"], &["phone"]))
+        .await
+        .expect("accepts");
+    assert_eq!(
+        store.prune(now(), 100).await.expect("prunes"),
+        0,
+        "not old yet"
+    );
+    assert_eq!(store.prune(after(1), 100).await.expect("prunes"), 2);
+    let left = store.recent_deliveries(10).await.expect("reads");
+    assert_eq!(left.len(), 1, "what waits is never removed");
+    store
+        .accept(batch(&["4"], &["phone"]))
+        .await
+        .expect("accepts");
+    let rows = store.recent_deliveries(10).await.expect("reads");
+    assert!(
+        rows.iter()
+            .all(|row| claims.iter().all(|claim| claim.id != row.id))
+    );
+}

@@ -1,0 +1,101 @@
+//! The queue on a real file in a folder of its own.
+
+mod files;
+mod queue;
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use tempfile::TempDir;
+
+use super::{Store, StoreError};
+use crate::model::{
+    Attempt, Batch, Checkpoint, Claim, Cursor, DataAt, Event, Identity, Name, Outcome, Route,
+    Settlement, State,
+};
+use crate::status::Status;
+
+pub(super) fn now() -> Timestamp {
+    Timestamp::from_second(1_760_000_000).expect("in range")
+}
+
+pub(super) fn after(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_760_000_000 + seconds).expect("in range")
+}
+
+pub(super) fn name(text: &str) -> Name {
+    Name::new(text).expect("a name")
+}
+
+pub(super) fn open(folder: &TempDir) -> Result<Store, StoreError> {
+    Store::open(folder.path(), Status::new().0, now())
+}
+
+pub(super) fn event(id: &str) -> Event {
+    Event {
+        source: name("ttmt"),
+        id: Some(id.into()),
+        kind: "tp_hit".into(),
+        time: Some(after(-1)),
+        received: now(),
+        backfilled: false,
+        identity: Some(Identity(id.as_bytes().to_vec())),
+        payload: Bytes::from_static(br#"{"type":"tp_hit","data":{"price":1.10}}"#),
+        data: DataAt::Json { start: 24, end: 38 },
+    }
+}
+
+pub(super) fn batch(ids: &[&str], sinks: &[&str]) -> Batch {
+    let routes: Vec<Route> = sinks
+        .iter()
+        .map(|sink| Route {
+            sink: name(sink),
+            rule: "every".into(),
+        })
+        .collect();
+    Batch {
+        source: name("ttmt"),
+        events: ids.iter().map(|id| (event(id), routes.clone())).collect(),
+        checkpoint: ids.last().map(|id| Checkpoint {
+            cursor: Cursor::At((*id).to_owned()),
+            epoch: 3,
+            high_id: Some(u64::MAX),
+            high_time: Some(now()),
+        }),
+    }
+}
+
+pub(super) async fn claim(store: &Store, sink: &str, at: Timestamp, limit: usize) -> Vec<Claim> {
+    let limit = NonZeroUsize::new(limit).expect("more than none");
+    store
+        .claim(&name(sink), at, limit)
+        .await
+        .expect("claims")
+        .claims
+}
+
+pub(super) fn attempt(number: u32, outcome: Outcome) -> Attempt {
+    Attempt {
+        number,
+        at: now(),
+        duration: Duration::from_millis(12),
+        outcome,
+        status: Some(500),
+        reason: Some("status 500".to_owned()),
+        answer: Some("oops".to_owned()),
+    }
+}
+
+pub(super) fn settlement(state: State, due: Timestamp) -> Settlement {
+    Settlement {
+        state,
+        due,
+        step: 1,
+        plain: true,
+        reason: Some("status 500".to_owned()),
+        rest_until: None,
+        suspend: None,
+    }
+}

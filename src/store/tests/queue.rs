@@ -1,0 +1,136 @@
+//! What is accepted, claimed and settled.
+
+use std::num::NonZeroUsize;
+
+use tempfile::TempDir;
+
+use super::*;
+
+#[tokio::test]
+async fn res_3_a_replay_adds_nothing_and_still_moves_the_cursor() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    store
+        .accept(batch(&["1", "2"], &["phone"]))
+        .await
+        .expect("accepts");
+    let again = store
+        .accept(batch(&["2", "3"], &["phone"]))
+        .await
+        .expect("accepts");
+    assert_eq!((again.new, again.repeated, again.deliveries), (1, 1, 1));
+    assert_eq!(claim(&store, "phone", now(), 9).await.len(), 3);
+    let checkpoint = store.checkpoint(&name("ttmt")).await.expect("reads");
+    assert_eq!(checkpoint.cursor, Cursor::At("3".to_owned()));
+}
+
+#[tokio::test]
+async fn feed_l5_an_event_without_identity_is_never_a_replay() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let mut twice = batch(&["1", "1"], &["phone"]);
+    for (event, _) in &mut twice.events {
+        event.identity = None;
+    }
+    let accepted = store.accept(twice).await.expect("accepts");
+    assert_eq!((accepted.new, accepted.repeated), (2, 0));
+}
+
+#[tokio::test]
+async fn a_claim_is_taken_once_oldest_first_and_says_when_the_next_is_due() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    store
+        .accept(batch(&["1", "2", "3"], &["phone"]))
+        .await
+        .expect("accepts");
+    let first = store
+        .claim(&name("phone"), now(), NonZeroUsize::new(2).expect("two"))
+        .await
+        .expect("claims");
+    let ids: Vec<_> = first
+        .claims
+        .iter()
+        .map(|claim| claim.event.id.as_deref())
+        .collect();
+    assert_eq!(ids, [Some("1"), Some("2")]);
+    assert_eq!(first.next_due, Some(now()), "the third is due as well");
+    assert_eq!(claim(&store, "phone", now(), 9).await.len(), 1);
+    assert_eq!(claim(&store, "phone", now(), 9).await.len(), 0);
+    assert_eq!(claim(&store, "other", now(), 9).await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_failed_attempt_is_due_again_when_its_settlement_says() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    store
+        .accept(batch(&["1"], &["phone"]))
+        .await
+        .expect("accepts");
+    let first = claim(&store, "phone", now(), 1).await.remove(0);
+    let settled = store
+        .settle(
+            first.row,
+            &first.sink,
+            attempt(1, Outcome::Retry),
+            settlement(State::Waiting, after(30)),
+        )
+        .await;
+    assert!(settled.expect("settles"));
+    assert!(claim(&store, "phone", after(29), 1).await.is_empty());
+    let second = claim(&store, "phone", after(30), 1).await.remove(0);
+    assert_eq!((second.attempt, second.step, second.plain), (2, 1, true));
+    assert_eq!(second.id, first.id, "the id is the same over all attempts");
+    assert!(!second.id.as_str().contains('.'));
+    assert_eq!(
+        store.attempts(first.row).await.expect("reads"),
+        [attempt(1, Outcome::Retry)]
+    );
+}
+
+#[tokio::test]
+async fn a_late_settlement_changes_nothing() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    store
+        .accept(batch(&["1"], &["phone"]))
+        .await
+        .expect("accepts");
+    let first = claim(&store, "phone", now(), 1).await.remove(0);
+    store
+        .release(first.row, first.attempt)
+        .await
+        .expect("releases");
+    let late = store
+        .settle(
+            first.row,
+            &first.sink,
+            attempt(1, Outcome::Delivered),
+            settlement(State::Delivered, now()),
+        )
+        .await;
+    assert!(!late.expect("answers"));
+    assert!(store.attempts(first.row).await.expect("reads").is_empty());
+    let second = claim(&store, "phone", now(), 1).await.remove(0);
+    assert_eq!(second.attempt, 1, "a released claim used up no attempt");
+}
+
+#[tokio::test]
+async fn depths_count_by_sink_and_state() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    store
+        .accept(batch(&["1", "2"], &["phone", "team"]))
+        .await
+        .expect("accepts");
+    claim(&store, "phone", now(), 1).await;
+    let depths = store.depths().await.expect("reads");
+    assert_eq!(depths.by_sink[&name("phone")]["waiting"], 1);
+    assert_eq!(depths.by_sink[&name("phone")]["in_flight"], 1);
+    assert_eq!(depths.by_sink[&name("team")]["waiting"], 2);
+    assert_eq!(depths.oldest_waiting[&name("team")], now());
+    let events = store.recent_events(1).await.expect("reads");
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].deliveries.len(), 2);
+}
