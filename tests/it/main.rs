@@ -3,6 +3,7 @@
 mod crash;
 mod deliver;
 mod harness;
+mod obligations;
 mod retry;
 mod shutdown;
 mod tidy;

@@ -135,7 +135,7 @@ fn feed_d8_a_character_cut_between_chunks_is_whole_again() {
 }
 
 #[test]
-fn feed_d9_sse_4_at_the_end_everything_not_yet_dispatched_is_dropped() {
+fn feed_d9_feed_l3_sse_4_at_the_end_everything_not_yet_dispatched_is_dropped() {
     let read = check("data: a\n\nid: 9\ndata: lost\n", &["message|a|"]);
     assert_eq!((read.cursor, read.end), (Cursor::Unknown, End::EofInEvent));
     for (input, end) in [

@@ -1,7 +1,5 @@
 //! What survives the process, and files that cannot be used.
 
-use std::num::NonZeroUsize;
-
 use tempfile::TempDir;
 
 use super::*;

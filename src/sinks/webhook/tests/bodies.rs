@@ -1,6 +1,7 @@
 //! What stands in a webhook's body, by each choice of it.
 
 use super::*;
+use crate::expr::Template;
 
 #[test]
 fn every_body_carries_hostile_events() {
@@ -84,7 +85,7 @@ fn a_cloud_event_holds_the_data_as_it_came() {
 fn a_template_is_carried_and_its_failure_swallows_nothing() {
     let options = with("webhook", &json!({ "body": "{\"x\": {{ data.volume }} }" }));
     let sink = sink("webhook", &options);
-    let template = sink.body.as_ref().map(crate::expr::Template::source);
+    let template = sink.body.as_ref().map(Template::source);
     assert_eq!(template, Some("{\"x\": {{ data.volume }} }"));
     let event = recorded_with_id("215");
     let id = id();
