@@ -104,11 +104,8 @@ impl Lane {
         if let Some(due) = self.obituary.due() {
             look_again = look_again.min(self.instant(due));
         }
-        let held_until = self
-            .suspension
-            .probe_at()
-            .max(self.rest_until)
-            .max(self.kind_rests.until(self.sender.sink.kind));
+        self.rest(self.kind_rests.until(self.sender.sink.kind));
+        let held_until = self.suspension.probe_at().max(self.rest_until);
         if let Some(until) = held_until.filter(|until| *until > now) {
             return look_again.min(self.instant(until));
         }
@@ -195,12 +192,15 @@ impl Lane {
         self.note(done, now);
     }
 
+    /// Lets the lane rest, unless it rests as long already.
     fn rest(&mut self, until: Option<Timestamp>) {
-        self.rest_until = self.rest_until.max(until);
-        let resting_until = self.rest_until;
-        self.sender.status.sink(&self.sender.sink.name, |sink| {
-            sink.resting_until = resting_until
-        });
+        if until <= self.rest_until {
+            return;
+        }
+        self.rest_until = until;
+        self.sender
+            .status
+            .sink(&self.sender.sink.name, |sink| sink.resting_until = until);
     }
 
     fn suspend(&mut self, reason: &str, now: Timestamp) {

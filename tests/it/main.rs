@@ -4,6 +4,7 @@ mod crash;
 mod deliver;
 mod harness;
 mod obligations;
+mod pace;
 mod retry;
 mod shutdown;
 mod tidy;
