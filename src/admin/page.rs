@@ -91,7 +91,7 @@ fn source_state(source: &SourceStatus, now: Timestamp) -> Markup {
         @if let Some(fault) = &source.fault {
             span.bad { (fault) }
         } @else if source.connected {
-            span.good { "listening" } " " span.soft { "since " (ago(source.since, now)) }
+            span.good { "listening" } " " span.soft { "for " (lasted(source.since, now)) }
         } @else {
             span.bad { "away" } " " (source.activity)
         }
@@ -174,9 +174,16 @@ fn one_delivery(delivery: &DeliveryRow) -> Markup {
 fn ago(moment: Option<Timestamp>, now: Timestamp) -> String {
     match moment {
         None => "–".to_owned(),
-        Some(moment) if moment >= now => "now".to_owned(),
-        Some(moment) => format!("{} ago", length(now.duration_since(moment).unsigned_abs())),
+        Some(moment) => match Duration::try_from(now.duration_since(moment)) {
+            Ok(age) if age >= Duration::from_secs(1) => format!("{} ago", length(age)),
+            _ => "now".to_owned(),
+        },
     }
+}
+
+fn lasted(since: Option<Timestamp>, now: Timestamp) -> String {
+    let age = since.and_then(|since| Duration::try_from(now.duration_since(since)).ok());
+    length(age.unwrap_or_default())
 }
 
 /// A duration by its largest unit, which is all that a glance needs.
