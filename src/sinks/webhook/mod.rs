@@ -2,7 +2,7 @@
 //!
 //! A room of its own, in files for the signature and for the bodies. The upstream's bytes go out
 //! unchanged unless the configuration wants another body; nothing is ever cut here. Receivers differ
-//! wildly in what they answer, so few answers are final: see [`judge`](super::judge).
+//! wildly in what they answer, so few answers are final: see [`judge`].
 
 use std::time::Duration;
 
