@@ -1,7 +1,9 @@
 //! Black-box tests: the real program, real files, real sockets on loopback.
 
+mod configuration;
 mod crash;
 mod deliver;
+mod example;
 mod harness;
 mod obligations;
 mod retry;
