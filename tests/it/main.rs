@@ -7,5 +7,6 @@ mod example;
 mod harness;
 mod obligations;
 mod retry;
+mod secrets;
 mod shutdown;
 mod tidy;

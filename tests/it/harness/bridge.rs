@@ -16,6 +16,7 @@ pub(crate) struct Bridge {
     folder: TempDir,
     child: Option<Child>,
     environment: Vec<(String, String)>,
+    token: Option<String>,
 }
 
 impl Bridge {
@@ -27,12 +28,19 @@ impl Bridge {
             folder,
             child: None,
             environment: Vec::new(),
+            token: None,
         }
     }
 
     /// The same with a variable in its environment.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same, with a token to show to its pages.
+    pub(crate) fn token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
         self
     }
 
@@ -105,7 +113,11 @@ impl Bridge {
 
     /// Asks the running instance for a path.
     pub(crate) async fn page(&self, path: &str) -> Page {
-        Page::get(self.address().await, path, &[]).await
+        let token = self.token.iter();
+        let headers: Vec<String> = token
+            .map(|token| format!("Authorization: Bearer {token}"))
+            .collect();
+        Page::get(self.address().await, path, &headers).await
     }
 
     /// Waits until `/readyz` shows something, and returns it.

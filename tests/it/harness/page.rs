@@ -18,7 +18,7 @@ pub(crate) struct Page {
 
 impl Page {
     /// Asks for a path, with more header lines.
-    pub(crate) async fn get(address: SocketAddr, path: &str, headers: &[&str]) -> Self {
+    pub(crate) async fn get(address: SocketAddr, path: &str, headers: &[String]) -> Self {
         soon(path, exchange(address, path, headers)).await
     }
 
@@ -27,7 +27,7 @@ impl Page {
     }
 }
 
-async fn exchange(address: SocketAddr, path: &str, headers: &[&str]) -> Page {
+async fn exchange(address: SocketAddr, path: &str, headers: &[String]) -> Page {
     let mut socket = TcpStream::connect(address).await.expect("a connection");
     let mut request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     for header in headers {

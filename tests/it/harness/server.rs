@@ -53,7 +53,8 @@ impl Server {
     /// Waits for the next request and opens a stream to it.
     pub(crate) async fn stream(&self) -> Visit {
         let mut visit = self.visit().await;
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
+        let head =
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
         visit.send(head).await;
         visit
     }
@@ -61,8 +62,7 @@ impl Server {
     /// Answers the next request with a status and nothing else.
     pub(crate) async fn refuse(&self, status: &str) -> Visit {
         let mut visit = self.visit().await;
-        let head =
-            format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         visit.send(&head).await;
         visit
     }
@@ -83,8 +83,11 @@ impl Visit {
 
     /// Sends bytes to somebody who may have hung up; answers whether they were taken.
     pub(crate) async fn offer(&mut self, bytes: impl AsRef<[u8]>) -> bool {
-        soon("the bytes to be taken", self.socket.write_all(bytes.as_ref()))
-            .await
-            .is_ok()
+        soon(
+            "the bytes to be taken",
+            self.socket.write_all(bytes.as_ref()),
+        )
+        .await
+        .is_ok()
     }
 }
