@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::keypath;
 use super::problem::Problems;
+use crate::model::Secret;
 
 /// What every table of one configuration shares.
 #[derive(Default)]
@@ -25,6 +26,8 @@ pub(super) struct Context {
     pub(super) variables: BTreeMap<String, String>,
     /// What has been read.
     pub(super) marks: Mutex<Marks>,
+    /// Secrets that were handed out, each with its full key.
+    pub(super) handed_out: Mutex<Vec<(String, Secret)>>,
 }
 
 /// What has been read, by full key.
@@ -77,6 +80,25 @@ impl Context {
     /// Remembers that a value, with all in it, must not be shown, whoever else reads it.
     pub(super) fn secret(&self, path: String) {
         self.lock().secret.insert(path);
+    }
+
+    /// Remembers a secret that a reader was given.
+    pub(super) fn hand_out(&self, path: &str, secret: &Secret) {
+        let mut all = self
+            .handed_out
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        all.push((path.to_owned(), secret.clone()));
+    }
+
+    /// Every secret inside a table that some reader was given.
+    pub(super) fn secrets_inside(&self, path: &str) -> Vec<Secret> {
+        let all = self
+            .handed_out
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let inside = all.iter().filter(|(at, _)| keypath::is_inside(at, path));
+        inside.map(|(_, secret)| secret.clone()).collect()
     }
 
     /// What has been read so far.

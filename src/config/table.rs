@@ -154,6 +154,12 @@ impl Table {
             .collect()
     }
 
+    /// Every secret of this table that has been read so far.
+    #[must_use]
+    pub fn secrets_read(&self) -> Vec<Secret> {
+        self.context.secrets_inside(&self.path)
+    }
+
     /// A table inside this one.
     pub fn table(&mut self, key: &str) -> Option<Self> {
         let value = self.take(key)?;
@@ -289,7 +295,11 @@ impl Table {
 
     fn resolve(&self, at: &str, value: &Value) -> Option<Secret> {
         match secret::resolve(value, &self.context.environment, &self.context.folder) {
-            Ok(text) => Some(Secret::new(text)),
+            Ok(text) => {
+                let secret = Secret::new(text);
+                self.context.hand_out(at, &secret);
+                Some(secret)
+            }
             Err((message, help)) => {
                 self.problems().value(at, message, Some(help));
                 None

@@ -193,7 +193,10 @@ impl Sender {
             outcome: verdict.outcome(),
             status: answer.as_ref().ok().map(|reply| reply.status),
             reason: verdict.reason().map(str::to_owned),
-            answer: answer.ok().as_ref().and_then(start_of_body),
+            answer: answer
+                .ok()
+                .as_ref()
+                .and_then(|reply| self.start_of_body(reply)),
         };
         log(&claim, &attempt, &settlement);
         let written = until_written(|| {
@@ -229,6 +232,18 @@ impl Sender {
             }
             Err(failure) => self.sink.translator.judge_failure(failure),
         }
+    }
+
+    /// What is kept of an answer. Receivers repeat what they were sent, ntfy its topic every time.
+    fn start_of_body(&self, reply: &Reply) -> Option<String> {
+        if reply.body.is_empty() {
+            return None;
+        }
+        let text = self
+            .sink
+            .without_credentials(&String::from_utf8_lossy(&reply.body));
+        let end = text.floor_char_boundary(ANSWER_BYTES_MAX);
+        Some(text[..end].to_owned())
     }
 
     fn settlement(&self, claim: &Claim, verdict: &Verdict, now: Timestamp) -> Settlement {
@@ -291,13 +306,4 @@ where
             Err(_) => sleep(SETTLE_AGAIN).await,
         }
     }
-}
-
-fn start_of_body(reply: &Reply) -> Option<String> {
-    if reply.body.is_empty() {
-        return None;
-    }
-    let text = String::from_utf8_lossy(&reply.body);
-    let end = text.floor_char_boundary(ANSWER_BYTES_MAX);
-    Some(text[..end].to_owned())
 }

@@ -22,6 +22,13 @@ use super::vocabulary::Vocabulary;
 /// Most characters of the source that a fault quotes.
 const EXCERPT_CHARS_MAX: usize = 60;
 
+/// What a condition or a key looks like, for one that cannot be read.
+const EXPRESSION_HELP: &str = "such as `data.symbol == \"XAUUSD\" and data.realized_pl > 0`";
+
+/// What a template looks like, for one that cannot be read.
+const TEMPLATE_HELP: &str =
+    "text with `{{ … }}` around what is looked up, such as `{{ data.symbol }}`";
+
 /// A compiled expression or template.
 pub(super) struct Program {
     source: &'static str,
@@ -46,7 +53,7 @@ impl Program {
         let rewritten = rewriter.expression(&parsed)?;
         let free = ENGINE
             .compile_expression(source)
-            .map_err(|error| Mistake::syntax(&error))?
+            .map_err(|error| Mistake::syntax(&error).help(EXPRESSION_HELP))?
             .undeclared_variables(false);
         rewriter.check_variables(&free)?;
         let mut generator = CodeGenerator::new("", source);
@@ -58,12 +65,12 @@ impl Program {
         limits::check(source, false)?;
         let source = keep(source);
         let parsed = machinery::parse(source, "", SyntaxConfig::default())
-            .map_err(|error| Mistake::syntax(&error))?;
+            .map_err(|error| Mistake::syntax(&error).help(TEMPLATE_HELP))?;
         let mut rewriter = Rewriter::new(vocabulary);
         let rewritten = rewriter.statement(&parsed)?;
         let free = ENGINE
             .template_from_str(source)
-            .map_err(|error| Mistake::syntax(&error))?
+            .map_err(|error| Mistake::syntax(&error).help(TEMPLATE_HELP))?
             .undeclared_variables(false);
         rewriter.check_variables(&free)?;
         let mut generator = CodeGenerator::new("", source);
@@ -175,7 +182,7 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// A syntax error, with a word on the operators that people bring from other languages.
+/// A syntax error in an expression, with a word on the operators that people bring from other languages.
 fn wrong_operator(source: &str, error: &Error) -> Mistake {
     let mistake = Mistake::syntax(error);
     let bare = source
@@ -188,7 +195,7 @@ fn wrong_operator(source: &str, error: &Error) -> Mistake {
     } else if bare.contains('=') {
         mistake.help("write `==` to compare")
     } else {
-        mistake
+        mistake.help(EXPRESSION_HELP)
     }
 }
 

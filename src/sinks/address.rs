@@ -115,7 +115,7 @@ fn user_info(url: &Url) -> Option<HeaderValue> {
 }
 
 /// User info as it was meant: the parser has percent-encoded what cannot stand in an address.
-fn percent_decoded(text: &str) -> String {
+pub(super) fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {

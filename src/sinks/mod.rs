@@ -11,11 +11,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use self::credentials::Credentials;
 use crate::config::{SinkConfig, Table};
 use crate::expr::Template;
 use crate::model::{DeliveryId, Event, Failure, Ladder, Name, Reply, Rests, Verdict};
 
 mod address;
+mod credentials;
 mod cut;
 mod discord;
 mod judge;
@@ -140,6 +142,16 @@ pub struct Sink {
     pub body: Option<Template>,
     /// Speaks its language.
     pub translator: Box<dyn Translator>,
+    /// What its requests show and no answer may bring back.
+    credentials: Credentials,
+}
+
+impl Sink {
+    /// A receiver's words without the credentials that it may have repeated.
+    #[must_use]
+    pub fn without_credentials(&self, text: &str) -> String {
+        self.credentials.hidden_in(text)
+    }
 }
 
 /// One kind of sink.
@@ -175,6 +187,7 @@ pub fn build(config: &SinkConfig) -> Option<Sink> {
     let before = problems.list().len();
     let common = options::read(&mut table, kind);
     let parts = (kind.build)(&mut table);
+    let credentials = Credentials::of(&table.secrets_read());
     table.finish();
     if problems.list().len() > before {
         return None;
@@ -196,5 +209,6 @@ pub fn build(config: &SinkConfig) -> Option<Sink> {
         message: common.message,
         body: parts.body,
         translator: parts.translator,
+        credentials,
     })
 }

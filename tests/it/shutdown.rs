@@ -80,10 +80,9 @@ async fn a_second_instance_on_the_same_folder_is_refused() {
     let mut bridge = Bridge::new(&config(&upstream, &phones));
     bridge.start();
     soon("the connection", upstream.handle.heard()).await;
-    let second = bridge.output("run");
-    assert_eq!(second.status.code(), Some(1));
-    let complaint = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert!(complaint.contains("in use by process"), "{complaint}");
+    let second = bridge.output("run", &[]).await;
+    assert_eq!(second.status, Some(1));
+    assert!(second.complaint.contains("in use by process"), "{second:?}");
     assert_eq!(
         upstream.stream_requests().len(),
         1,
@@ -100,12 +99,11 @@ async fn a_damaged_queue_is_refused_and_kept() {
     std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
     let rubbish = "rubbish ".repeat(1000);
     std::fs::write(&file, &rubbish).expect("written");
-    let refused = bridge.output("run");
-    assert_eq!(refused.status.code(), Some(1));
-    let complaint = String::from_utf8_lossy(&refused.stderr).into_owned();
+    let refused = bridge.output("run", &[]).await;
+    assert_eq!(refused.status, Some(1));
     assert!(
-        complaint.contains("bellwire.db") && complaint.contains("rename"),
-        "{complaint}"
+        refused.complaint.contains("bellwire.db") && refused.complaint.contains("rename"),
+        "{refused:?}"
     );
     assert_eq!(
         std::fs::read_to_string(&file).expect("still there"),

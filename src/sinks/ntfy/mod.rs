@@ -131,10 +131,12 @@ fn read_topic(options: &mut Table) -> Option<Secret> {
 
 /// The root that messages are published to, with the path under which a proxy may have put it.
 fn read_server(options: &mut Table, topic: Option<&Secret>) -> Option<Url> {
-    let text = options
-        .string("server")
-        .unwrap_or_else(|| SERVER.to_owned());
-    let checked = address::parse(&text).and_then(|mut url| {
+    // Read as a secret, because people paste the address with the topic or a user in it.
+    let text = match options.has("server") {
+        true => options.secret("server")?,
+        false => Secret::new(SERVER.to_owned()),
+    };
+    let checked = address::parse(text.expose()).and_then(|mut url| {
         if url.query().is_some() {
             return Err("the server's address has a query");
         }

@@ -1,18 +1,22 @@
 //! The real program in a folder of its own.
 
 use std::fs::{self, File, OpenOptions};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
-use super::until;
+use super::{Page, Ran, program, ran, soon, until};
 
 /// A folder with a configuration, and the process that runs on it, while there is one.
 pub(crate) struct Bridge {
     folder: TempDir,
     child: Option<Child>,
     environment: Vec<(String, String)>,
+    token: Option<String>,
 }
 
 impl Bridge {
@@ -24,12 +28,19 @@ impl Bridge {
             folder,
             child: None,
             environment: Vec::new(),
+            token: None,
         }
     }
 
     /// The same with a variable in its environment.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same, with a token to show to its pages.
+    pub(crate) fn token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
         self
     }
 
@@ -81,9 +92,56 @@ impl Bridge {
         status.expect("it has ended")
     }
 
-    /// Runs a command to its end.
-    pub(crate) fn output(&self, command: &str) -> Output {
-        self.command(command).output().expect("runs")
+    /// Runs a command to its end, with more variables in its environment.
+    pub(crate) async fn output(&self, command: &str, more: &[(&str, &str)]) -> Ran {
+        ran(self.command(command).envs(more.iter().copied())).await
+    }
+
+    /// Where the status page is. For a configuration that listens on port 0.
+    pub(crate) async fn address(&self) -> SocketAddr {
+        let mut address = None;
+        until("the address of the page", || {
+            address = self.logged("page").last().and_then(|page| {
+                let bare = page.strip_prefix("http://")?.strip_suffix('/')?;
+                bare.parse().ok()
+            });
+            address.is_some()
+        })
+        .await;
+        address.expect("it was found")
+    }
+
+    /// Asks the running instance for a path.
+    pub(crate) async fn page(&self, path: &str) -> Page {
+        let token = self.token.iter();
+        let headers: Vec<String> = token
+            .map(|token| format!("Authorization: Bearer {token}"))
+            .collect();
+        Page::get(self.address().await, path, &headers).await
+    }
+
+    /// Waits until `/readyz` shows something, and returns it.
+    pub(crate) async fn ready(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Page {
+        let mut look = tokio::time::interval(Duration::from_millis(20));
+        soon(what, async {
+            loop {
+                let page = self.page("/readyz").await;
+                if wanted(&page.json()) {
+                    return page;
+                }
+                look.tick().await;
+            }
+        })
+        .await
+    }
+
+    /// A field of every log line that has it, as text.
+    fn logged(&self, field: &str) -> Vec<String> {
+        let lines = self.log();
+        let lines = lines.lines().map(serde_json::from_str::<Value>);
+        lines
+            .filter_map(|line| Some(line.ok()?.get(field)?.as_str()?.to_owned()))
+            .collect()
     }
 
     /// Everything that has been logged.
@@ -113,14 +171,11 @@ impl Bridge {
     }
 
     fn command(&self, command: &str) -> Command {
-        let mut line = Command::new(env!("CARGO_BIN_EXE_bellwire"));
+        let mut line = program(self.folder.path());
         line.arg(command)
             .arg("--config")
             .arg(self.folder.path().join("config.toml"))
-            .current_dir(self.folder.path())
-            .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null());
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         line
     }
 

@@ -4,6 +4,9 @@
 //! as an operator or a power cut would. Waiting is always for a condition, with a deadline.
 
 mod bridge;
+mod page;
+mod program;
+mod server;
 mod upstream;
 
 use std::future::Future;
@@ -12,6 +15,9 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 pub(crate) use bridge::Bridge;
+pub(crate) use page::Page;
+pub(crate) use program::{Ran, program, ran};
+pub(crate) use server::{Server, Visit};
 pub(crate) use upstream::{Phones, Upstream, feed};
 
 /// Longest wait for anything. Far beyond what a busy machine needs, so that it decides nothing.
