@@ -51,8 +51,8 @@
 //!
 //! - The only way from an event to a sink is a row in the queue. There is no fast path.
 //! - The cursor is never ahead of the deliveries it stands for: both are in one transaction.
-//! - A claim counts as an attempt when it is taken, so an event that kills the process runs out of
-//!   attempts.
+//! - A claim counts as an attempt when it is taken, so an event that ends the process every time becomes
+//!   a dead letter.
 //! - A settlement applies only while its claim is the newest; a late one changes nothing.
 //! - `rules`, `sinks` and `retry` are pure: no clock, no network, no randomness; those are arguments.
 //! - An outcome is data. It is classified once, where the answer is seen, and never read back out of

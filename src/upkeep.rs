@@ -16,8 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::model::{Batch, DataAt, Event, INTERNAL_SOURCE, Name, Notice};
-use crate::rules::Rules;
+use crate::model::{Batch, DataAt, Event, INTERNAL_SOURCE, Name, Notice, Route};
 use crate::store::Store;
 
 /// Events removed in one transaction: few enough that a delivery never waits long behind them.
@@ -33,13 +32,15 @@ const WRITE_AGAIN: Duration = Duration::from_secs(1);
 /// Notices taken into one transaction.
 const NOTICES_AT_ONCE: usize = 64;
 
+/// Decides where an internal event goes.
+pub type Router = Arc<dyn Fn(&Event) -> Vec<Route> + Send + Sync>;
+
 /// What this room works with.
-#[derive(Debug)]
 pub struct Parts {
     /// The queue.
     pub store: Store,
     /// Who hears of internal events.
-    pub rules: Arc<Rules>,
+    pub router: Router,
     /// The time.
     pub clock: Clock,
     /// What the other rooms have to say.
@@ -67,8 +68,9 @@ pub async fn run(mut parts: Parts, stop: CancellationToken) {
             }
             () = stop.cancelled() => break,
             () = sleep_until(next_round) => {
-                parts.prune().await;
-                next_round = Instant::now() + round;
+                // One share at a time: a notice must not wait behind a long past.
+                let more = parts.prune().await;
+                next_round = Instant::now() + if more { Duration::ZERO } else { round };
             }
         }
     }
@@ -80,17 +82,16 @@ pub async fn run(mut parts: Parts, stop: CancellationToken) {
 impl Parts {
     /// Puts notices into the queue as events; waits for a store that cannot be written, until `stop`.
     async fn write_down(&self, notices: &[Notice], stop: &CancellationToken) {
-        let source = Name::new(INTERNAL_SOURCE).expect("our own name is one");
         let events = notices
             .iter()
             .map(|notice| {
                 let event = internal_event(notice, self.clock.now());
-                let routes = self.rules.routes(&event).routes;
+                let routes = (self.router)(&event);
                 (event, routes)
             })
             .collect();
         let batch = Batch {
-            source,
+            source: internal_source(),
             events,
             checkpoint: None,
         };
@@ -99,6 +100,8 @@ impl Parts {
                 tracing::warn!(%error, lost = batch.events.len(), "notices could not be written down");
                 return;
             }
+            // On a full disk this is what makes room.
+            self.prune().await;
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(WRITE_AGAIN) => {}
@@ -107,21 +110,23 @@ impl Parts {
         self.nudge.send_modify(|count| *count += 1);
     }
 
-    async fn prune(&self) {
+    /// Removes one share of what is old; answers whether there may be more.
+    async fn prune(&self) -> bool {
         let Ok(cutoff) = self.clock.now().checked_sub(self.keep) else {
-            return;
+            return false;
         };
-        loop {
-            match self.store.prune(cutoff, PRUNE_AT_ONCE).await {
-                Ok(count) if count == PRUNE_AT_ONCE as usize => {}
-                Ok(_) => return,
-                Err(error) => {
-                    tracing::warn!(%error, "old events could not be removed");
-                    return;
-                }
+        match self.store.prune(cutoff, PRUNE_AT_ONCE).await {
+            Ok(count) => count == PRUNE_AT_ONCE as usize,
+            Err(error) => {
+                tracing::warn!(%error, "old events could not be removed");
+                false
             }
         }
     }
+}
+
+fn internal_source() -> Name {
+    Name::new(INTERNAL_SOURCE).expect("our own name is one")
 }
 
 /// The event that a notice becomes.
@@ -136,7 +141,7 @@ pub fn internal_event(notice: &Notice, received: Timestamp) -> Event {
     let end = payload.len();
     payload.push('}');
     Event {
-        source: Name::new(INTERNAL_SOURCE).expect("our own name is one"),
+        source: internal_source(),
         id: None,
         kind: notice.kind.into(),
         time: Some(notice.time),

@@ -63,6 +63,7 @@ fn router(parts: Parts) -> Router {
         .route("/readyz", get(ready::show))
         .merge(guarded)
         .fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
         .with_state(shared)
 }
 
@@ -79,6 +80,13 @@ async fn style() -> impl IntoResponse {
 
 async fn nothing_here(State(_): State<Arc<Parts>>) -> Response {
     problem(StatusCode::NOT_FOUND, "there is nothing at this path")
+}
+
+async fn wrong_method() -> Response {
+    problem(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "this path is for reading: send GET",
+    )
 }
 
 /// An error as RFC 9457 wants it.

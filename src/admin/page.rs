@@ -64,7 +64,7 @@ fn whole(snapshot: &Snapshot, depths: &Depths, events: &[EventRow], now: Timesta
                 }
                 (sources(snapshot, now))
                 (sinks(snapshot, depths, now))
-                (timeline(events, now))
+                (timeline(events, snapshot, now))
             }
         }
     }
@@ -135,7 +135,7 @@ fn sink_state(sink: &SinkStatus, now: Timestamp) -> Markup {
     }
 }
 
-fn timeline(events: &[EventRow], now: Timestamp) -> Markup {
+fn timeline(events: &[EventRow], snapshot: &Snapshot, now: Timestamp) -> Markup {
     html! {
         h2 { "Recent events" }
         @if events.is_empty() {
@@ -149,7 +149,7 @@ fn timeline(events: &[EventRow], now: Timestamp) -> Markup {
                     td { (event.kind) }
                     td {
                         @if event.deliveries.is_empty() { span.soft { "no rule matched" } }
-                        @for delivery in &event.deliveries { (one_delivery(delivery)) }
+                        @for delivery in &event.deliveries { (one_delivery(delivery, snapshot)) }
                     }
                 } } }
             } }
@@ -157,17 +157,27 @@ fn timeline(events: &[EventRow], now: Timestamp) -> Markup {
     }
 }
 
-fn one_delivery(delivery: &DeliveryRow) -> Markup {
-    let class = match delivery.state {
+fn one_delivery(delivery: &DeliveryRow, snapshot: &Snapshot) -> Markup {
+    let state = shown_state(delivery, snapshot);
+    let class = match state {
         DeliveryState::Delivered => "good",
         DeliveryState::Dead | DeliveryState::Expired => "bad",
         _ => "soft",
     };
     html! {
         div title=(delivery.id) {
-            (delivery.sink) " " span class=(class) { (delivery.state.as_str()) }
+            (delivery.sink) " " span class=(class) { (state.as_str()) }
             @if let Some(reason) = &delivery.reason { " " span.soft { (reason) } }
         }
+    }
+}
+
+/// A delivery that waits may wait for more than its time: for its sink to be resumed, or configured.
+fn shown_state(delivery: &DeliveryRow, snapshot: &Snapshot) -> DeliveryState {
+    match (delivery.state, snapshot.sinks.get(&delivery.sink)) {
+        (DeliveryState::Waiting, None) => DeliveryState::Orphaned,
+        (DeliveryState::Waiting, Some(sink)) if sink.suspended.is_some() => DeliveryState::Held,
+        (state, _) => state,
     }
 }
 

@@ -33,7 +33,7 @@ impl Queue for StoreQueue {
     }
 }
 
-/// The rules, with each rule's first fault logged and the others counted by nobody yet.
+/// The rules. Each rule's first fault is logged, which is enough to find it.
 pub(super) struct RulesRouter {
     rules: Arc<Rules>,
     complained: Mutex<HashSet<Arc<str>>>,

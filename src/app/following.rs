@@ -15,6 +15,9 @@ use crate::sources::ttmt_rest::{Account, Rest};
 use crate::status::Status;
 use crate::transport::Client;
 
+/// Most bytes of a page that the REST API may send: a hundred trades with their texts fit in.
+const REST_REPLY_BYTES_MAX: usize = 8 << 20;
+
 /// What all sources share.
 pub(super) struct Following<'a> {
     pub(super) client: &'a Client,
@@ -37,8 +40,13 @@ impl Following<'_> {
         let budget = source.rest.as_ref().map(|_| Arc::new(Budget::new()));
         let account = match (&source.rest, &budget) {
             (Some(access), Some(budget)) => {
+                let client = match &access.proxy {
+                    None => self.client.clone(),
+                    proxy => Client::new(proxy.as_ref())
+                        .with_context(|| format!("source `{}`", source.name))?,
+                };
                 let rest = Rest::new(
-                    self.client.clone(),
+                    client.reading(REST_REPLY_BYTES_MAX),
                     &access.base_url,
                     &access.api_key,
                     access.account_id.clone(),

@@ -39,7 +39,7 @@ impl Plan {
                     .value("log.level", error.to_string(), Some(help));
             }
             let clock = Clock::system();
-            let sources = config
+            let sources: Vec<Source> = config
                 .sources
                 .iter()
                 .filter_map(|source| sources::build(source, &clock))
@@ -55,6 +55,7 @@ impl Plan {
                 warnings: loaded
                     .warnings
                     .iter()
+                    .chain(sources.iter().flat_map(|source| &source.warnings))
                     .cloned()
                     .chain(without_effect(&config, &sinks))
                     .collect(),

@@ -15,7 +15,7 @@ use super::Plan;
 use super::adapters::{RulesRouter, StoreQueue};
 use super::following::Following;
 use crate::clock::Clock;
-use crate::intake::Gate;
+use crate::intake::{Gate, Router};
 use crate::model::Notice;
 use crate::status::Status;
 use crate::store::Store;
@@ -24,7 +24,7 @@ use crate::{admin, dispatch, intake, upkeep};
 
 /// How long attempts in flight may take to end: with what comes after, the whole stop stays within 8 s,
 /// inside the 10 s that container engines allow.
-const DRAIN: Duration = Duration::from_secs(6);
+const DRAIN: Duration = Duration::from_millis(5_500);
 
 /// How long each other part may take to end.
 const PART_END: Duration = Duration::from_millis(500);
@@ -56,7 +56,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
     let clock = Clock::system();
     let (status, notices) = Status::new();
     let config = &plan.config;
-    let client = Client::new()?;
+    let client = Client::new(None)?;
     let store = Store::open(&config.data_dir, status.clone(), clock.now())?;
     let (nudge, nudged) = watch::channel(0);
     plan.announce(&status);
@@ -84,11 +84,15 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
                 .context("the status page failed")
         });
     }
+    let router = Arc::new(RulesRouter::new(Arc::clone(&plan.rules)));
     let mut upkeep_group = Group::new();
     upkeep_group.spawn(upkeep::run(
         upkeep::Parts {
             store: store.clone(),
-            rules: Arc::clone(&plan.rules),
+            router: {
+                let router = Arc::clone(&router);
+                Arc::new(move |event| router.routes(event))
+            },
             clock: clock.clone(),
             notices,
             nudge: nudge.clone(),
@@ -115,7 +119,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
     let following = Following {
         client: &client,
         queue: Arc::new(StoreQueue(store.clone())),
-        router: Arc::new(RulesRouter::new(Arc::clone(&plan.rules))),
+        router,
         status: &status,
         clock: &clock,
         nudge: &nudge,
@@ -169,7 +173,10 @@ impl Running {
         self.dispatch.end(DRAIN + PART_END).await;
         self.upkeep.end(PART_END).await;
         self.admin.end(PART_END).await;
-        self.store.close().await;
+        // A disk that stalls must not keep the process: what it has not taken was never promised.
+        if timeout(PART_END, self.store.close()).await.is_err() {
+            tracing::warn!("the queue did not close in time");
+        }
         match early {
             None => {
                 tracing::info!("stopped");

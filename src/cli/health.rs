@@ -36,7 +36,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Failed);
     };
     let request = request(reachable(listen), http.token.as_ref())?;
-    let client = Client::new().context("the health check cannot start")?;
+    let client = Client::new(None).context("the health check cannot start")?;
     let reply = match client.send(request, TIMEOUT, Reach::LinkLocalToo).await {
         Ok(reply) => reply,
         Err(failure) => {

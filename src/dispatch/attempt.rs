@@ -1,8 +1,8 @@
 //! One attempt of one delivery, from the claim to the settlement.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use super::rests::KindRests;
 use super::wording::word;
 use crate::clock::Clock;
 use crate::config::Backfilled;
-use crate::model::{Attempt, Claim, Failure, Outcome, Reply, Settlement, State, Verdict};
+use crate::model::{Attempt, Claim, Failure, Reply, Settlement, State, Verdict};
 use crate::retry::{self, Progress};
 use crate::rules::{Rule, Rules};
 use crate::sinks::{Facts, Message, Sink};
@@ -39,22 +39,18 @@ pub(super) struct Sender {
     kind_rests: KindRests,
     /// Deliveries of this sink that died in a row.
     dead_in_row: AtomicU32,
-    /// Rests in a row whose length the receiver did not say.
-    untold_rests: AtomicU32,
+    /// Rests in a row whose length the receiver did not say, and when the last of them is over.
+    untold_rests: Mutex<(u32, Timestamp)>,
 }
 
 /// What an attempt came to.
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) claim: Claim,
-    /// Whether a request left.
-    pub(super) sent: bool,
-    /// The outcome of the request, if one left.
-    pub(super) outcome: Option<Outcome>,
     pub(super) state: State,
     pub(super) reason: Option<String>,
-    pub(super) status: Option<u16>,
-    pub(super) answer: Option<String>,
+    /// The request and what came of it, if one left.
+    pub(super) attempt: Option<Attempt>,
     pub(super) rest_until: Option<Timestamp>,
     pub(super) suspend: Option<String>,
 }
@@ -125,7 +121,7 @@ impl Sender {
             rules: parts.rules,
             kind_rests,
             dead_in_row: AtomicU32::new(0),
-            untold_rests: AtomicU32::new(0),
+            untold_rests: Mutex::new((0, Timestamp::MIN)),
         }
     }
 
@@ -148,12 +144,9 @@ impl Sender {
         tracing::info!(delivery.id = %claim.id, sink = %claim.sink, reason, "a delivery ended as {}", state.as_str());
         Done {
             claim,
-            sent: false,
-            outcome: None,
             state,
             reason: Some(reason),
-            status: None,
-            answer: None,
+            attempt: None,
             rest_until: None,
             suspend: None,
         }
@@ -185,7 +178,7 @@ impl Sender {
         {
             self.kind_rests.rest(self.sink.kind, until);
         }
-        self.count(&verdict, settlement.state);
+        self.count(&verdict, settlement.state, settlement.rest_until, now);
         let attempt = Attempt {
             number: claim.attempt,
             at,
@@ -209,12 +202,9 @@ impl Sender {
         }
         Done {
             claim,
-            sent: true,
-            outcome: Some(attempt.outcome),
             state: settlement.state,
             reason: settlement.reason,
-            status: attempt.status,
-            answer: attempt.answer,
+            attempt: Some(attempt),
             rest_until: settlement.rest_until,
             suspend: settlement.suspend,
         }
@@ -253,20 +243,44 @@ impl Sender {
             plain: claim.plain,
             created: claim.created,
             now,
-            rests: self.untold_rests.load(Ordering::Relaxed),
+            rests: self.untold_rests(now),
             jitter: rand::random(),
         };
         retry::settle(&self.sink.retry, &self.sink.rests, &progress, verdict)
     }
 
-    fn count(&self, verdict: &Verdict, state: State) {
-        match verdict {
-            Verdict::RetryAfter { wait: None, .. } => {
-                self.untold_rests.fetch_add(1, Ordering::Relaxed);
+    /// How many rests of unsaid length came before this one. Attempts that were in flight together
+    /// hear of the same rest, so only one that ended after it makes the next one longer.
+    fn untold_rests(&self, now: Timestamp) -> u32 {
+        let rests = self
+            .untold_rests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match *rests {
+            (count, until) if now < until => count.saturating_sub(1),
+            (count, _) => count,
+        }
+    }
+
+    fn count(
+        &self,
+        verdict: &Verdict,
+        state: State,
+        rest_until: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        let mut rests = self
+            .untold_rests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match (verdict, rest_until) {
+            (Verdict::RetryAfter { wait: None, .. }, Some(until)) if now >= rests.1 => {
+                *rests = (rests.0.saturating_add(1), until);
             }
-            Verdict::Delivered => self.untold_rests.store(0, Ordering::Relaxed),
+            (Verdict::Delivered, _) => *rests = (0, Timestamp::MIN),
             _ => {}
         }
+        drop(rests);
         match state {
             State::Dead => {
                 self.dead_in_row.fetch_add(1, Ordering::Relaxed);

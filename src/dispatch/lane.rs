@@ -12,11 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::Parts;
 use super::attempt::{self, Done, Sender};
+use super::letter;
 use super::obituary::Obituary;
 use super::pace::Pace;
 use super::rests::KindRests;
 use super::suspension::Suspension;
-use crate::model::{Claim, Notice, Outcome, State};
+use crate::model::{Notice, Outcome, State};
 use crate::sinks::Sink;
 use crate::store::Claims;
 
@@ -174,22 +175,23 @@ impl Lane {
     /// Takes over what an attempt means for the lane.
     fn apply(&mut self, done: &Done) {
         let now = self.now();
-        if !done.sent {
+        let outcome = done.attempt.as_ref().map(|attempt| attempt.outcome);
+        if outcome.is_none() {
             self.pace.give_back(1);
         }
         self.rest(done.rest_until);
         if let Some(reason) = &done.suspend {
             self.suspend(reason, now);
-        } else if done.outcome == Some(Outcome::Delivered) && self.suspension.end() {
+        } else if outcome == Some(Outcome::Delivered) && self.suspension.end() {
             self.resumed(now);
         }
         if done.state == State::Dead && !done.claim.event.is_internal() {
-            let notice = self.obituary.dead(about(done), now);
+            let notice = self.obituary.dead(letter::json(done), now);
             if let Some(notice) = notice {
                 self.sender.status.raise(notice);
             }
         }
-        self.note(done, now);
+        self.note(done, outcome, now);
     }
 
     /// Lets the lane rest, unless it rests as long already.
@@ -232,10 +234,10 @@ impl Lane {
         });
     }
 
-    fn note(&self, done: &Done, now: Timestamp) {
+    fn note(&self, done: &Done, outcome: Option<Outcome>, now: Timestamp) {
         self.sender.status.sink(&self.sender.sink.name, |status| {
             status.dead += u64::from(done.state == State::Dead);
-            match done.outcome {
+            match outcome {
                 Some(Outcome::Delivered) => {
                     status.failed_in_a_row = 0;
                     status.delivered += 1;
@@ -259,6 +261,9 @@ impl Lane {
             self.ended(ended);
         }
         self.in_flight.abort_all();
+        if let Some(notice) = self.obituary.last_words(self.now()) {
+            self.sender.status.raise(notice);
+        }
     }
 
     fn now(&self) -> Timestamp {
@@ -268,24 +273,4 @@ impl Lane {
     fn instant(&self, moment: Timestamp) -> Instant {
         Instant::now() + self.sender.clock.until(moment)
     }
-}
-
-/// A dead letter as an internal event tells of it.
-fn about(done: &Done) -> serde_json::Value {
-    let Claim {
-        id,
-        sink,
-        rule,
-        event,
-        ..
-    } = &done.claim;
-    json!({
-        "id": id.as_str(),
-        "sink": sink.as_str(),
-        "rule": &**rule,
-        "event": { "source": event.source.as_str(), "id": event.id.as_deref(), "type": &*event.kind },
-        "reason": done.reason,
-        "status": done.status,
-        "answer": done.answer,
-    })
 }

@@ -7,6 +7,7 @@
 
 mod attempt;
 mod lane;
+mod letter;
 mod obituary;
 mod pace;
 mod rests;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -46,8 +47,8 @@ pub struct Parts {
     pub drain: Duration,
 }
 
-/// Keeps a lane for each sink until `stop`; returns when the attempts in flight have ended or been
-/// given back.
+/// Keeps a lane for each sink until `stop`; returns when the attempts in flight have ended or the time
+/// for that is over.
 ///
 /// # Panics
 /// When a lane does: a fault of ours, which must not leave a sink unserved in silence.
@@ -58,10 +59,23 @@ pub async fn run(parts: Parts, sinks: Vec<Arc<Sink>>, stop: CancellationToken) {
         let lane = lane::Lane::new(parts.clone(), sink, kind_rests.clone(), stop.clone());
         lanes.spawn(lane.run());
     }
-    stop.cancelled().await;
-    while let Some(ended) = lanes.join_next().await {
-        if let Err(error) = ended {
-            std::panic::resume_unwind(error.into_panic());
+    tokio::select! {
+        () = stop.cancelled() => {}
+        Some(ended) = lanes.join_next() => {
+            // A lane that is gone leaves its sink unserved, so the whole room ends with it.
+            pass_on(ended);
+            return;
         }
+    }
+    while let Some(ended) = lanes.join_next().await {
+        pass_on(ended);
+    }
+}
+
+fn pass_on(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        std::panic::resume_unwind(error.into_panic());
     }
 }

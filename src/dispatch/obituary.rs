@@ -36,6 +36,11 @@ impl Obituary {
     /// The notice about what was gathered, once its time has come.
     pub(super) fn speak(&mut self, now: Timestamp) -> Option<Notice> {
         self.due().filter(|due| *due <= now)?;
+        self.last_words(now)
+    }
+
+    /// The notice about what was gathered, now: there will be no later.
+    pub(super) fn last_words(&mut self, now: Timestamp) -> Option<Notice> {
         self.quiet_until = Some(now + GATHER);
         let count = std::mem::take(&mut self.gathered);
         Some(notice(self.last.take()?, count, now))

@@ -4,7 +4,7 @@
 //! wait. A permit that found nothing to send is kept for the next delivery.
 
 use std::num::NonZeroU32;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -14,7 +14,9 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 pub(super) struct Pace {
     limiter: Option<DefaultDirectRateLimiter>,
     clock: DefaultClock,
+    interval: Duration,
     spare: usize,
+    spare_since: Instant,
 }
 
 /// What may leave now.
@@ -27,7 +29,7 @@ pub(super) struct Permits {
 }
 
 impl Pace {
-    /// A pace of `burst` at once and one more every `per / burst`… or no limit at all.
+    /// A pace of so many at once and one more after each interval, or no limit at all.
     pub(super) fn new(limit: Option<(NonZeroU32, Duration)>) -> Self {
         let clock = DefaultClock::default();
         let limiter = limit.and_then(|(burst, interval)| {
@@ -37,7 +39,9 @@ impl Pace {
         Self {
             limiter,
             clock,
+            interval: limit.map_or(Duration::MAX, |(_, interval)| interval),
             spare: 0,
+            spare_since: Instant::now(),
         }
     }
 
@@ -49,6 +53,7 @@ impl Pace {
                 next: None,
             };
         };
+        self.spare = fade(self.spare, self.interval, &mut self.spare_since);
         let mut now = self.spare.min(wanted);
         self.spare -= now;
         while now < wanted {
@@ -73,6 +78,19 @@ impl Pace {
     }
 }
 
+/// The limiter refills as if what was given back had been used, so that fades at the same pace:
+/// otherwise an idle lane would gather more than its burst.
+fn fade(spare: usize, interval: Duration, since: &mut Instant) -> usize {
+    if spare == 0 {
+        *since = Instant::now();
+        return 0;
+    }
+    let refilled = since.elapsed().as_nanos() / interval.as_nanos().max(1);
+    let refilled = u32::try_from(refilled).unwrap_or(u32::MAX);
+    *since += interval.saturating_mul(refilled);
+    spare.saturating_sub(refilled as usize)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +110,24 @@ mod tests {
         pace.give_back(2);
         assert_eq!(pace.take(1), Permits { now: 1, next: None });
         assert_eq!(pace.take(2).now, 1, "what was given back is there once");
+    }
+
+    #[test]
+    fn an_idle_lane_gathers_no_more_than_its_burst() {
+        let burst = NonZeroU32::new(2).expect("more than none");
+        let interval = Duration::from_millis(20);
+        let mut pace = Pace::new(Some((burst, interval)));
+        let start = Instant::now();
+        // Woken all the time, and never with anything to send.
+        while start.elapsed() < 4 * interval {
+            let unused = pace.take(2).now;
+            pace.give_back(unused);
+        }
+        assert_eq!(
+            pace.take(10).now,
+            2,
+            "the bucket is full again, and what was given back is gone"
+        );
     }
 
     #[test]

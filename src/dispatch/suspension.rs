@@ -18,6 +18,9 @@ pub(super) struct Suspension {
 struct Current {
     probe_at: Timestamp,
     wait: SignedDuration,
+    /// A probe is on its way: what it comes to counts, unlike the ends of attempts that were in flight
+    /// when the suspension began.
+    probing: bool,
 }
 
 impl Suspension {
@@ -25,11 +28,13 @@ impl Suspension {
     pub(super) fn begin(&mut self, now: Timestamp) -> bool {
         let (news, wait) = match &self.current {
             None => (true, FIRST),
-            Some(current) => (false, (current.wait + current.wait).min(LONGEST)),
+            Some(current) if current.probing => (false, (current.wait + current.wait).min(LONGEST)),
+            Some(_) => return false,
         };
         self.current = Some(Current {
             probe_at: now + wait,
             wait,
+            probing: false,
         });
         news
     }
@@ -53,6 +58,7 @@ impl Suspension {
     pub(super) fn probing(&mut self, now: Timestamp) {
         if let Some(current) = &mut self.current {
             current.probe_at = now + current.wait;
+            current.probing = true;
         }
     }
 }
@@ -70,7 +76,13 @@ mod tests {
         for minutes in [15, 30, 60, 120, 240, 240] {
             let probe_at = subject.probe_at().expect("suspended");
             assert_eq!(probe_at.duration_since(now).as_mins(), minutes);
+            assert!(
+                !subject.begin(now),
+                "what was in flight at the time is no news"
+            );
+            assert_eq!(subject.probe_at(), Some(probe_at), "and changes nothing");
             now = probe_at;
+            subject.probing(now);
             assert!(!subject.begin(now), "still gone is no news");
         }
         assert!(subject.end());

@@ -18,7 +18,11 @@ pub(super) fn word(sink: &Sink, rule: Option<&Rule>, event: &Event) -> Wording {
     if title.is_none() && message.is_none() && sink.body.is_none() {
         return wording;
     }
-    let scope = Scope::new(event);
+    let burst = rule.is_some_and(|rule| rule.coalesce.is_some());
+    let scope = burst
+        .then(|| Scope::burst(std::slice::from_ref(event)))
+        .flatten()
+        .unwrap_or_else(|| Scope::new(event));
     let mut note = None;
     let mut render = |template: Option<&Template>, what: &str| match template?.render(&scope) {
         Ok(text) => Some(text),

@@ -129,6 +129,8 @@ impl<'a> Course<'a> {
             retry: self.retry,
             ..Progress::default()
         };
+        // A server that was not reached has not judged the request without the cursor.
+        let judged = matches!(dialled, Ok(_) | Err(End::Status(_)));
         let end = match dialled {
             Ok(items) => {
                 let driven = self.drive(items).await;
@@ -141,7 +143,7 @@ impl<'a> Course<'a> {
             }
             Err(end) => end,
         };
-        self.without_cursor = false;
+        self.without_cursor &= !judged;
         progress.at = self.start.elapsed();
         Ok((end, progress))
     }

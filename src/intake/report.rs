@@ -164,6 +164,11 @@ impl Report {
             "stopped".clone_into(&mut status.activity);
             status.poll = None;
         });
+        let held = {
+            let mut ledger = self.lock();
+            (ledger.skips.drain(), ledger.epochs.drain())
+        };
+        self.tell_trouble(held);
     }
 
     /// The source is lost for a reason that need not wait for `lost_after`.
@@ -313,16 +318,20 @@ impl Report {
                 () = sleep_until(due) => {}
                 () = self.trouble.notified() => continue,
             }
-            let (skips, epochs) = {
+            let free = {
                 let mut ledger = self.lock();
                 (ledger.skips.pull(), ledger.epochs.pull())
             };
-            if let Some(detail) = skips {
-                self.raise("bellwire.event_skipped", detail.into());
-            }
-            if let Some(detail) = epochs {
-                self.raise("bellwire.epoch", detail.into());
-            }
+            self.tell_trouble(free);
+        }
+    }
+
+    fn tell_trouble(&self, (skips, epochs): (Option<Detail>, Option<Detail>)) {
+        if let Some(detail) = skips {
+            self.raise("bellwire.event_skipped", detail.into());
+        }
+        if let Some(detail) = epochs {
+            self.raise("bellwire.epoch", detail.into());
         }
     }
 

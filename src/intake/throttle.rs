@@ -39,8 +39,13 @@ impl Throttle {
         if self.due()? > now {
             return None;
         }
-        let (mut detail, count) = self.held.take()?;
         self.last = Some(now);
+        self.drain()
+    }
+
+    /// Lets through what waits, now: there will be no later.
+    pub(super) fn drain(&mut self) -> Option<Detail> {
+        let (mut detail, count) = self.held.take()?;
         detail.insert("count".to_owned(), Value::from(count));
         Some(detail)
     }

@@ -64,19 +64,6 @@ pub enum State {
 }
 
 impl State {
-    /// Every state, in the order of a delivery's life.
-    pub const ALL: [Self; 9] = [
-        Self::Waiting,
-        Self::InFlight,
-        Self::Held,
-        Self::Orphaned,
-        Self::Delivered,
-        Self::Dead,
-        Self::Expired,
-        Self::Throttled,
-        Self::Merged,
-    ];
-
     /// The word for this state.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -50,8 +50,6 @@ pub struct Kind {
 pub struct Source {
     /// Its name.
     pub name: Name,
-    /// The name of its kind.
-    pub kind: &'static str,
     /// Its address without user info and query.
     pub display_url: String,
     /// How long it may be away before `bellwire.source_lost`.
@@ -60,6 +58,8 @@ pub struct Source {
     pub connector: Arc<dyn Connect>,
     /// Its REST API, where it has one.
     pub rest: Option<RestAccess>,
+    /// What is allowed in its options, but hardly meant.
+    pub warnings: Vec<String>,
 }
 
 /// What is needed to ask the REST API of a TTMT source.
@@ -83,9 +83,7 @@ pub struct RestAccess {
 pub fn build(config: &SourceConfig, clock: &Clock) -> Option<Source> {
     let mut options = config.options.clone();
     let Some(kind) = KINDS.iter().find(|kind| kind.name == config.kind) else {
-        let names = KINDS.map(|kind| format!("`{}`", kind.name)).join(", ");
-        let message = format!("`{}` is no kind of source", config.kind);
-        options.wrong("kind", message, format!("possible are {names}"));
+        options.impossible("kind", &config.kind, KINDS.iter().map(|kind| kind.name));
         return None;
     };
     let source = (kind.build)(config, &mut options, clock);

@@ -70,11 +70,11 @@ fn build(config: &SourceConfig, options: &mut Table, clock: &Clock) -> Option<So
     };
     Some(Source {
         name: config.name.clone(),
-        kind: KIND.name,
         display_url: options::display(&url),
         lost_after: config.lost_after,
         connector: Arc::new(connector),
         rest: None,
+        warnings: Vec::new(),
     })
 }
 

@@ -39,11 +39,12 @@ const KEY_CHARS: usize = 53;
 
 fn build(config: &SourceConfig, options: &mut Table, clock: &Clock) -> Option<Source> {
     let common = options::common(options);
-    let api_key = api_key(&config.name, options);
+    let api_key = api_key(options);
     let base_url = base_url(options);
     let account_id = account_id(options);
     let backfill = options.boolean("backfill").unwrap_or(true);
     let (api_key, base_url) = (api_key?, base_url?);
+    let warnings = odd_form(&config.name, &api_key).into_iter().collect();
 
     let transport = StreamTransport::new(&base_url, common.proxy.as_ref(), StreamLimits::default())
         .map_err(|fault| options.wrong("kind", fault, "see the message"))
@@ -62,7 +63,6 @@ fn build(config: &SourceConfig, options: &mut Table, clock: &Clock) -> Option<So
     };
     Some(Source {
         name: config.name.clone(),
-        kind: KIND.name,
         display_url: options::display(&base_url),
         lost_after: config.lost_after,
         connector: Arc::new(connector),
@@ -73,6 +73,7 @@ fn build(config: &SourceConfig, options: &mut Table, clock: &Clock) -> Option<So
             backfill,
             proxy: common.proxy,
         }),
+        warnings,
     })
 }
 
@@ -84,7 +85,7 @@ const fn patience(idle_timeout: Option<Duration>) -> Patience {
     }
 }
 
-fn api_key(source: &Name, options: &mut Table) -> Option<Secret> {
+fn api_key(options: &mut Table) -> Option<Secret> {
     if !options.has("api_key") {
         options.missing("api_key", "`api_key = { env = \"TTMT_API_KEY\" }`");
         return None;
@@ -98,13 +99,23 @@ fn api_key(source: &Name, options: &mut Table) -> Option<Secret> {
         );
         return None;
     }
-    // Simulators have keys of their own making, so an odd form is worth a word and no more.
-    if !key.expose().starts_with(KEY_PREFIX) {
-        tracing::warn!(source = %source, "the API key does not begin with `{KEY_PREFIX}`");
-    } else if key.expose().len() != KEY_CHARS {
-        tracing::warn!(source = %source, chars = key.expose().len(), "the API key has an unexpected length");
-    }
     Some(key)
+}
+
+/// Simulators have keys of their own making, so an odd form is worth a word and no more.
+fn odd_form(source: &Name, key: &Secret) -> Option<String> {
+    let (text, chars) = (key.expose(), key.expose().len());
+    if !text.starts_with(KEY_PREFIX) {
+        Some(format!(
+            "the API key of source `{source}` does not begin with `{KEY_PREFIX}`"
+        ))
+    } else if chars != KEY_CHARS {
+        Some(format!(
+            "the API key of source `{source}` has {chars} characters where {KEY_CHARS} are usual"
+        ))
+    } else {
+        None
+    }
 }
 
 fn base_url(options: &mut Table) -> Option<Url> {

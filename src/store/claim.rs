@@ -1,4 +1,4 @@
-//! Deliveries out: what is due is taken, given back, or taken back from a process that is gone.
+//! Deliveries out: what is due is taken, and taken back from a process that is gone.
 
 use std::num::NonZeroUsize;
 
@@ -11,6 +11,9 @@ use super::row::{
 };
 use super::{Claims, StoreError};
 use crate::model::{Claim, Name, Outcome, State};
+
+/// So many interrupted attempts in a row are no accident any more: the delivery itself ends the process.
+const INTERRUPTED_MAX: u32 = 50;
 
 /// Takes up to `limit` due deliveries of a sink and says when the next one will be due.
 pub(super) fn claim(
@@ -41,18 +44,9 @@ pub(super) fn claim(
     })
 }
 
-/// Gives a claim back unsent, as if it had not been taken.
-pub(super) fn release(connection: &Connection, row: i64, attempt: u32) -> Result<(), StoreError> {
-    let mut give_back = connection.prepare_cached(
-        "UPDATE deliveries SET state = 0, attempts = attempts - 1
-         WHERE seq = ?1 AND state = 1 AND attempts = ?2",
-    )?;
-    give_back.execute(params![row, attempt])?;
-    Ok(())
-}
-
 /// Takes back what an earlier process left in flight. The folder's lock proves that it is gone. The
-/// attempt stays counted and is written down as interrupted, since nobody knows how far it came.
+/// attempt stays counted, also as a step of the ladder, and is written down as interrupted, since
+/// nobody knows how far it came.
 pub(super) fn take_back(connection: &mut Connection, now: Timestamp) -> Result<(), StoreError> {
     let transaction = connection.transaction()?;
     transaction.execute(
@@ -62,7 +56,19 @@ pub(super) fn take_back(connection: &mut Connection, now: Timestamp) -> Result<(
         [outcome_column(Outcome::Interrupted)],
     )?;
     transaction.execute(
-        "UPDATE deliveries SET state = 0, due = min(due, ?1) WHERE state = 1",
+        "UPDATE deliveries SET state = ?1, reason = ?2, ended = ?3
+         WHERE state = 1 AND ?4 <= (SELECT count(*) FROM attempts a
+             WHERE a.delivery = deliveries.seq AND a.number > deliveries.attempts - ?4 AND a.outcome = ?5)",
+        params![
+            state_column(State::Dead),
+            format!("bellwire stopped {INTERRUPTED_MAX} times in a row while it was on its way"),
+            micros(now),
+            INTERRUPTED_MAX,
+            outcome_column(Outcome::Interrupted)
+        ],
+    )?;
+    transaction.execute(
+        "UPDATE deliveries SET state = 0, step = step + 1, due = min(due, ?1) WHERE state = 1",
         [micros(now)],
     )?;
     transaction.commit()?;

@@ -93,7 +93,7 @@ impl Store {
     /// Takes up to `limit` due deliveries of a sink, oldest first. Each counts as an attempt from now
     /// on, durably, so that an event which kills the process runs out of attempts.
     ///
-    /// The caller must settle or release every claim; what it forgets is taken back at the next start.
+    /// The caller must settle or end every claim; what it forgets is taken back at the next start.
     ///
     /// # Errors
     /// [`StoreError`]; nothing is then claimed.
@@ -105,15 +105,6 @@ impl Store {
     ) -> Result<Claims, StoreError> {
         let sink = sink.clone();
         self.call(move |connection, tag| claim::claim(connection, tag, &sink, now, limit))
-            .await
-    }
-
-    /// Gives a claim back unsent. It keeps its number of attempts minus this one.
-    ///
-    /// # Errors
-    /// [`StoreError`]; the claim is then taken back at the next start.
-    pub async fn release(&self, row: i64, attempt: u32) -> Result<(), StoreError> {
-        self.call(move |connection, _| claim::release(connection, row, attempt))
             .await
     }
 

@@ -142,8 +142,11 @@ impl Owner {
             return;
         }
         match self.transact(group) {
-            Ok(()) => {
-                self.report(None);
+            Ok(wrote) => {
+                // Reading says nothing about whether the disk takes anything.
+                if wrote {
+                    self.report(None);
+                }
                 for work in group.drain(..) {
                     work.answer(None);
                 }
@@ -162,13 +165,15 @@ impl Owner {
         }
     }
 
-    fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<(), StoreError> {
+    /// Does the work in one transaction; answers whether anything was written.
+    fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<bool, StoreError> {
+        let before = self.connection.total_changes();
         let transaction = self.connection.transaction()?;
         for work in group {
             work.apply(&transaction, &self.tag)?;
         }
         transaction.commit()?;
-        Ok(())
+        Ok(self.connection.total_changes() != before)
     }
 
     /// Says whether the store can be written, when that changes.

@@ -7,6 +7,10 @@ use super::StoreError;
 use super::row::{micros, outcome_column, state_column, time};
 use crate::model::{Attempt, Name, Settlement, State};
 
+/// Attempts of one delivery that are kept, the newest: a receiver that says "later" all day must not
+/// fill the disk.
+const ATTEMPTS_KEPT: u32 = 100;
+
 /// Settles a claim, unless a newer claim of the same delivery exists.
 pub(super) fn settle(
     connection: &Connection,
@@ -32,6 +36,15 @@ pub(super) fn settle(
         attempt.reason,
         attempt.answer,
     ])?;
+    if let Some(oldest) = attempt
+        .number
+        .checked_sub(ATTEMPTS_KEPT)
+        .filter(|oldest| *oldest > 0)
+    {
+        let mut forget = connection
+            .prepare_cached("DELETE FROM attempts WHERE delivery = ?1 AND number <= ?2")?;
+        forget.execute(params![row, oldest])?;
+    }
     if let Some(until) = settlement.rest_until {
         let mut rest = connection.prepare_cached(
             "INSERT INTO sinks (name, rest_until) VALUES (?1, ?2)

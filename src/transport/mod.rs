@@ -16,6 +16,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use url::Url;
 
 use self::address::{BlockedAddress, GuardedResolver, blocked_literal};
 use crate::model::{Failure, Reply};
@@ -24,7 +25,7 @@ pub use retry_after::retry_after;
 pub use stream::{StreamError, StreamLimits, StreamTransport};
 pub use tls::install_crypto_provider;
 
-/// Most bytes of an answer's body that are read.
+/// Most bytes of an answer's body that are read, unless the caller wants the whole of it.
 pub const REPLY_BYTES_MAX: usize = 64 * 1024;
 
 /// Longest wait for a connection, whatever the whole request may take.
@@ -52,19 +53,30 @@ pub struct ClientError(pub(crate) String);
 pub struct Client {
     guarded: reqwest::Client,
     open: reqwest::Client,
+    reply_bytes_max: usize,
 }
 
 impl Client {
-    /// A client with no connection yet.
+    /// A client with no connection yet, that goes through a proxy if one is given. A proxy named in the
+    /// environment would see every alert and every address that is a credential, so none is used
+    /// behind the configuration's back.
     ///
     /// # Errors
-    /// [`ClientError`] where the system has no CA certificates, or none that can be read.
-    pub fn new() -> Result<Self, ClientError> {
+    /// [`ClientError`] where the system has no CA certificates, or the proxy cannot be used.
+    pub fn new(proxy: Option<&Url>) -> Result<Self, ClientError> {
         install_crypto_provider();
         Ok(Self {
-            guarded: build(|builder| builder.dns_resolver(GuardedResolver))?,
-            open: build(|builder| builder)?,
+            guarded: build(proxy, |builder| builder.dns_resolver(GuardedResolver))?,
+            open: build(proxy, |builder| builder)?,
+            reply_bytes_max: REPLY_BYTES_MAX,
         })
+    }
+
+    /// The same client, reading answers up to this many bytes.
+    #[must_use]
+    pub fn reading(mut self, reply_bytes_max: usize) -> Self {
+        self.reply_bytes_max = reply_bytes_max;
+        self
     }
 
     /// Sends one request and reads the start of its answer, all within `timeout`. Redirects are
@@ -88,20 +100,24 @@ impl Client {
             }
         };
         let request = reqwest::Request::try_from(request).map_err(|error| sort(&error))?;
-        tokio::time::timeout(timeout, exchange(http, request))
+        tokio::time::timeout(timeout, exchange(http, request, self.reply_bytes_max))
             .await
             .unwrap_or(Err(Failure::Timeout))
     }
 }
 
-async fn exchange(http: &reqwest::Client, request: reqwest::Request) -> Result<Reply, Failure> {
+async fn exchange(
+    http: &reqwest::Client,
+    request: reqwest::Request,
+    bytes_max: usize,
+) -> Result<Reply, Failure> {
     let mut response = http.execute(request).await.map_err(|error| sort(&error))?;
     let mut body = BytesMut::new();
-    while body.len() < REPLY_BYTES_MAX {
+    while body.len() < bytes_max {
         let Some(chunk) = response.chunk().await.map_err(|error| sort(&error))? else {
             break;
         };
-        let room = REPLY_BYTES_MAX - body.len();
+        let room = bytes_max - body.len();
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
     }
     Ok(Reply {
@@ -124,17 +140,22 @@ fn sort(error: &reqwest::Error) -> Failure {
 }
 
 fn build(
+    proxy: Option<&Url>,
     adjust: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
 ) -> Result<reqwest::Client, ClientError> {
-    let builder = reqwest::Client::builder()
+    let mut builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_CONNECTION)
         .tcp_nodelay(true)
         .user_agent(concat!("bellwire/", env!("CARGO_PKG_VERSION")))
-        // A proxy named in the environment would see every alert and every address that is a
-        // credential, so none is used behind the configuration's back.
         .no_proxy();
+    if let Some(proxy) = proxy {
+        let proxy = reqwest::Proxy::all(proxy.as_str()).map_err(|error| {
+            ClientError(format!("unusable proxy: {}", failure::deepest(&error)))
+        })?;
+        builder = builder.proxy(proxy);
+    }
     adjust(builder)
         .build()
         .map_err(|error| ClientError(tls::explain(&error)))

@@ -34,7 +34,7 @@ async fn get(address: SocketAddr, timeout: Duration) -> Result<Reply, Failure> {
     let request = http::Request::get(format!("http://{address}/hook?token=s3cret"))
         .body(Bytes::new())
         .expect("a request");
-    let client = Client::new().expect("a client");
+    let client = Client::new(None).expect("a client");
     client.send(request, timeout, Reach::Guarded).await
 }
 
@@ -132,7 +132,7 @@ async fn a_broken_connection_and_a_closed_port_are_told_apart() {
 
 #[tokio::test]
 async fn wh_12_a_failure_never_names_the_address_it_was_sent_to() {
-    let client = Client::new().expect("a client");
+    let client = Client::new(None).expect("a client");
     let request = http::Request::get("http://no-such-host.invalid/hook?token=s3cret")
         .body(Bytes::new())
         .expect("a request");
@@ -146,7 +146,7 @@ async fn wh_12_a_failure_never_names_the_address_it_was_sent_to() {
 
 #[tokio::test]
 async fn metadata_addresses_are_refused_before_anything_is_sent() {
-    let client = Client::new().expect("a client");
+    let client = Client::new(None).expect("a client");
     let request = http::Request::get("http://169.254.169.254/latest/meta-data")
         .body(Bytes::new())
         .expect("a request");

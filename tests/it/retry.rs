@@ -188,7 +188,10 @@ async fn a_dead_letter_rings_elsewhere_with_its_reason_and_the_start_of_the_answ
         .find(|body| body["type"] == "bellwire.delivery_dead")
         .expect("a notice");
     assert_eq!(notice["data"]["sink"], "first");
-    assert_eq!(notice["data"]["answer"], "no such field");
+    assert_eq!(notice["data"]["last"]["answer"], "no such field");
+    assert_eq!(notice["data"]["last"]["status"], 422);
+    assert_eq!(notice["data"]["state"], "dead");
+    assert_eq!(notice["data"]["attempts"], 1);
     assert_eq!(notice["data"]["event"]["type"], "tp_hit");
     assert_eq!(notice["data"]["count"], 1);
     assert!(

@@ -204,3 +204,28 @@ async fn pruning_takes_what_is_finished_and_old_and_no_id_is_used_again() {
             .all(|row| claims.iter().all(|claim| claim.id != row.id))
     );
 }
+
+#[tokio::test]
+async fn a_delivery_that_ends_the_process_every_time_becomes_a_dead_letter() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    store
+        .accept(batch(&["1"], &["phone"]))
+        .await
+        .expect("accepts");
+    store.close().await;
+    let mut starts = 0;
+    let dead = loop {
+        let store = open(&folder).expect("opens again");
+        let claimed = claim(&store, "phone", now(), 1).await;
+        let row = store.recent_deliveries(1).await.expect("reads").remove(0);
+        store.close().await;
+        starts += 1;
+        if claimed.is_empty() {
+            break row;
+        }
+        assert!(starts < 100, "it would go on for ever");
+    };
+    assert_eq!((starts, dead.state), (51, State::Dead));
+    assert!(dead.reason.expect("a reason").contains("50 times in a row"));
+}
