@@ -20,7 +20,7 @@ kind = "ttmt"
 api_key = { env = "NOT_SET" }      # the environment variable `NOT_SET` is not set
 lost_aftr = "2m"                   # unknown key `lost_aftr`
 [sources.feed]
-kind = "ssee"                      # `ssee` is no kind of source
+kind = "ssee"                      # `ssee` is not possible here
 [sinks.phone]
 kind = "ntfy"
 topic = "a-topic"

@@ -102,7 +102,7 @@ fn each_mistake_is_told_with_its_key() {
     check(
         "tmt",
         json!({}),
-        "sources.it.kind: `tmt` is not possible here (possible are `sse`, `ttmt`)",
+        "sources.it.kind: `tmt` is not possible here (did you mean `ttmt`? possible are `sse`, `ttmt`)",
     );
     check("ttmt", json!({}), "sources.it: `api_key` is missing");
     check(
