@@ -35,8 +35,10 @@ impl Throttle {
 
     /// Lets through what waits, if it may: the latest detail with `count`.
     pub(super) fn pull(&mut self) -> Option<Detail> {
+        // In this order: what may go at once is due at the moment of asking.
+        let due = self.due()?;
         let now = Instant::now();
-        if self.due()? > now {
+        if due > now {
             return None;
         }
         self.last = Some(now);
@@ -48,5 +50,30 @@ impl Throttle {
         let (mut detail, count) = self.held.take()?;
         detail.insert("count".to_owned(), Value::from(count));
         Some(detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On the real clock, where two readings are never the same moment.
+    #[test]
+    fn the_first_trouble_is_told_at_once_and_the_next_ones_wait_with_their_count() {
+        let mut subject = Throttle::default();
+        let mut push = |subject: &mut Throttle, id: u64| {
+            let detail = [("id".to_owned(), Value::from(id))];
+            subject.push(detail.into_iter().collect());
+            subject.pull()
+        };
+        let first = push(&mut subject, 1).expect("told at once");
+        assert_eq!((&first["id"], &first["count"]), (&1.into(), &1.into()));
+        assert_eq!(push(&mut subject, 2), None);
+        assert_eq!(push(&mut subject, 3), None);
+        let due = subject.due().expect("something waits");
+        assert!(due > Instant::now());
+        subject.last = None;
+        let later = subject.pull().expect("the period is over");
+        assert_eq!((&later["id"], &later["count"]), (&3.into(), &2.into()));
     }
 }

@@ -8,6 +8,7 @@ mod page;
 mod program;
 mod server;
 mod upstream;
+mod watched;
 
 use std::future::Future;
 use std::time::Duration;
