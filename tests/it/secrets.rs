@@ -211,7 +211,7 @@ async fn auth_2_feed_s1_wh_12_sl_8_no_secret_is_seen_again_whatever_goes_wrong()
     bridge.start();
     drive_feed(&server).await;
     let ready = bridge
-        .ready("all that trouble", |ready| has_suffered(ready))
+        .ready("all that trouble", has_suffered)
         .await;
     let address = bridge.address().await;
     for path in ["/", "/readyz", "/healthz", "/nothing", "/?token=wrong"] {

@@ -209,9 +209,9 @@ async fn res_1_a_killed_bridge_resumes_from_what_was_committed() {
     soon("the upstream to notice", upstream.handle.unheard()).await;
     upstream.send(hit(6, 6)).await;
     bridge.start();
-    until("what came meanwhile", || phones.events().len() >= 6).await;
+    // The fifth may come twice: its attempt can have been in flight at the kill.
+    until("what came meanwhile", || phones.events().contains(&hit(6, 6))).await;
     assert_eq!(last_ids(&upstream), [None, Some("5".to_owned())]);
-    assert_eq!(phones.events()[5], hit(6, 6));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -220,6 +220,9 @@ async fn res_3_a_replay_has_no_second_effect_not_even_after_a_restart() {
     arrive(&upstream, &phones, &hit(1, 1), 1).await;
     upstream.send(hit(1, 1)).await;
     arrive(&upstream, &phones, &hit(2, 2), 2).await;
+    // An attempt whose end is not on disk yet would be repeated, which is another promise.
+    let sink = |ready: &serde_json::Value| ready["sinks"]["automation"]["delivered"] == 2;
+    bridge.ready("both to be settled", sink).await;
     bridge.kill();
     soon("the upstream to notice", upstream.handle.unheard()).await;
     bridge.start();
