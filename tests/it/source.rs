@@ -221,7 +221,7 @@ async fn res_3_a_replay_has_no_second_effect_not_even_after_a_restart() {
     upstream.send(hit(1, 1)).await;
     arrive(&upstream, &phones, &hit(2, 2), 2).await;
     // An attempt whose end is not on disk yet would be repeated, which is another promise.
-    let sink = |ready: &serde_json::Value| ready["sinks"]["automation"]["delivered"] == 2;
+    let sink = |ready: &serde_json::Value| ready["sinks"]["events"]["delivered"] == 2;
     bridge.ready("both to be settled", sink).await;
     bridge.kill();
     soon("the upstream to notice", upstream.handle.unheard()).await;
