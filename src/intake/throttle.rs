@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn the_first_trouble_is_told_at_once_and_the_next_ones_wait_with_their_count() {
         let mut subject = Throttle::default();
-        let mut push = |subject: &mut Throttle, id: u64| {
+        let push = |subject: &mut Throttle, id: u64| {
             let detail = [("id".to_owned(), Value::from(id))];
             subject.push(detail.into_iter().collect());
             subject.pull()
