@@ -6,6 +6,8 @@ mod deliver;
 mod example;
 mod feed;
 mod harness;
+mod hostile;
+mod limits;
 mod obligations;
 mod pace;
 mod pages;
