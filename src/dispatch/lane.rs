@@ -19,7 +19,7 @@ use super::rests::KindRests;
 use super::suspension::Suspension;
 use crate::model::{Notice, Outcome, State};
 use crate::sinks::Sink;
-use crate::store::Claims;
+use crate::store::{Claims, Due};
 
 /// Wait before the queue is asked again after it failed.
 const STORE_AGAIN: Duration = Duration::from_secs(1);
@@ -117,7 +117,11 @@ impl Lane {
             self.sender.sink.concurrency
         };
         let free = slots.saturating_sub(self.in_flight.len());
-        let permits = self.pace.take(free);
+        let wanted = match self.wanted(free, now).await {
+            Ok(wanted) => wanted,
+            Err(due) => return look_again.min(due),
+        };
+        let permits = self.pace.take(wanted);
         let Some(limit) = NonZeroUsize::new(permits.now) else {
             return match permits.next {
                 Some(wait) => look_again.min(Instant::now() + wait),
@@ -133,10 +137,29 @@ impl Lane {
         {
             Ok(claims) => self.start(claims, limit.get(), probing, look_again),
             Err(error) => {
-                self.pace.give_back(permits.now);
                 tracing::debug!(sink = %self.sender.sink.name, %error, "nothing could be claimed");
                 look_again.min(Instant::now() + STORE_AGAIN)
             }
+        }
+    }
+
+    /// How many permits can be used. A sink without a limit needs none, so it is not asked what is due.
+    async fn wanted(&self, free: usize, now: Timestamp) -> Result<usize, Instant> {
+        if !self.pace.is_limited() || free == 0 {
+            return Ok(free);
+        }
+        match self
+            .sender
+            .store
+            .due(&self.sender.sink.name, now, free)
+            .await
+        {
+            Ok(Due { count: 0, next }) => Err(match next {
+                Some(next) => self.instant(next),
+                None => Instant::now() + LOOK_ANYWAY,
+            }),
+            Ok(Due { count, .. }) => Ok(count),
+            Err(_) => Err(Instant::now() + STORE_AGAIN),
         }
     }
 
@@ -148,7 +171,6 @@ impl Lane {
         look_again: Instant,
     ) -> Instant {
         let full = claims.claims.len() == limit;
-        self.pace.give_back(limit - claims.claims.len());
         if probing && !claims.claims.is_empty() {
             self.suspension.probing(self.now());
         }
@@ -176,9 +198,6 @@ impl Lane {
     fn apply(&mut self, done: &Done) {
         let now = self.now();
         let outcome = done.attempt.as_ref().map(|attempt| attempt.outcome);
-        if outcome.is_none() {
-            self.pace.give_back(1);
-        }
         self.rest(done.rest_until);
         if let Some(reason) = &done.suspend {
             self.suspend(reason, now);

@@ -9,7 +9,7 @@ use super::row::{
     EVENT_COLUMN_COUNT, EVENT_COLUMNS, delivery_id, event, micros, outcome_column, state_column,
     time,
 };
-use super::{Claims, StoreError};
+use super::{Claims, Due, StoreError};
 use crate::model::{Claim, Name, Outcome, State};
 
 /// So many interrupted attempts in a row are no accident any more: the delivery itself ends the process.
@@ -23,7 +23,7 @@ pub(super) fn claim(
     now: Timestamp,
     limit: NonZeroUsize,
 ) -> Result<Claims, StoreError> {
-    let claims = due(connection, tag, sink, now, limit)?;
+    let claims = due_claims(connection, tag, sink, now, limit)?;
     let mut take = connection.prepare_cached(
         "UPDATE deliveries SET state = ?2, attempts = ?3, due = ?4 WHERE seq = ?1",
     )?;
@@ -35,13 +35,37 @@ pub(super) fn claim(
             micros(now)
         ])?;
     }
-    let mut next = connection
-        .prepare_cached("SELECT min(due) FROM deliveries WHERE sink = ?1 AND state = 0")?;
-    let next_due: Option<i64> = next.query_row([sink.as_str()], |row| row.get(0))?;
     Ok(Claims {
         claims,
-        next_due: next_due.map(time),
+        next_due: next_due(connection, sink)?,
     })
+}
+
+/// How many deliveries of a sink are due, up to `limit`, and when the first one is.
+pub(super) fn due(
+    connection: &Connection,
+    sink: &Name,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Due, StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT count(*) FROM
+             (SELECT 1 FROM deliveries WHERE sink = ?1 AND state = 0 AND due <= ?2 LIMIT ?3)",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let count: i64 =
+        select.query_row(params![sink.as_str(), micros(now), limit], |row| row.get(0))?;
+    Ok(Due {
+        count: usize::try_from(count).unwrap_or_default(),
+        next: next_due(connection, sink)?,
+    })
+}
+
+fn next_due(connection: &Connection, sink: &Name) -> Result<Option<Timestamp>, StoreError> {
+    let mut select = connection
+        .prepare_cached("SELECT min(due) FROM deliveries WHERE sink = ?1 AND state = 0")?;
+    let next: Option<i64> = select.query_row([sink.as_str()], |row| row.get(0))?;
+    Ok(next.map(time))
 }
 
 /// Takes back what an earlier process left in flight. The folder's lock proves that it is gone. The
@@ -75,7 +99,7 @@ pub(super) fn take_back(connection: &mut Connection, now: Timestamp) -> Result<(
     Ok(())
 }
 
-fn due(
+fn due_claims(
     connection: &Connection,
     tag: &str,
     sink: &Name,

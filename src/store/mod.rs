@@ -34,7 +34,7 @@ use crate::status::Status;
 
 pub use error::StoreError;
 pub use inspect::{DeliveryRow, Depths, EventRow};
-pub use owner::Claims;
+pub use owner::{Claims, Due};
 
 /// Requests that may wait for the owner thread. Callers beyond that wait in line themselves.
 const REQUESTS_MAX: usize = 1024;
@@ -87,6 +87,16 @@ impl Store {
     pub async fn checkpoint(&self, source: &Name) -> Result<Checkpoint, StoreError> {
         let source = source.clone();
         self.call(move |connection, _| accept::checkpoint(connection, &source))
+            .await
+    }
+
+    /// How many deliveries of a sink are due, counted up to `limit`. Changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn due(&self, sink: &Name, now: Timestamp, limit: usize) -> Result<Due, StoreError> {
+        let sink = sink.clone();
+        self.call(move |connection, _| claim::due(connection, &sink, now, limit))
             .await
     }
 

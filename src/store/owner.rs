@@ -25,6 +25,15 @@ pub struct Claims {
     pub next_due: Option<Timestamp>,
 }
 
+/// What of a sink's deliveries is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// So many are due now, counted up to a limit.
+    pub count: usize,
+    /// When the first one that waits is due, if one waits.
+    pub next: Option<Timestamp>,
+}
+
 /// One request on the line.
 pub(super) enum Request {
     /// Something to read or write.

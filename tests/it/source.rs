@@ -210,7 +210,10 @@ async fn res_1_a_killed_bridge_resumes_from_what_was_committed() {
     upstream.send(hit(6, 6)).await;
     bridge.start();
     // The fifth may come twice: its attempt can have been in flight at the kill.
-    until("what came meanwhile", || phones.events().contains(&hit(6, 6))).await;
+    until("what came meanwhile", || {
+        phones.events().contains(&hit(6, 6))
+    })
+    .await;
     assert_eq!(last_ids(&upstream), [None, Some("5".to_owned())]);
 }
 
@@ -221,7 +224,7 @@ async fn res_3_a_replay_has_no_second_effect_not_even_after_a_restart() {
     upstream.send(hit(1, 1)).await;
     arrive(&upstream, &phones, &hit(2, 2), 2).await;
     // An attempt whose end is not on disk yet would be repeated, which is another promise.
-    let sink = |ready: &serde_json::Value| ready["sinks"]["events"]["delivered"] == 2;
+    let sink = |ready: &Value| ready["sinks"]["events"]["delivered"] == 2;
     bridge.ready("both to be settled", sink).await;
     bridge.kill();
     soon("the upstream to notice", upstream.handle.unheard()).await;
