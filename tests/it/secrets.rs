@@ -170,7 +170,7 @@ fn write(folder: &Path, name: &str, text: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn auth_2_feed_s1_wh_12_sl_8_no_secret_is_seen_again_whatever_goes_wrong() {
+async fn auth_2_feed_s1_feed_s2_wh_12_sl_8_no_secret_is_seen_again_whatever_goes_wrong() {
     let (upstream, phones) = (Upstream::start().await, Phones::start().await);
     let server = Server::start().await;
     let key = format!("ttmt_live_{HUSH}{}", "k".repeat(35));
