@@ -15,13 +15,17 @@ use super::report::Report;
 use super::{Parts, Queue};
 use crate::model::{Accepted, Batch, Checkpoint, Cursor};
 use crate::sources::checkpoint::Track;
-use crate::sources::{End, Items};
+use crate::sources::{End, Item, Items};
 
 /// The wait between two tries to commit the same batch.
 const COMMIT_WAIT: Duration = Duration::from_secs(1);
 
 /// A connection that lives this long is good even when nothing happens on it.
 const PROOF: Duration = Duration::from_secs(5);
+
+/// Turns that the connection's task gets for each further item: a few, since it may be busy on another
+/// thread, and no more, since an event alone in the world has to pass all of them.
+const TURNS: usize = 4;
 
 /// What a connection came to.
 pub(super) struct Driven {
@@ -73,6 +77,19 @@ struct Line<'a> {
     retry: Option<Duration>,
 }
 
+/// The next item, if it has arrived. The HTTP library hands the body over piece by piece from a task of
+/// its own, which needs a turn for each piece: without one, every event of a burst would be a batch and
+/// a flush of its own.
+async fn arrived(items: &mut dyn Items) -> Option<Result<Item, End>> {
+    for _ in 0..TURNS {
+        if let Some(item) = items.next().now_or_never() {
+            return Some(item);
+        }
+        tokio::task::yield_now().await;
+    }
+    None
+}
+
 impl Line<'_> {
     async fn read(&mut self, items: &mut dyn Items, track: &mut Track) -> End {
         loop {
@@ -92,7 +109,7 @@ impl Line<'_> {
                     Err(end) => load.end = Some(end),
                 }
                 if !load.is_full() {
-                    next = items.next().now_or_never();
+                    next = arrived(items).await;
                 }
             }
             if let Some(end) = self.finish(load, track).await {
