@@ -67,9 +67,10 @@ impl Table {
         &self.context.folder
     }
 
-    /// Whether the key is there and not yet taken.
+    /// Whether the key is there and not yet taken. Asking makes the key a known one.
     #[must_use]
-    pub fn has(&self, key: &str) -> bool {
+    pub fn has(&mut self, key: &str) -> bool {
+        self.known.insert(key.to_owned());
         self.entries.contains_key(key)
     }
 
@@ -85,7 +86,8 @@ impl Table {
     }
 
     /// Reports that a key is missing.
-    pub fn missing(&self, key: &str, help: impl Into<String>) {
+    pub fn missing(&mut self, key: &str, help: impl Into<String>) {
+        self.known.insert(key.to_owned());
         self.problems()
             .table(&self.path, format!("`{key}` is missing"), Some(help.into()));
     }

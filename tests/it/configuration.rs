@@ -1,8 +1,11 @@
 //! What `check` and `run` say to a configuration, where they look for one, and how they exit.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use bellwire::app::Plan;
+use bellwire::config;
 use tempfile::TempDir;
 
 use crate::harness::{Ran, program, ran};
@@ -208,4 +211,36 @@ async fn the_environment_lies_over_the_file() {
     let variable = [("BELLWIRE_SINKS__PHONE__TOPIC", "a-topic")];
     let told = run(folder.path(), &["check"], &variable).await;
     assert_eq!(told.status, Some(0), "{told:?}");
+}
+
+#[test]
+fn a_required_key_that_is_misspelt_is_suggested() {
+    for (kind, wrong, right) in [
+        ("ntfy", "topci = \"alerts\"", "topic"),
+        (
+            "ntfy",
+            "topic = \"alerts\"\nservr = \"http://host\"",
+            "server",
+        ),
+        (
+            "webhook",
+            "ulr = \"http://host/\"\nsignature = \"none\"",
+            "url",
+        ),
+        (
+            "webhook",
+            "url = \"http://host/\"\nsecrt = \"whsec_x\"",
+            "secret",
+        ),
+        ("discord", "ulr = \"https://host/\"", "url"),
+        ("slack", "ulr = \"https://host/\"", "url"),
+    ] {
+        let text = format!("[sinks.it]\nkind = \"{kind}\"\n{wrong}\n");
+        let loaded = config::load_text(Path::new("config.toml"), text, BTreeMap::new());
+        let report = Plan::make(loaded, false).err().expect("a mistake");
+        assert!(
+            report.contains(&format!("did you mean `{right}`?")),
+            "{report}"
+        );
+    }
 }

@@ -62,7 +62,7 @@ expect = ["phone"]
 
 #[test]
 fn every_setting_arrives() {
-    let config = good(FULL, &[]);
+    let mut config = good(FULL, &[]);
     assert_eq!(config.data_dir.to_str(), Some("/etc/bellwire/queue"));
     assert_eq!(config.log.format, LogFormat::Json);
     assert_eq!(config.http.listen.map(|address| address.port()), Some(80));
