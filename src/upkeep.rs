@@ -94,6 +94,7 @@ impl Parts {
             source: internal_source(),
             events,
             checkpoint: None,
+            picture: Vec::new(),
         };
         while let Err(error) = self.store.accept(batch.clone()).await {
             if stop.is_cancelled() {
@@ -147,6 +148,7 @@ pub fn internal_event(notice: &Notice, received: Timestamp) -> Event {
         time: Some(notice.time),
         received,
         backfilled: false,
+        about: None,
         identity: None,
         payload: Bytes::from(payload),
         data: DataAt::Json { start, end },

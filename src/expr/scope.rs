@@ -2,7 +2,8 @@
 //!
 //! The payload is parsed when an expression first asks for `data`, and at most once for each scope;
 //! most events are decided by their type alone and never parsed. Null becomes a missing value, since
-//! the language treats both alike. JSON that is nested more than 128 deep is not read: its `data` is
+//! the language treats both alike. `data` has names filled in that the event itself leaves out, and
+//! `trade` and `position` are what is known of what it is about. JSON that is nested more than 128 deep is not read: its `data` is
 //! missing.
 
 use std::collections::BTreeMap;
@@ -23,7 +24,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// The variables `event` and `data` of one event.
+    /// The variables `event`, `data`, `trade` and `position` of one event.
     #[must_use]
     pub fn new(event: &Event) -> Self {
         let digits = Arc::default();
@@ -92,10 +93,11 @@ impl Object for Root {
     }
 }
 
-/// One event, with its data once somebody has asked for it.
+/// One event, with its data and what is known beside it once somebody has asked for them.
 struct Occurrence {
     event: Event,
     data: OnceLock<Value>,
+    about: OnceLock<Value>,
     digits: Arc<Digits>,
 }
 
@@ -104,17 +106,29 @@ impl Occurrence {
         Arc::new(Self {
             event: event.clone(),
             data: OnceLock::new(),
+            about: OnceLock::new(),
             digits: Arc::clone(digits),
         })
     }
 
     fn data(&self) -> Value {
         self.data
-            .get_or_init(|| match self.event.data_json() {
+            .get_or_init(|| match self.event.data_named() {
                 Some(json) => convert(json, &self.digits),
                 None => Value::UNDEFINED,
             })
             .clone()
+    }
+
+    /// One of the things that are known beside the payload; missing for most events.
+    fn about(&self, what: &str) -> Value {
+        if self.event.about.is_none() {
+            return Value::UNDEFINED;
+        }
+        let about = self
+            .about
+            .get_or_init(|| convert(self.event.about_json().into(), &self.digits));
+        about.get_attr(what).unwrap_or(Value::UNDEFINED)
     }
 }
 
@@ -133,12 +147,13 @@ impl Object for Occurrence {
         match key {
             "event" => Some(Value::from_object(Fields(Arc::clone(self)))),
             "data" => Some(self.data()),
+            "trade" | "position" => Some(self.about(key)),
             _ => None,
         }
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Str(&["event", "data"])
+        Enumerator::Str(&["event", "data", "trade", "position"])
     }
 }
 
@@ -159,12 +174,13 @@ impl Object for Fields {
             "type" => Some(Value::from(&*event.kind)),
             "time" => event.time.map(|time| Value::from(time.to_string())),
             "backfilled" => Some(Value::from(event.backfilled)),
+            "partial" => Some(self.0.about("partial")),
             _ => None,
         }
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Str(&["source", "id", "type", "time", "backfilled"])
+        Enumerator::Str(&["source", "id", "type", "time", "backfilled", "partial"])
     }
 }
 
@@ -221,6 +237,7 @@ mod tests {
             time: None,
             received: jiff::Timestamp::UNIX_EPOCH,
             backfilled: false,
+            about: None,
             identity: None,
             payload: "{\"a\":1}".into(),
             data: DataAt::Json { start: 0, end: 7 },

@@ -10,7 +10,7 @@ use super::rewrite::Mistake;
 /// Which variables there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Vocabulary {
-    /// `event` and `data`.
+    /// `event`, `data`, `trade` and `position`.
     Event,
     /// Also `events` and `count`.
     Burst,
@@ -110,8 +110,8 @@ impl Vocabulary {
     /// The variables.
     pub(super) const fn variables(self) -> &'static [&'static str] {
         match self {
-            Self::Event => &["event", "data"],
-            Self::Burst => &["event", "data", "events", "count"],
+            Self::Event => &["event", "data", "trade", "position"],
+            Self::Burst => &["event", "data", "trade", "position", "events", "count"],
         }
     }
 

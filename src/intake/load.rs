@@ -89,6 +89,7 @@ impl Load {
             source: source.clone(),
             events,
             checkpoint,
+            picture: Vec::new(),
         })
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use super::Name;
 
@@ -31,6 +32,9 @@ pub struct Event {
     pub payload: Bytes,
     /// Where in the payload stands what rules see as `data`.
     pub data: DataAt,
+    /// What is known of it beside its payload, as a JSON object: the `trade` and the `position` that it
+    /// is about, and `partial`, the parts that a backfilled event could not be given.
+    pub about: Option<Bytes>,
 }
 
 /// The part of a payload that rules and templates see as `data`.
@@ -48,6 +52,18 @@ pub enum DataAt {
     /// The payload is no JSON; the whole of it is a string.
     Text,
 }
+
+/// Members of `data` that name what an event is about, and that are filled in where it leaves them out.
+const NAMING: [&str; 8] = [
+    "symbol",
+    "direction",
+    "trade_id",
+    "position_id",
+    "metaapi_position_id",
+    "account_id",
+    "account_label",
+    "currency",
+];
 
 /// A fingerprint: two events of one source with the same one are the same event.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -82,14 +98,52 @@ impl Event {
 
     /// `data` as a JSON value: `None` when it is missing, a string when the payload is no JSON.
     #[must_use]
-    pub fn data_json(&self) -> Option<serde_json::Value> {
+    pub fn data_json(&self) -> Option<Value> {
         let bytes = self.data_bytes()?;
         match self.data {
             DataAt::Json { .. } => serde_json::from_slice(bytes).ok(),
-            DataAt::Text | DataAt::Missing => Some(serde_json::Value::String(
-                String::from_utf8_lossy(bytes).into_owned(),
-            )),
+            DataAt::Text | DataAt::Missing => {
+                Some(Value::String(String::from_utf8_lossy(bytes).into_owned()))
+            }
         }
+    }
+
+    /// What is known beside the payload; empty for most events.
+    #[must_use]
+    pub fn about_json(&self) -> Map<String, Value> {
+        let about = self.about.as_deref();
+        about
+            .and_then(|about| serde_json::from_slice(about).ok())
+            .unwrap_or_default()
+    }
+
+    /// `data` as people and rules see it: where it does not name its trade, symbol or account, the
+    /// names are those of the position or trade that it is about. The payload stays as it is.
+    #[must_use]
+    pub fn data_named(&self) -> Option<Value> {
+        let data = self.data_json();
+        if self.about.is_none() {
+            return data;
+        }
+        let mut members = match data {
+            Some(Value::Object(members)) => members,
+            None | Some(Value::Null) => Map::new(),
+            other => return other,
+        };
+        let about = self.about_json();
+        for key in NAMING {
+            if members.get(key).is_some_and(|value| !value.is_null()) {
+                continue;
+            }
+            let known = ["position", "trade"]
+                .into_iter()
+                .filter_map(|object| about.get(object)?.get(key))
+                .find(|value| !value.is_null());
+            if let Some(known) = known {
+                members.insert(key.to_owned(), known.clone());
+            }
+        }
+        Some(Value::Object(members))
     }
 }
 
@@ -108,6 +162,7 @@ mod tests {
             identity: None,
             payload: Bytes::from_static(payload.as_bytes()),
             data,
+            about: None,
         }
     }
 
@@ -124,8 +179,28 @@ mod tests {
         assert_eq!(event(whole, DataAt::Missing).data_json(), None);
         assert_eq!(
             event("not json", DataAt::Text).data_json(),
-            Some(serde_json::Value::String("not json".to_owned()))
+            Some(Value::String("not json".to_owned()))
         );
+    }
+
+    #[test]
+    fn res_11_names_that_an_event_leaves_out_are_those_of_what_it_is_about() {
+        let whole = r#"{"data":{"position_id":"p","currency":null,"account_id":"a"}}"#;
+        let end = whole.len() - 1;
+        let mut subject = event(whole, DataAt::Json { start: 8, end });
+        let bare = subject.data_json();
+        assert_eq!(subject.data_named(), bare, "nothing is known");
+        subject.about = Some(Bytes::from_static(
+            br#"{"position":{"symbol":"XAUUSD","account_id":"b","volume":1.10},"trade":{"symbol":"no","currency":"USD"}}"#,
+        ));
+        let named = subject.data_named().expect("data");
+        assert_eq!(named["symbol"], "XAUUSD");
+        assert_eq!(named["currency"], "USD", "null is left out, too");
+        assert_eq!(named["account_id"], "a", "what it says itself stays");
+        assert_eq!(named.get("volume"), None, "only names");
+        assert_eq!(subject.data_json(), bare);
+        subject.data = DataAt::Missing;
+        assert_eq!(subject.data_named().expect("data")["symbol"], "XAUUSD");
     }
 
     #[test]

@@ -38,6 +38,17 @@ pub struct Batch {
     pub events: Vec<(Event, Vec<Route>)>,
     /// How far the source has been followed once this is committed; `None` leaves it as it is.
     pub checkpoint: Option<Checkpoint>,
+    /// What changes in the stored picture of the source.
+    pub picture: Vec<PictureRow>,
+}
+
+/// One row of the stored picture of a source, which only those who make it can read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PictureRow {
+    /// What it is about; unique within the source.
+    pub key: String,
+    /// What stands there from now on; `None` removes the row.
+    pub body: Option<Vec<u8>>,
 }
 
 /// What became of a batch.

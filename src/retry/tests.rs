@@ -239,6 +239,7 @@ fn an_event_expires_by_its_own_time() {
         time: Some(at(1_000)),
         received: at(1_500),
         backfilled: false,
+        about: None,
         identity: None,
         payload: Bytes::new(),
         data: DataAt::Missing,

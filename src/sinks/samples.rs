@@ -51,6 +51,7 @@ pub(super) fn event(payload: &str) -> Event {
         time,
         received: now(),
         backfilled: false,
+        about: None,
         identity: None,
         payload: Bytes::copy_from_slice(payload.as_bytes()),
         data,

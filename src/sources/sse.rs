@@ -149,6 +149,7 @@ impl Decode for Feed {
             time: told_time.as_deref().and_then(moment),
             received: frame.received,
             backfilled: false,
+            about: None,
             identity: id.map(|id| identity(id, told_time.as_deref(), kind, &frame.payload)),
             payload: frame.payload.clone(),
             data: self.data(frame, document),

@@ -233,6 +233,7 @@ impl Decode for Envelope {
             time: timestamp.as_deref().and_then(time),
             received: frame.received,
             backfilled: false,
+            about: None,
             payload: frame.payload.clone(),
             data: data
                 .filter(|data| data.get() != "null")

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
 use super::row::{data_columns, micros, state_column, time};
-use crate::model::{Accepted, Batch, Checkpoint, Cursor, Event, Name, Route, State};
+use crate::model::{Accepted, Batch, Checkpoint, Cursor, Event, Name, PictureRow, Route, State};
 
 /// Writes a batch. An event whose identity is there already is a replay: it adds nothing, whatever
 /// the rules say about it by now.
@@ -24,7 +24,26 @@ pub(super) fn accept(connection: &Connection, batch: &Batch) -> Result<Accepted,
     if let Some(checkpoint) = &batch.checkpoint {
         store_checkpoint(connection, &batch.source, checkpoint)?;
     }
+    for row in &batch.picture {
+        store_picture_row(connection, &batch.source, row)?;
+    }
     Ok(accepted)
+}
+
+/// Reads the whole stored picture of a source.
+pub(super) fn picture(
+    connection: &Connection,
+    source: &Name,
+) -> Result<Vec<PictureRow>, StoreError> {
+    let mut select = connection
+        .prepare_cached("SELECT key, body FROM picture WHERE source = ?1 ORDER BY key")?;
+    let rows = select.query_map([source.as_str()], |row| {
+        Ok(PictureRow {
+            key: row.get(0)?,
+            body: row.get(1)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Reads how far a source has been followed.
@@ -55,8 +74,8 @@ pub(super) fn checkpoint(connection: &Connection, source: &Name) -> Result<Check
 
 fn insert_event(connection: &Connection, event: &Event) -> Result<Option<i64>, StoreError> {
     let mut insert = connection.prepare_cached(
-        "INSERT INTO events (source, id, kind, time, received, backfilled, identity, data_start, data_end, payload)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+        "INSERT INTO events (source, id, kind, time, received, backfilled, identity, data_start, data_end, payload, about)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT DO NOTHING",
     )?;
     let (data_start, data_end) = data_columns(event.data);
@@ -71,6 +90,7 @@ fn insert_event(connection: &Connection, event: &Event) -> Result<Option<i64>, S
         data_start,
         data_end,
         &*event.payload,
+        event.about.as_deref(),
     ])?;
     Ok((changed > 0).then(|| connection.last_insert_rowid()))
 }
@@ -91,6 +111,25 @@ fn insert_delivery(
         state_column(State::Waiting),
         micros(event.received),
     ])?;
+    Ok(())
+}
+
+fn store_picture_row(
+    connection: &Connection,
+    source: &Name,
+    row: &PictureRow,
+) -> Result<(), StoreError> {
+    let Some(body) = &row.body else {
+        let mut delete =
+            connection.prepare_cached("DELETE FROM picture WHERE source = ?1 AND key = ?2")?;
+        delete.execute(params![source.as_str(), row.key])?;
+        return Ok(());
+    };
+    let mut upsert = connection.prepare_cached(
+        "INSERT INTO picture (source, key, body) VALUES (?1, ?2, ?3)
+         ON CONFLICT (source, key) DO UPDATE SET body = excluded.body",
+    )?;
+    upsert.execute(params![source.as_str(), row.key, body])?;
     Ok(())
 }
 

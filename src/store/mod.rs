@@ -29,7 +29,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
-use crate::model::{Accepted, Attempt, Batch, Checkpoint, Name, Settlement};
+use crate::model::{Accepted, Attempt, Batch, Checkpoint, Name, PictureRow, Settlement};
 use crate::status::Status;
 
 pub use error::StoreError;
@@ -70,7 +70,8 @@ impl Store {
 
     /// Puts events and their deliveries into the queue and moves the cursor, all or nothing.
     ///
-    /// Durable once it returns: the events, one waiting delivery for each route, and the checkpoint.
+    /// Durable once it returns: the events, one waiting delivery for each route, the checkpoint, and
+    /// what changes in the picture.
     /// An event whose identity is known already adds nothing.
     ///
     /// # Errors
@@ -87,6 +88,16 @@ impl Store {
     pub async fn checkpoint(&self, source: &Name) -> Result<Checkpoint, StoreError> {
         let source = source.clone();
         self.call(move |connection, _| accept::checkpoint(connection, &source))
+            .await
+    }
+
+    /// The stored picture of a source, as it was last committed.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn picture(&self, source: &Name) -> Result<Vec<PictureRow>, StoreError> {
+        let source = source.clone();
+        self.call(move |connection, _| accept::picture(connection, &source))
             .await
     }
 

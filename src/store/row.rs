@@ -11,10 +11,10 @@ use crate::model::{Attempt, DataAt, DeliveryId, Event, Name, Outcome, State};
 
 /// The columns that [`event`] reads, in its order. The table is to be called `e`.
 pub(super) const EVENT_COLUMNS: &str = "e.source, e.id, e.kind, e.time, e.received, e.backfilled, \
-     e.data_start, e.data_end, e.payload";
+     e.data_start, e.data_end, e.payload, e.about";
 
 /// Number of [`EVENT_COLUMNS`].
-pub(super) const EVENT_COLUMN_COUNT: usize = 9;
+pub(super) const EVENT_COLUMN_COUNT: usize = 10;
 
 /// Reads an event from [`EVENT_COLUMNS`] at the start of a row. Its identity stays in the table: only
 /// `accept` needs it.
@@ -31,6 +31,7 @@ pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
         identity: None,
         data: data_at(start, end),
         payload: Bytes::from(row.get::<_, Vec<u8>>(8)?),
+        about: row.get::<_, Option<Vec<u8>>>(9)?.map(Bytes::from),
     })
 }
 

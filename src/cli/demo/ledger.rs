@@ -92,6 +92,7 @@ fn entry(received: &Received, ring: &Ring) -> Option<Entry> {
         time: Some(time),
         received: received.time,
         backfilled: false,
+        about: None,
         identity: None,
         data: DataAt::Json {
             start: 0,

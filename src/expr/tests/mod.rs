@@ -22,6 +22,7 @@ fn event(data: &str) -> Event {
         time: "2026-06-11T07:58:03.612Z".parse().ok(),
         received: Timestamp::from_second(1_800_000_000).expect("in range"),
         backfilled: false,
+        about: None,
         identity: None,
         payload: Bytes::copy_from_slice(data.as_bytes()),
         data: if is_json {

@@ -34,7 +34,7 @@ fn unknown_names_are_mistakes_with_a_suggestion() {
     check_expression(
         "symbol == 'X'",
         "unknown variable `symbol`",
-        Some("possible are `event`, `data`"),
+        Some("possible are `event`, `data`, `trade`, `position`"),
     );
     check_expression(
         "count > 1",

@@ -208,6 +208,7 @@ fn event(id: u64, second: i64) -> Event {
         time: Some(at(second)),
         received: at(second),
         backfilled: false,
+        about: None,
         identity: Some(Identity(format!("{id} {second}").into_bytes())),
         payload: Bytes::from_static(b"{}"),
         data: DataAt::Missing,

@@ -60,6 +60,7 @@ fn event(kind: &str, data: &str) -> Event {
         time: None,
         received: Timestamp::from_second(1_800_000_000).expect("in range"),
         backfilled: false,
+        about: None,
         identity: None,
         payload: Bytes::copy_from_slice(data.as_bytes()),
         data: DataAt::Json {

@@ -94,8 +94,11 @@ impl Draft {
             .phrased("Trade", data.id("trade_id"), |id| format!("trade {id}"))
     }
 
-    /// The finished wording.
-    pub(super) fn finish(self, backfilled: bool) -> Wording {
+    /// The finished wording, with a line about what could not be found out.
+    pub(super) fn finish(mut self, backfilled: bool, unknown: &[String]) -> Wording {
+        if !unknown.is_empty() {
+            self = self.line().labelled("Not known", unknown.join(", "));
+        }
         let mut title = self.title.join(SEPARATOR);
         if backfilled {
             title.push_str(" (backfilled)");

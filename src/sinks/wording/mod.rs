@@ -15,6 +15,8 @@ mod trade;
 #[cfg(test)]
 mod tests;
 
+use serde_json::Value;
+
 use crate::model::Event;
 use data::Data;
 
@@ -78,11 +80,23 @@ pub enum Tone {
     Warning,
 }
 
+/// The parts that a backfilled event could not be given, as words.
+fn unknown_parts(event: &Event) -> Vec<String> {
+    match event.about_json().get("partial") {
+        Some(Value::Array(parts)) => parts
+            .iter()
+            .filter_map(Value::as_str)
+            .map(|part| part.replace('_', " "))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
 impl Wording {
     /// The built-in wording of an event.
     #[must_use]
     pub fn of(event: &Event) -> Self {
-        let json = event.data_json();
+        let json = event.data_named();
         let data = Data::new(json.as_ref());
         let draft = if event.is_internal() {
             internal::draft(&event.kind, &data)
@@ -90,7 +104,7 @@ impl Wording {
             trade::draft(&event.kind, &data)
                 .unwrap_or_else(|| other::draft(event, json.as_ref(), &data))
         };
-        draft.finish(event.backfilled)
+        draft.finish(event.backfilled, &unknown_parts(event))
     }
 
     /// The same with what templates made of it. A title that came out blank changes nothing, so that

@@ -36,6 +36,60 @@ async fn res_1_events_deliveries_and_cursor_are_there_after_a_restart() {
 }
 
 #[tokio::test]
+async fn the_picture_of_a_source_is_committed_with_its_events() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let row = |key: &str, body: Option<&[u8]>| PictureRow {
+        key: key.to_owned(),
+        body: body.map(<[u8]>::to_vec),
+    };
+    let mut first = batch(&["1"], &["phone"]);
+    first.events[0].0.about = Some(Bytes::from_static(br#"{"trade":{"symbol":"XAUUSD"}}"#));
+    first.picture = vec![row("a", Some(b"1")), row("b", Some(b"2"))];
+    store.accept(first).await.expect("accepts");
+    let mut second = batch(&[], &[]);
+    second.picture = vec![row("a", Some(b"3")), row("b", None), row("c", None)];
+    store.accept(second).await.expect("accepts");
+    store.close().await;
+
+    let store = open(&folder).expect("opens again");
+    let picture = store.picture(&name("ttmt")).await.expect("reads");
+    assert_eq!(picture, [row("a", Some(b"3"))]);
+    let other = store.picture(&name("other")).await.expect("reads");
+    assert!(other.is_empty(), "each source has its own");
+    let claimed = claim(&store, "phone", now(), 1).await.remove(0);
+    let about = claimed.event.about_json();
+    assert_eq!(about["trade"]["symbol"], "XAUUSD");
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_schema_is_led_to_the_newest_one_with_all_it_holds() {
+    let folder = TempDir::new().expect("a folder");
+    let file = rusqlite::Connection::open(folder.path().join("bellwire.db")).expect("opens");
+    file.execute_batch(include_str!("../schema_1.sql"))
+        .expect("the first schema");
+    file.execute_batch(
+        "INSERT INTO events VALUES (7, 'ttmt', '1', 'tp_hit', NULL, 1, 0, x'31', 0, 2, x'7b7d');
+         INSERT INTO deliveries (event, sink, rule, state, created, due) VALUES (7, 'phone', 'all', 0, 1, 1);
+         INSERT INTO sources VALUES ('ttmt', '1', 0, 0, '1', NULL);
+         PRAGMA user_version = 1;",
+    )
+    .expect("its rows");
+    drop(file);
+    let store = open(&folder).expect("opens");
+    let claimed = claim(&store, "phone", now(), 9).await.remove(0);
+    assert_eq!(claimed.event.payload, Bytes::from_static(b"{}"));
+    assert_eq!(claimed.event.about, None);
+    let source = name("ttmt");
+    assert!(store.picture(&source).await.expect("reads").is_empty());
+    let accepted = store
+        .accept(batch(&["1", "2"], &[]))
+        .await
+        .expect("accepts");
+    assert_eq!((accepted.new, accepted.repeated), (1, 1), "identities hold");
+}
+
+#[tokio::test]
 async fn feed_l6_cleared_and_never_had_one_are_different_on_disk() {
     let folder = TempDir::new().expect("a folder");
     let store = open(&folder).expect("opens");

@@ -12,8 +12,8 @@ use tempfile::TempDir;
 
 use super::{Store, StoreError};
 use crate::model::{
-    Attempt, Batch, Checkpoint, Claim, Cursor, DataAt, Event, Identity, Name, Outcome, Route,
-    Settlement, State,
+    Attempt, Batch, Checkpoint, Claim, Cursor, DataAt, Event, Identity, Name, Outcome, PictureRow,
+    Route, Settlement, State,
 };
 use crate::status::Status;
 
@@ -41,6 +41,7 @@ pub(super) fn event(id: &str) -> Event {
         time: Some(after(-1)),
         received: now(),
         backfilled: false,
+        about: None,
         identity: Some(Identity(id.as_bytes().to_vec())),
         payload: Bytes::from_static(br#"{"type":"tp_hit","data":{"price":1.10}}"#),
         data: DataAt::Json { start: 24, end: 38 },
@@ -64,6 +65,7 @@ pub(super) fn batch(ids: &[&str], sinks: &[&str]) -> Batch {
             high_id: Some(u64::MAX),
             high_time: Some(now()),
         }),
+        picture: Vec::new(),
     }
 }
 
