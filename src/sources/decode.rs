@@ -46,6 +46,16 @@ pub(super) fn identity(id: &str, time: Option<&str>, kind: &str, payload: &[u8])
     Identity(bytes)
 }
 
+/// A fingerprint of something that is known by a list of texts and by no id of the stream. It is never
+/// that of an event with an id.
+pub(super) fn fingerprint(parts: &[&str]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(128);
+    for text in parts {
+        part(b'f', text.as_bytes(), &mut bytes);
+    }
+    bytes
+}
+
 /// Writes a part with its length, so that no two lists of parts look alike.
 fn part(mark: u8, text: &[u8], out: &mut Vec<u8>) {
     let digest = digest(text).to_be_bytes();

@@ -1,0 +1,110 @@
+//! The list of open positions: what is on it is open, and what is not on it any more has closed.
+//!
+//! A file of its own because this list is complete where lists of trades have pages, and because it is
+//! the only account of positions that belong to no trade. How a position ended is in its trade.
+
+use std::collections::{BTreeSet, HashSet};
+
+use serde_json::Value;
+
+use super::compare::{Reading, Since, ids};
+use super::found::{Found, Kind};
+use super::read::{self, Members};
+use super::record::{Ids, Told, Trade};
+use super::{Picture, trade_key};
+
+impl Picture {
+    /// Takes in all open positions; answers what nobody has told of positions without a trade, and the
+    /// trades that have to be read to know more.
+    pub fn see_positions(
+        &mut self,
+        rows: &[Value],
+        reading: &Reading,
+    ) -> (Vec<Found>, Vec<String>) {
+        let mut unread = BTreeSet::new();
+        let mut listed = HashSet::new();
+        for row in rows.iter().filter_map(Value::as_object) {
+            let ids = ids(row);
+            listed.extend(ids.id.clone());
+            listed.extend(ids.broker.clone());
+            unread.extend(self.see_open(row, &ids, reading));
+        }
+        let mut found = Vec::new();
+        let keys: Vec<String> = self.trades.keys().cloned().collect();
+        for key in keys {
+            let Some(trade) = self.trades.get_mut(&key) else {
+                continue;
+            };
+            let is_gone = |ids: &Ids| {
+                let mut names = ids.id.iter().chain(&ids.broker);
+                !names.any(|name| listed.contains(name))
+            };
+            let gone = trade
+                .positions
+                .iter()
+                .filter(|position| position.is_open() && position.since < reading.begun)
+                .any(|position| is_gone(&position.ids()));
+            match (gone, trade.id.clone()) {
+                (false, _) => {}
+                (true, Some(id)) => {
+                    unread.insert(id);
+                }
+                (true, None) => {
+                    found.extend(trade.close_single(reading));
+                    self.touch(&key, reading.at);
+                    self.recount(true, &key);
+                }
+            }
+        }
+        (found, unread.into_iter().collect())
+    }
+
+    /// Takes in one open position; answers its trade when that has to be read.
+    fn see_open(&mut self, row: &Members, ids: &Ids, reading: &Reading) -> Option<String> {
+        let trade = read::id(row, &["trade_id"]);
+        let key = self.settle(trade.as_deref(), ids)?;
+        let known = self.trades.get(&key);
+        let is_known = known.is_some_and(|entry| entry.find(ids).is_some());
+        let before = known.cloned();
+        let entry = self.entry(&key, trade.as_deref(), reading.at);
+        if let Some(position) = entry.position(ids, reading.at) {
+            read::keep(row, read::POSITION, &mut position.members);
+            if reading.since == Since::Now && position.fill == Told::No {
+                position.fill = Told::Before;
+            }
+        }
+        if before.as_ref() != Some(entry) {
+            self.touch(&key, reading.at);
+        }
+        trade.filter(|_| !is_known)
+    }
+
+    /// Whether the trade of this id has been held against REST or heard from its beginning.
+    #[must_use]
+    pub fn follows(&self, trade: &str) -> bool {
+        let known = self.trades.get(&trade_key(trade));
+        known.is_some_and(|trade| trade.followed)
+    }
+}
+
+impl Trade {
+    /// A position that belongs to no trade is gone: nobody can say how it ended.
+    fn close_single(&mut self, reading: &Reading) -> Vec<Found> {
+        let mut found = Vec::new();
+        for position in self.positions.iter_mut().filter(|it| it.is_open()) {
+            position.closed = match reading.since {
+                Since::Now => Told::Before,
+                Since::Moment(_) | Since::Unknown => Told::Backfill,
+            };
+            if position.closed == Told::Backfill {
+                let row = Members::new();
+                let one = Found::of_position(Kind::Closed, None, position, &row, None);
+                found.push(one.by(reading.at));
+            }
+        }
+        for one in &mut found {
+            one.about(self);
+        }
+        found
+    }
+}
