@@ -51,6 +51,7 @@ impl Following<'_> {
                     &access.api_key,
                     access.account_id.clone(),
                     Arc::clone(budget),
+                    self.clock.clone(),
                 )
                 .with_context(|| format!("source `{}`", source.name))?;
                 let account: Arc<dyn Account> = Arc::new(rest);

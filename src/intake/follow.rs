@@ -124,6 +124,7 @@ impl<'a> Course<'a> {
             self.track.checkpoint().cursor.clone()
         };
         let dialled = beside(&mut self.polling, dial(self.parts, &cursor)).await??;
+        self.note_left(&dialled);
         let mut progress = Progress {
             cursor_sent: cursor.header().is_some(),
             retry: self.retry,
@@ -197,6 +198,18 @@ impl<'a> Course<'a> {
                 Err(Refused(Withdrawn::Revoked))
             }
             Next::Park => self.park(&words::fault(end)).await,
+        }
+    }
+
+    /// The answers of the stream, too, say what is left of the key's minute.
+    fn note_left(&self, dialled: &Result<Box<dyn Items>, End>) {
+        let left = match dialled {
+            Ok(items) => items.requests_left(),
+            Err(End::Status(refusal)) => refusal.remaining,
+            Err(_) => None,
+        };
+        if let (Some(left), Some(budget)) = (left, &self.parts.budget) {
+            budget.remaining(left);
         }
     }
 

@@ -13,7 +13,7 @@ pub struct Reply {
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
-    /// The start of the body, at most 64 KiB.
+    /// The start of the body, as far as it was read: at most 64 KiB of a receiver's.
     pub body: Bytes,
 }
 

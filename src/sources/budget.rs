@@ -8,9 +8,13 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use http::HeaderMap;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
+
+/// Where an answer says what is left.
+pub(super) const REMAINING: &str = "x-ratelimit-remaining";
 
 /// Most requests in one span.
 const REQUESTS: usize = 30;
@@ -46,6 +50,17 @@ struct Books {
 /// The key is no longer good for anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed;
+
+/// What an answer says in `X-RateLimit-Remaining` is left of the key's minute. Anything but a plain
+/// number says nothing.
+pub(super) fn told(headers: &HeaderMap) -> Option<u32> {
+    number(headers.get(REMAINING)?.to_str().ok()?)
+}
+
+/// Reads the value of that header.
+pub(super) fn number(value: &str) -> Option<u32> {
+    value.trim().parse().ok()
+}
 
 impl Default for Budget {
     fn default() -> Self {

@@ -16,6 +16,7 @@ use launchdarkly_sdk_transport::HttpTransport;
 use tokio::time::Instant;
 
 use super::body::{Patience, end_of};
+use super::budget::{self, REMAINING};
 use super::decode::{Decode, Frame};
 use super::filter::{Note, Tag};
 use super::gate::{Gate, Pass};
@@ -71,7 +72,13 @@ impl<T: HttpTransport> Connector<T> {
         let client = self.client(cursor, tag).map_err(end_of_library)?;
         let mut stream = client.stream();
         match stream.next().await {
-            Some(Ok(SSE::Connected(_))) => Ok(Connection {
+            Some(Ok(SSE::Connected(details))) => Ok(Connection {
+                requests_left: details
+                    .response()
+                    .get_header_value(REMAINING)
+                    .ok()
+                    .flatten()
+                    .and_then(budget::number),
                 stream,
                 tag,
                 decoder: Arc::clone(&self.decoder),
@@ -110,6 +117,8 @@ impl<T: HttpTransport> Connector<T> {
 
 /// An open connection. Dropping it closes the socket.
 struct Connection {
+    /// What is left of the key's minute, as the response head told.
+    requests_left: Option<u32>,
     stream: BoxStream<Result<SSE, Error>>,
     tag: Tag,
     decoder: Arc<dyn Decode>,
@@ -128,6 +137,10 @@ struct Connection {
 impl Items for Connection {
     fn next(&mut self) -> Pending<'_, Result<Item, End>> {
         Box::pin(self.advance())
+    }
+
+    fn requests_left(&self) -> Option<u32> {
+        self.requests_left
     }
 }
 

@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use self::ttmt_rest::Uuid;
 use crate::clock::Clock;
 use crate::config::{SourceConfig, Table};
 use crate::model::{Cursor, Event, Failure, Name, Secret};
@@ -71,7 +72,7 @@ pub struct RestAccess {
     /// What every request shows.
     pub api_key: Secret,
     /// The one account that is wanted, if not all are.
-    pub account_id: Option<String>,
+    pub account_id: Option<Uuid>,
     /// Whether gaps are to be filled.
     pub backfill: bool,
     /// The way out, if it is not direct.
@@ -108,6 +109,11 @@ pub trait Items: Send {
     /// Dropping the future loses nothing: what has arrived is yielded by a later call. So what has
     /// arrived already can be drained by polling each future once.
     fn next(&mut self) -> Pending<'_, Result<Item, End>>;
+
+    /// What the server said, when it opened the stream, is left of the key's minute.
+    fn requests_left(&self) -> Option<u32> {
+        None
+    }
 }
 
 /// One thing a connection yields, in the order of the stream.
@@ -208,6 +214,8 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// `type` of a problem document, if the body is one.
     pub problem: Option<String>,
+    /// What the server says is left of the key's minute.
+    pub remaining: Option<u32>,
     /// The start of the body, for the log: at most 1 KiB.
     pub body: String,
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use launchdarkly_sdk_transport::ByteStream;
 use serde::Deserialize;
 
-use super::Refusal;
+use super::{Refusal, budget};
 use crate::transport::retry_after;
 
 /// Most that is read of an error body, in bytes.
@@ -50,19 +50,26 @@ pub(super) async fn start_of(mut body: ByteStream) -> Vec<u8> {
 pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &str, now: Timestamp) -> Refusal {
     Refusal {
         status: status.as_u16(),
-        retry_after: retry_after(headers, now).map(|wait| wait.clamp(WAIT_MIN, WAIT_MAX)),
-        problem: problem(body),
+        retry_after: wait(headers, now),
+        problem: problem(body.as_bytes()),
+        remaining: budget::told(headers),
         body: body[..body.floor_char_boundary(BODY_KEPT_MAX)].to_owned(),
     }
 }
 
-/// The `type` of a problem document (RFC 9457), whatever content type the server gave it.
-fn problem(body: &str) -> Option<String> {
+/// The wait that an answer asks for, within our limits: none would be a storm.
+pub(super) fn wait(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    retry_after(headers, now).map(|wait| wait.clamp(WAIT_MIN, WAIT_MAX))
+}
+
+/// The `type` of a problem document (RFC 9457), whatever content type the server gave it. It is the
+/// one member that means something to a program.
+pub(super) fn problem(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Problem {
         r#type: String,
     }
-    let problem: Problem = serde_json::from_str(body).ok()?;
+    let problem: Problem = serde_json::from_slice(body).ok()?;
     (problem.r#type.len() <= PROBLEM_BYTES_MAX).then_some(problem.r#type)
 }
 

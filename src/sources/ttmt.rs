@@ -16,6 +16,7 @@ use super::body::Patience;
 use super::connection::Connector;
 use super::decode::{Decode, Frame, identity, time};
 use super::resume::Ids;
+use super::ttmt_rest::Uuid;
 use super::{Control, Kind, RestAccess, Source, What, json, options};
 use crate::clock::Clock;
 use crate::config::{SourceConfig, Table};
@@ -51,7 +52,7 @@ fn build(config: &SourceConfig, options: &mut Table, clock: &Clock) -> Option<So
         .ok()?;
     let key = api_key.clone();
     let connector = Connector {
-        address: Secret::new(stream_url(&base_url, account_id.as_deref()).into()),
+        address: Secret::new(stream_url(&base_url, account_id.as_ref()).into()),
         headers: Arc::new(move || vec![(header::AUTHORIZATION, bearer(&key))]),
         secrets: options::secrets(&base_url),
         transport,
@@ -137,24 +138,22 @@ fn base_url(options: &mut Table) -> Option<Url> {
     Some(url)
 }
 
-fn account_id(options: &mut Table) -> Option<String> {
+fn account_id(options: &mut Table) -> Option<Uuid> {
     let text = options.string("account_id")?;
-    let groups: Vec<&str> = text.split('-').collect();
-    let is_uuid = groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
-        && groups.concat().bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !is_uuid {
+    let account_id = text.parse().ok();
+    if account_id.is_none() {
         let help = "the `account_id` that GET /accounts shows, a UUID";
         options.wrong("account_id", format!("`{text}` is no account id"), help);
-        return None;
     }
-    Some(text)
+    account_id
 }
 
-fn stream_url(base_url: &Url, account_id: Option<&str>) -> Url {
+fn stream_url(base_url: &Url, account_id: Option<&Uuid>) -> Url {
     let mut url = base_url.clone();
     url.set_path(&format!("{}/stream", base_url.path().trim_end_matches('/')));
     if let Some(account_id) = account_id {
-        url.query_pairs_mut().append_pair("account_id", account_id);
+        url.query_pairs_mut()
+            .append_pair("account_id", account_id.as_str());
     }
     url
 }

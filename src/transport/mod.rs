@@ -79,6 +79,12 @@ impl Client {
         self
     }
 
+    /// Most bytes of an answer's body that this client reads.
+    #[must_use]
+    pub const fn reply_bytes_max(&self) -> usize {
+        self.reply_bytes_max
+    }
+
     /// Sends one request and reads the start of its answer, all within `timeout`. Redirects are
     /// answers like any other.
     ///

@@ -6,12 +6,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::sources::Pending;
 use crate::sources::budget::Budget;
-use crate::sources::ttmt_rest::{Account, Page, Poll, PollAnswer, Probe};
+use crate::sources::ttmt_rest::{
+    Account, Answer, Page, Poll, PollAnswer, Probe, Refused, SignalQuery, TradeQuery,
+};
 
 pub(super) struct FakeAccount {
     start: Instant,
@@ -96,4 +98,46 @@ impl Account for FakeAccount {
             })
         })
     }
+
+    fn accounts(&self) -> Pending<'_, Answer<Page>> {
+        nothing()
+    }
+
+    fn positions(&self) -> Pending<'_, Answer<Page>> {
+        nothing()
+    }
+
+    fn trades<'a>(&'a self, _query: &'a TradeQuery) -> Pending<'a, Answer<Page>> {
+        nothing()
+    }
+
+    fn trade<'a>(&'a self, _id: &'a str) -> Pending<'a, Answer<Value>> {
+        gone()
+    }
+
+    fn trade_positions<'a>(&'a self, _id: &'a str) -> Pending<'a, Answer<Page>> {
+        gone()
+    }
+
+    fn trade_orders<'a>(&'a self, _id: &'a str) -> Pending<'a, Answer<Page>> {
+        gone()
+    }
+
+    fn signals<'a>(&'a self, _query: &'a SignalQuery) -> Pending<'a, Answer<Page>> {
+        nothing()
+    }
+
+    fn signal<'a>(&'a self, _id: &'a str) -> Pending<'a, Answer<Value>> {
+        gone()
+    }
+}
+
+/// A list without rows.
+fn nothing<'a>() -> Pending<'a, Answer<Page>> {
+    Box::pin(async { Answer::Found(Page::default()) })
+}
+
+/// An object that is not there.
+fn gone<'a, T: Send + 'a>() -> Pending<'a, Answer<T>> {
+    Box::pin(async { Answer::Refused(Refused::of(404)) })
 }

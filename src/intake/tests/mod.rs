@@ -245,6 +245,7 @@ fn status(status: u16) -> End {
         status,
         retry_after: None,
         problem: None,
+        remaining: None,
         body: String::new(),
     })
 }
@@ -254,6 +255,7 @@ fn status_after(code: u16, seconds: u64) -> End {
         status: code,
         retry_after: Some(Duration::from_secs(seconds)),
         problem: None,
+        remaining: None,
         body: String::new(),
     })
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::clock::Clock;
 use crate::config::{SourceConfig, sample};
 use crate::model::Name;
+use crate::sources::ttmt_rest::Uuid;
 use crate::sources::{KINDS, Source, build};
 
 const KEY: &str = "ttmt_live_0123456789012345678901234567890123456789012";
@@ -87,7 +88,7 @@ fn every_option_is_read() {
     let rest = source("ttmt", ttmt).rest.expect("a REST API");
     assert_eq!(rest.base_url.as_str(), "http://localhost:9/x");
     assert_eq!(
-        (rest.account_id.as_deref(), rest.backfill),
+        (rest.account_id.as_ref().map(Uuid::as_str), rest.backfill),
         (Some(ACCOUNT), false)
     );
     assert_eq!(

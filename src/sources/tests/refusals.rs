@@ -96,6 +96,7 @@ fn feed_r6_what_a_refusal_says_is_kept_for_the_decision() {
             status: 429,
             retry_after: Some(Duration::from_secs(7)),
             problem: Some("https://x/problems/rate-limited".to_owned()),
+            remaining: None,
             body: String::from_utf8_lossy(body).into_owned(),
         }
     );

@@ -6,15 +6,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::HeaderMap;
-use http::header::RETRY_AFTER;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::model::{Failure, Reply};
-use crate::sources::policy::RETRY_AFTER_MAX;
-
-/// Longest problem type that is kept.
-const PROBLEM_CHARS_MAX: usize = 200;
+use crate::sources::refusal;
 
 /// The outcome of one request.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,8 +19,10 @@ pub enum Answer<T> {
     Found(T),
     /// Another status than 200.
     Refused(Refused),
-    /// Status 200 with a body that is not what was asked for, for this reason.
-    Unreadable(String),
+    /// An answer that does not hold what was asked for.
+    Unreadable(Unreadable),
+    /// Nothing was asked, because it cannot be.
+    Unsent(Unsent),
     /// No answer at all.
     Failed(Failure),
 }
@@ -36,19 +34,60 @@ pub struct Refused {
     pub status: u16,
     /// `type` of the problem document, where there is one.
     pub problem: Option<String>,
-    /// `Retry-After` in seconds, within our limits.
+    /// `Retry-After`, from a second to an hour.
     pub retry_after: Option<Duration>,
 }
 
-/// A page of a list.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Page {
-    /// Its rows, as upstream wrote them.
-    pub rows: Vec<Value>,
-    /// Whether another page follows.
-    pub has_more: bool,
-    /// What leads to that page; passed back unread.
-    pub next_cursor: Option<String>,
+/// Why an answer does not hold what was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// It is no JSON, or nested beyond every measure.
+    #[error("the answer is no JSON")]
+    NotJson,
+    /// It is JSON of another shape.
+    #[error("the answer has another shape than expected")]
+    Shape,
+    /// It was cut off at this many bytes.
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(usize),
+    /// It says that nothing has changed, when nothing is known.
+    #[error("the answer refers to an earlier one that there is not")]
+    Unchanged,
+}
+
+/// Why a request cannot be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unsent {
+    /// The id is empty, too long, or a step in a path.
+    #[error("this is no id that can be asked for")]
+    Id,
+    /// The address and the query together make no request.
+    #[error("this makes no address that can be asked")]
+    Address,
+}
+
+impl<T> Answer<T> {
+    /// Whether the same request will never bring anything else, so that it must not be repeated
+    /// unchanged. A refused key is not meant: with that, no request is answered.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        match self {
+            Self::Refused(refused) => matches!(refused.status, 400 | 404 | 405),
+            Self::Unsent(_) => true,
+            Self::Found(_) | Self::Unreadable(_) | Self::Failed(_) => false,
+        }
+    }
+
+    /// Whether what stood in the way may be gone in a moment: a fault of the server or of the way to
+    /// it, or a spent allowance.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        match self {
+            Self::Refused(refused) => matches!(refused.status, 408 | 425 | 429 | 500..=599),
+            Self::Failed(_) => true,
+            Self::Found(_) | Self::Unreadable(_) | Self::Unsent(_) => false,
+        }
+    }
 }
 
 impl Refused {
@@ -73,72 +112,36 @@ impl fmt::Display for Refused {
     }
 }
 
-/// Reads an answer whose good body `read` understands.
-pub(super) fn read<T>(reply: &Reply, read: impl FnOnce(Value) -> Option<T>) -> Answer<T> {
-    if reply.status != 200 {
-        return Answer::Refused(Refused {
-            status: reply.status,
-            problem: problem(&reply.body),
-            retry_after: retry_after(&reply.headers),
-        });
-    }
-    match serde_json::from_slice(&reply.body) {
-        Ok(value) => match read(value) {
-            Some(found) => Answer::Found(found),
-            None => Answer::Unreadable("the answer has another shape than expected".to_owned()),
+/// Reads an answer whose good body `shape` understands. Of a body, `bytes_max` were read at most.
+pub(super) fn read<T>(
+    reply: &Reply,
+    bytes_max: usize,
+    now: Timestamp,
+    shape: impl FnOnce(Value) -> Option<T>,
+) -> Answer<T> {
+    match reply.status {
+        200 => match found(&reply.body, shape) {
+            Ok(found) => Answer::Found(found),
+            Err(_) if reply.body.len() >= bytes_max => {
+                Answer::Unreadable(Unreadable::TooLarge(bytes_max))
+            }
+            Err(why) => Answer::Unreadable(why),
         },
-        Err(_) => Answer::Unreadable("the answer is no JSON".to_owned()),
-    }
-}
-
-/// A list, with or without paging, in `data` or bare.
-pub(super) fn page(value: Value) -> Option<Page> {
-    match value {
-        Value::Array(rows) => Some(Page {
-            rows,
-            ..Page::default()
+        304 => Answer::Unreadable(Unreadable::Unchanged),
+        status => Answer::Refused(Refused {
+            status,
+            problem: refusal::problem(&reply.body),
+            retry_after: refusal::wait(&reply.headers, now),
         }),
-        Value::Object(mut object) => {
-            let Some(Value::Array(rows)) = object.remove("data") else {
-                return None;
-            };
-            let text = |value: Value| value.as_str().map(str::to_owned);
-            Some(Page {
-                rows,
-                has_more: object.get("has_more").and_then(Value::as_bool) == Some(true),
-                next_cursor: object.remove("next_cursor").and_then(text),
-            })
-        }
-        _ => None,
     }
 }
 
-/// A single object, in `data` or bare.
-pub(super) fn object(value: Value) -> Option<Value> {
-    let Value::Object(mut object) = value else {
-        return None;
-    };
-    match object.get_mut("data") {
-        Some(inside @ Value::Object(_)) => Some(inside.take()),
-        _ => Some(Value::Object(object)),
-    }
-}
-
-/// `X-RateLimit-Remaining`; anything but a plain number says nothing.
-pub(super) fn remaining(headers: &HeaderMap) -> Option<u32> {
-    let value = headers.get("x-ratelimit-remaining")?.to_str().ok()?;
-    value.trim().parse().ok()
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    let seconds = value.trim().parse().ok().map(Duration::from_secs)?;
-    Some(seconds.min(RETRY_AFTER_MAX))
-}
-
-/// The one member of a problem document that means something to a program.
-fn problem(body: &[u8]) -> Option<String> {
-    let value: Value = serde_json::from_slice(body).ok()?;
-    let problem = value.get("type")?.as_str()?;
-    Some(problem.chars().take(PROBLEM_CHARS_MAX).collect())
+/// Reads a good body. The JSON library refuses what is nested too deeply, so no body can use up the
+/// stack.
+pub(super) fn found<T>(
+    body: &[u8],
+    shape: impl FnOnce(Value) -> Option<T>,
+) -> Result<T, Unreadable> {
+    let document = serde_json::from_slice(body).map_err(|_| Unreadable::NotJson)?;
+    shape(document).ok_or(Unreadable::Shape)
 }

@@ -3,14 +3,23 @@
 //! A file of its own because the answers of an upstream that may say anything make a long table.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use http::HeaderMap;
+use http::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use tokio::time::Instant;
+use url::Url;
 
+use super::client::{Wire, authorization};
 use super::*;
+use crate::clock::Clock;
+use crate::model::{Failure, Reply, Secret};
+use crate::sources::budget::Budget;
 
 const KEY: &str = "ttmt_live_0123456789012345678901234567890123456789abc";
+const ACCOUNT: &str = "a1b2c3d4-0f5e-4c7a-9b31-6d2e8f4a7c10";
+const BYTES_MAX: usize = 1 << 20;
 
 /// Answers requests in turn and keeps them.
 #[derive(Default)]
@@ -24,6 +33,10 @@ impl Wire for Script {
         self.requests.lock().expect("no panic").push(request);
         let reply = self.replies.lock().expect("no panic").pop_front();
         Box::pin(async { reply.unwrap_or(Err(Failure::Timeout)) })
+    }
+
+    fn reply_bytes_max(&self) -> usize {
+        BYTES_MAX
     }
 }
 
@@ -47,15 +60,15 @@ fn rest(
         replies: Mutex::new(replies.into_iter().collect()),
         ..Script::default()
     });
-    let base = Url::parse("https://api.example/api/v1").expect("an address");
-    let rest = Rest::over(
-        Arc::clone(&script) as _,
-        &base,
-        &Secret::new(KEY.to_owned()),
-        account_id.map(str::to_owned),
-        Arc::new(Budget::new()),
-    );
-    (rest.expect("a key"), script)
+    let rest = Rest {
+        wire: Arc::clone(&script) as _,
+        base: Url::parse("https://api.example/api/v1").expect("an address"),
+        authorization: authorization(&Secret::new(KEY.to_owned())).expect("a key"),
+        account_id: account_id.map(|id| id.parse().expect("a UUID")),
+        budget: Arc::new(Budget::new()),
+        clock: Clock::system(),
+    };
+    (rest, script)
 }
 
 async fn probed(answer: Result<Reply, Failure>) -> Probe {
@@ -68,7 +81,7 @@ async fn polled(answer: Result<Reply, Failure>) -> PollAnswer {
 
 #[tokio::test]
 async fn auth_1_auth_3_requests_are_gets_with_the_key_in_their_header_only() {
-    let (rest, script) = rest(Some("a1b2"), []);
+    let (rest, script) = rest(Some(ACCOUNT), []);
     rest.probe().await;
     for what in [Poll::Positions, Poll::Trades, Poll::Signals] {
         rest.poll(what).await;
@@ -85,9 +98,9 @@ async fn auth_1_auth_3_requests_are_gets_with_the_key_in_their_header_only() {
         addresses,
         [
             format!("{base}/accounts"),
-            format!("{base}/positions?account_id=a1b2"),
-            format!("{base}/trades?account_id=a1b2&limit=50"),
-            format!("{base}/signals?account_id=a1b2&limit=50"),
+            format!("{base}/positions?account_id={ACCOUNT}"),
+            format!("{base}/trades?limit=50&account_id={ACCOUNT}"),
+            format!("{base}/signals?limit=50&account_id={ACCOUNT}"),
             format!("{base}/trades/trd%2F..%2F1%20x"),
             format!("{base}/signals/7"),
         ]
@@ -110,15 +123,8 @@ fn auth_2_the_key_shows_nowhere() {
 
 #[test]
 fn a_key_that_no_header_can_carry_is_refused() {
-    let base = Url::parse("https://api.example/api/v1/").expect("an address");
-    let made = Rest::over(
-        Arc::new(Script::default()),
-        &base,
-        &Secret::new("a\nb".to_owned()),
-        None,
-        Arc::default(),
-    );
-    assert_eq!(made.err(), Some(KeyError));
+    let key = Secret::new("a\nb".to_owned());
+    assert_eq!(authorization(&key).err(), Some(KeyError));
 }
 
 #[tokio::test]
@@ -212,7 +218,7 @@ async fn lists_are_read_with_and_without_paging() {
         PollAnswer::Page(Page {
             rows: vec![serde_json::json!({"id": "1"})],
             has_more,
-            next_cursor: next_cursor.map(str::to_owned),
+            next_cursor: next_cursor.map(PageCursor::of),
         })
     };
     for (body, expected) in [

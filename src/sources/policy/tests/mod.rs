@@ -42,6 +42,7 @@ fn asking(status: u16, retry_after: Option<u64>) -> End {
         status,
         retry_after: retry_after.map(Duration::from_secs),
         problem: None,
+        remaining: None,
         body: String::new(),
     })
 }

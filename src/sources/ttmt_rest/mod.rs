@@ -1,0 +1,87 @@
+//! The TTMT REST API: is the key good, and what do accounts, positions, trades and signals look like.
+//!
+//! A room within the room because requests with answers have nothing in common with a stream but the
+//! key and its budget. Every request is a `GET` that first takes its place in that budget. What an
+//! answer means is read from its status alone, never from words meant for people. Nothing is repeated
+//! behind a caller's back: whoever asks decides when to ask again.
+
+mod answer;
+mod client;
+mod page;
+mod query;
+
+use serde_json::Value;
+
+pub use answer::{Answer, Refused, Unreadable, Unsent};
+pub use client::{KeyError, Rest};
+pub use page::{Page, PageCursor};
+pub use query::{Include, Limit, SignalQuery, TradeQuery, Uuid, UuidError};
+
+use super::Pending;
+
+/// What a source asks of the account behind its key. Rows and objects are as upstream wrote them,
+/// unknown members included, and numbers keep their digits.
+pub trait Account: Send + Sync {
+    /// Asks once whether the key is good.
+    fn probe(&self) -> Pending<'_, Probe>;
+    /// Asks once for what the stream would have told.
+    fn poll(&self, what: Poll) -> Pending<'_, PollAnswer>;
+    /// `GET /accounts`: all connected accounts.
+    fn accounts(&self) -> Pending<'_, Answer<Page>>;
+    /// `GET /positions`: all that are open, never more than one page.
+    fn positions(&self) -> Pending<'_, Answer<Page>>;
+    /// `GET /trades`: one page, newest first.
+    fn trades<'a>(&'a self, query: &'a TradeQuery) -> Pending<'a, Answer<Page>>;
+    /// `GET /trades/{id}`: one trade with everything that belongs to it.
+    fn trade<'a>(&'a self, id: &'a str) -> Pending<'a, Answer<Value>>;
+    /// `GET /trades/{id}/positions`: its positions, open and closed.
+    fn trade_positions<'a>(&'a self, id: &'a str) -> Pending<'a, Answer<Page>>;
+    /// `GET /trades/{id}/orders`: its orders.
+    fn trade_orders<'a>(&'a self, id: &'a str) -> Pending<'a, Answer<Page>>;
+    /// `GET /signals`: one page, newest first.
+    fn signals<'a>(&'a self, query: &'a SignalQuery) -> Pending<'a, Answer<Page>>;
+    /// `GET /signals/{id}`: one signal with the text it was made from.
+    fn signal<'a>(&'a self, id: &'a str) -> Pending<'a, Answer<Value>>;
+}
+
+/// What became of the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// It is good.
+    Valid,
+    /// It was revoked: a new one has to be configured.
+    Revoked,
+    /// Access is disabled for now; the same key will work again.
+    Suspended,
+    /// There was no telling, for this reason.
+    Unknown(String),
+}
+
+/// What can be polled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Poll {
+    /// All open positions.
+    Positions,
+    /// The newest page of trades.
+    Trades,
+    /// The newest page of signals.
+    Signals,
+}
+
+/// What a poll brought.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PollAnswer {
+    /// Rows, newest first.
+    Page(Page),
+    /// The key was revoked.
+    Revoked,
+    /// Access is disabled for now.
+    Suspended,
+    /// The same request will never be answered, for this reason.
+    Never(String),
+    /// No answer this time, for this reason.
+    Failed(String),
+}
+
+#[cfg(test)]
+mod tests;
