@@ -3,14 +3,14 @@
 //! A file of its own because all sinks share it and each overrides only its quirks. A reason never
 //! holds anything of the answer's body: a receiver may echo what it was sent, secrets included.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
-use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 
 use super::Facts;
 use crate::model::{Failure, Reply, Verdict};
+use crate::transport;
 
 /// Shortest and longest rest that an answer can ask for.
 pub(super) const WAIT_MIN: Duration = Duration::from_secs(1);
@@ -52,20 +52,7 @@ pub(super) fn rest_after(reply: &Reply) -> Option<Duration> {
 /// `Retry-After` in seconds, with or without decimals, or as a date in the future; anything else asks
 /// for nothing. Kept between a second and an hour.
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = seconds(text).or_else(|| until(text, now))?;
-    Some(wait.clamp(WAIT_MIN, WAIT_MAX))
-}
-
-/// A number of seconds in plain decimal digits.
-pub(super) fn seconds(text: &str) -> Option<Duration> {
-    let plain = text.len() <= 64
-        && text.starts_with(|first: char| first.is_ascii_digit())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let number: f64 = plain.then(|| text.parse().ok()).flatten()?;
-    Some(Duration::try_from_secs_f64(number).unwrap_or(Duration::MAX))
+    transport::retry_after(headers, now).map(|wait| wait.clamp(WAIT_MIN, WAIT_MAX))
 }
 
 /// The status as people know it.
@@ -95,12 +82,4 @@ pub(super) fn rest(reason: String, wait: Option<Duration>) -> Verdict {
 fn retry(status: u16, reason: String) -> Verdict {
     let slow = (400..=499).contains(&status) && !matches!(status, 408 | 425);
     Verdict::Retry { reason, slow }
-}
-
-fn until(text: &str, now: Timestamp) -> Option<Duration> {
-    let then = httpdate::parse_http_date(text).ok()?;
-    let second = then.duration_since(UNIX_EPOCH).ok()?.as_secs();
-    let then = Timestamp::from_second(i64::try_from(second).ok()?).ok()?;
-    let wait = Duration::try_from(then.duration_since(now)).ok()?;
-    (!wait.is_zero()).then_some(wait)
 }

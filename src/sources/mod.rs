@@ -13,6 +13,7 @@ mod filter;
 mod gate;
 mod json;
 mod options;
+mod pace;
 pub mod picture;
 pub mod policy;
 mod refusal;

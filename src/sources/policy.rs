@@ -5,12 +5,10 @@
 //! schedule of a TTMT source is that of the API's contract; every other source follows the defaults
 //! for Server-Sent Events. A browser gives up on most refusals; an unattended service must not.
 
-mod pace;
-
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
-use self::pace::{Pace, doubled, unit};
+use super::pace::{Pace, doubled, unit};
 use super::{End, Refusal};
 
 /// Shortest wait that a server may ask for with `retry:`.

@@ -5,5 +5,6 @@ mod library;
 mod options;
 mod refusals;
 mod request;
+mod rest;
 mod server;
 mod wire;

@@ -21,7 +21,7 @@ use url::Url;
 use self::address::{BlockedAddress, GuardedResolver, blocked_literal};
 use crate::model::{Failure, Reply};
 
-pub use retry_after::retry_after;
+pub use retry_after::{retry_after, seconds};
 pub use stream::{StreamError, StreamLimits, StreamTransport};
 pub use tls::install_crypto_provider;
 

@@ -1,6 +1,6 @@
 //! `Retry-After` in its three spellings: seconds, seconds with decimals, and a date.
 //!
-//! A file of its own because streams and requests read it alike; what is done with the wait, and
+//! A file of its own because streams, the REST API and every sink read it alike; what is done with the wait, and
 //! within which limits, is the caller's.
 
 use std::time::{Duration, SystemTime};
@@ -21,12 +21,13 @@ pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     })
 }
 
-fn seconds(text: &str) -> Option<Duration> {
-    let decimal = !text.is_empty()
+/// Reads a number of seconds in plain decimal digits, as `Retry-After` and its relatives spell it.
+#[must_use]
+pub fn seconds(text: &str) -> Option<Duration> {
+    let decimal = text.starts_with(|first: char| first.is_ascii_digit())
         && text
             .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'.')
-        && text.starts_with(|first: char| first.is_ascii_digit());
+            .all(|byte| byte.is_ascii_digit() || byte == b'.');
     if !decimal {
         return None;
     }

@@ -8,6 +8,10 @@ use std::path::Path;
 /// Prefix of a test's name, and the highest number of that family that is built.
 const FAMILIES: &[(&str, u32)] = &[
     ("auth_", 7),
+    ("rate_", 5),
+    ("err_", 5),
+    ("page_", 5),
+    ("cache_", 2),
     ("sse_", 7),
     ("tol_", 9),
     ("ctrl_", 10),

@@ -13,6 +13,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::model::Cursor;
 use crate::sources::{Connect, End, Item, Items, Pending};
 
+/// What every open stream says is left of the key's minute.
+pub(super) const REQUESTS_LEFT: u32 = 17;
+
 /// What an attempt meets. After the script, streams open and stay silent.
 pub(super) enum Act {
     Refuse(End),
@@ -144,6 +147,10 @@ impl Items for Stream {
                 }
             }
         })
+    }
+
+    fn requests_left(&self) -> Option<u32> {
+        Some(REQUESTS_LEFT)
     }
 }
 

@@ -1,5 +1,6 @@
 //! How fast attempts follow each other, seen from the upstream.
 
+use super::feed::REQUESTS_LEFT;
 use super::*;
 use crate::model::Failure;
 
@@ -112,6 +113,23 @@ async fn rate_2_after_a_429_of_the_stream_the_whole_key_rests() {
     world.attempts(3).await;
     assert!(world.waits()[0] >= 20, "{:?}", world.waits());
     assert!(world.waits()[1] >= 60, "{:?}", world.waits());
+}
+
+#[tokio::test(start_paused = true)]
+async fn rate_3_what_the_stream_says_is_left_counts_for_the_whole_key() {
+    let spent = End::Status(Refusal {
+        status: 409,
+        retry_after: None,
+        problem: None,
+        remaining: Some(0),
+        body: String::new(),
+    });
+    let mut world = Setup::new(Kind::Ttmt, vec![refuse(spent)]).start();
+    world.attempts(1).await;
+    assert_eq!(world.budget.left(), Some(0));
+    world.attempts(2).await;
+    assert!(world.waits()[0] >= 61, "{:?}", world.waits());
+    assert_eq!(world.budget.left(), Some(REQUESTS_LEFT));
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::super::Facts;
 use super::super::judge::{self, WAIT_MAX, WAIT_MIN};
 use crate::model::{Reply, Verdict};
+use crate::transport;
 
 /// Refusals in a row by an unknown channel after which it is the setting that is wrong.
 const UNKNOWN_CHANNELS_MAX: u32 = 3;
@@ -48,7 +49,7 @@ pub(super) fn judge(reply: &Reply, facts: &Facts) -> Verdict {
 /// With nothing left of the budget the next request waits without having to be told off.
 pub(super) fn rest_after(reply: &Reply) -> Option<Duration> {
     let used_up = header(reply, "x-ratelimit-remaining") == Some("0");
-    let reset = header(reply, "x-ratelimit-reset-after").and_then(judge::seconds);
+    let reset = header(reply, "x-ratelimit-reset-after").and_then(transport::seconds);
     match reset {
         Some(wait) if used_up => Some(wait.min(WAIT_MAX)),
         _ => judge::rest_after(reply),
@@ -58,8 +59,8 @@ pub(super) fn rest_after(reply: &Reply) -> Option<Duration> {
 fn limited(reply: &Reply, facts: &Facts, json: Option<&Value>, reason: String) -> Verdict {
     let in_body = json
         .and_then(|json| json.get("retry_after"))
-        .and_then(|wait| judge::seconds(&wait.to_string()));
-    let announced = header(reply, "x-ratelimit-reset-after").and_then(judge::seconds);
+        .and_then(|wait| transport::seconds(&wait.to_string()));
+    let announced = header(reply, "x-ratelimit-reset-after").and_then(transport::seconds);
     let wait = in_body
         .map(bounded)
         .or_else(|| judge::retry_after(&reply.headers, facts.now))

@@ -7,7 +7,7 @@ use http::header;
 
 use crate::model::{Cursor, Secret};
 use crate::sources::canned::{Canned, Read, Step, read, run};
-use crate::sources::{End, Refusal};
+use crate::sources::{Connect, End, Refusal};
 
 const EVENT: &[u8] = b"data: a\n\n";
 
@@ -100,6 +100,22 @@ fn feed_r6_what_a_refusal_says_is_kept_for_the_decision() {
             body: String::from_utf8_lossy(body).into_owned(),
         }
     );
+}
+
+#[test]
+fn rate_3_rate_4_every_answer_of_a_stream_says_what_is_left() {
+    for (value, left) in [("0", Some(0)), ("17", Some(17)), ("many", None)] {
+        let canned = Canned::chunks([EVENT]).header("x-ratelimit-remaining", value);
+        let connector = canned.connector();
+        let opened = run(connector.connect(&Cursor::Unknown)).expect("a stream");
+        assert_eq!(opened.requests_left(), left, "{value}");
+        assert_eq!(refusal(&canned.status(409)).remaining, left, "{value}");
+    }
+    let canned = Canned::chunks([EVENT]);
+    let connector = canned.connector();
+    let opened = run(connector.connect(&Cursor::Unknown)).expect("a stream");
+    assert_eq!(opened.requests_left(), None);
+    assert_eq!(refusal(&canned.status(409)).remaining, None);
 }
 
 #[test]

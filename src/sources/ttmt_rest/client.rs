@@ -1,33 +1,26 @@
-//! The requests of the REST API: what leaves, and what an answer does to the key's budget.
+//! The API as one handle: the eight endpoints, and what a probe and a poll make of them.
 //!
-//! A file of its own because it is the only place in the room that sends. It never asks the same
-//! twice by itself and follows no redirect, which the transport does not either: a 3xx is an answer
-//! like any other, and the key has gone nowhere else.
+//! A file of its own because it only says which address stands for what. Sending, the budget and what
+//! is known already are below it.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, HeaderValue};
+use http::header::HeaderValue;
 use serde_json::Value;
 use url::Url;
 
-use super::answer::{self, Answer, Refused, Unsent};
-use super::page::{Page, object};
+use super::answer::{Answer, Unreadable};
+use super::cache::Cache;
+use super::page::Page;
 use super::query::{Limit, Pairs, SignalQuery, TradeQuery, Uuid, segment};
+use super::wire::Api;
 use super::{Account, Poll, PollAnswer, Probe};
 use crate::clock::Clock;
-use crate::model::{Failure, Reply, Secret};
+use crate::model::Secret;
 use crate::sources::Pending;
-use crate::sources::budget::{self, Budget};
-use crate::transport::{self, Reach};
-
-/// The limit for one request, from dialling to the end of its answer.
-const TIMEOUT: Duration = Duration::from_secs(20);
-
-/// The rest after a 429 that does not say how long.
-const RATE_REST: Duration = Duration::from_mins(1);
+use crate::sources::budget::{Budget, Share};
+use crate::transport;
 
 /// Rows of a polled page, of which only the newest are looked at.
 const POLL_ROWS: usize = 50;
@@ -37,33 +30,10 @@ const POLL_ROWS: usize = 50;
 #[error("the key holds characters that no header can carry")]
 pub struct KeyError;
 
-/// Sends a request and brings its answer; a seam for tests.
-pub(super) trait Wire: Send + Sync {
-    fn send(&self, request: http::Request<Bytes>) -> Pending<'_, Result<Reply, Failure>>;
-
-    /// Most bytes of a body that are brought.
-    fn reply_bytes_max(&self) -> usize;
-}
-
-impl Wire for transport::Client {
-    fn send(&self, request: http::Request<Bytes>) -> Pending<'_, Result<Reply, Failure>> {
-        // The upstream's address is the operator's own choice, so nothing is guarded against.
-        Box::pin(Self::send(self, request, TIMEOUT, Reach::LinkLocalToo))
-    }
-
-    fn reply_bytes_max(&self) -> usize {
-        Self::reply_bytes_max(self)
-    }
-}
-
-/// The REST API with one key.
+/// The REST API with one key. Its requests can wait, but for probes.
 pub struct Rest {
-    pub(super) wire: Arc<dyn Wire>,
-    pub(super) base: Url,
-    pub(super) authorization: HeaderValue,
-    pub(super) account_id: Option<Uuid>,
-    pub(super) budget: Arc<Budget>,
-    pub(super) clock: Clock,
+    pub(super) api: Arc<Api>,
+    share: Share,
 }
 
 impl fmt::Debug for Rest {
@@ -85,19 +55,37 @@ impl Rest {
         budget: Arc<Budget>,
         clock: Clock,
     ) -> Result<Self, KeyError> {
-        Ok(Self {
+        Ok(Self::over(Api {
             wire: Arc::new(client),
             base: base.clone(),
             authorization: authorization(key)?,
             account_id,
             budget,
             clock,
-        })
+            cache: Cache::default(),
+        }))
+    }
+
+    pub(super) fn over(api: Api) -> Self {
+        Self {
+            api: Arc::new(api),
+            share: Share::Bulk,
+        }
+    }
+
+    /// The same API, for requests that somebody waits for. They may use the whole of the key's
+    /// allowance, so they should be few.
+    #[must_use]
+    pub fn urgent(&self) -> Self {
+        Self {
+            api: Arc::clone(&self.api),
+            share: Share::Urgent,
+        }
     }
 
     /// Asks for a list.
     async fn list(&self, path: &str, query: Pairs) -> Answer<Page> {
-        self.get(path, &query, Page::read).await
+        self.api.get(self.share, path, &query, Page::read).await
     }
 
     /// Asks for a list that belongs to one trade.
@@ -111,66 +99,17 @@ impl Rest {
     /// Asks for a single object.
     async fn object(&self, of: &str, id: &str) -> Answer<Value> {
         match segment(id) {
-            Ok(id) => self.get(&format!("{of}/{id}"), &[], object).await,
+            Ok(id) => self.api.object(self.share, &format!("{of}/{id}")).await,
             Err(unsent) => Answer::Unsent(unsent),
         }
     }
 
     /// Limits a list to the configured account.
     fn of_account(&self, mut query: Pairs) -> Pairs {
-        if let Some(account_id) = &self.account_id {
+        if let Some(account_id) = &self.api.account_id {
             query.push(("account_id", account_id.to_string()));
         }
         query
-    }
-
-    /// Asks for what stands at `path`, and reads a good answer with `shape`.
-    async fn get<T>(
-        &self,
-        path: &str,
-        query: &[(&'static str, String)],
-        shape: impl FnOnce(Value) -> Option<T>,
-    ) -> Answer<T> {
-        let Some(request) = self.request(path, query) else {
-            return Answer::Unsent(Unsent::Address);
-        };
-        if self.budget.permit().await.is_err() {
-            return Answer::Refused(Refused::of(401));
-        }
-        let reply = match self.wire.send(request).await {
-            Ok(reply) => reply,
-            Err(failure) => return Answer::Failed(failure),
-        };
-        if let Some(requests) = budget::told(&reply.headers) {
-            self.budget.remaining(requests);
-        }
-        let bytes_max = self.wire.reply_bytes_max();
-        let answer = answer::read(&reply, bytes_max, self.clock.now(), shape);
-        if let Answer::Refused(refused) = &answer {
-            match refused.status {
-                401 => self.budget.close(),
-                429 => self.budget.rest(refused.retry_after.unwrap_or(RATE_REST)),
-                _ => {}
-            }
-        }
-        answer
-    }
-
-    fn request(
-        &self,
-        path: &str,
-        query: &[(&'static str, String)],
-    ) -> Option<http::Request<Bytes>> {
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}/{path}", url.path().trim_end_matches('/')));
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        http::Request::get(url.as_str())
-            .header(AUTHORIZATION, self.authorization.clone())
-            .header(ACCEPT, HeaderValue::from_static("application/json"))
-            .body(Bytes::new())
-            .ok()
     }
 }
 
@@ -178,7 +117,8 @@ impl Account for Rest {
     fn probe(&self) -> Pending<'_, Probe> {
         Box::pin(async {
             // Whatever a 200 holds, it shows that the key is good.
-            match self.get("accounts", &[], Some).await {
+            match self.api.get(Share::Urgent, "accounts", &[], Some).await {
+                Answer::Unreadable(why @ Unreadable::Unchanged) => Probe::Unknown(why.to_string()),
                 Answer::Found(_) | Answer::Unreadable(_) => Probe::Valid,
                 Answer::Refused(refused) => match refused.status {
                     401 => Probe::Revoked,

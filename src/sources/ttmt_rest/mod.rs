@@ -3,19 +3,25 @@
 //! A room within the room because requests with answers have nothing in common with a stream but the
 //! key and its budget. Every request is a `GET` that first takes its place in that budget. What an
 //! answer means is read from its status alone, never from words meant for people. Nothing is repeated
-//! behind a caller's back: whoever asks decides when to ask again.
+//! behind a caller's back: whoever asks decides when to ask again, with [`Retries`] where that helps.
 
 mod answer;
+mod cache;
 mod client;
 mod page;
+mod pages;
 mod query;
+mod retries;
+mod wire;
 
 use serde_json::Value;
 
 pub use answer::{Answer, Refused, Unreadable, Unsent};
 pub use client::{KeyError, Rest};
 pub use page::{Page, PageCursor};
+pub use pages::{Pages, Stop};
 pub use query::{Include, Limit, SignalQuery, TradeQuery, Uuid, UuidError};
+pub use retries::{Retries, retried};
 
 use super::Pending;
 

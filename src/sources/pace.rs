@@ -1,7 +1,7 @@
 //! The arithmetic of one wait: doubling, spreading, floor and cap.
 //!
-//! A file of its own because it is all the arithmetic there is; which wait it is applied to is the
-//! policy's decision.
+//! A file of its own because it is all the arithmetic there is, for connections and requests alike;
+//! what it is applied to is decided where the failure is seen.
 
 use std::time::Duration;
 
