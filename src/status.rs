@@ -60,6 +60,10 @@ pub struct SourceStatus {
     pub connects: u64,
     /// Events taken in.
     pub events: u64,
+    /// Of these, what was found over REST.
+    pub backfilled: u64,
+    /// What was last said about a gap.
+    pub last_gap: Option<String>,
     /// Replays recognised.
     pub repeated: u64,
     /// Events too large to be read.

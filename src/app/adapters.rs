@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::intake::{Queue, Router};
-use crate::model::{Accepted, Batch, Checkpoint, Event, Name, Route};
+use crate::model::{Accepted, Batch, Checkpoint, Event, Name, PictureRow, Route};
 use crate::rules::Rules;
 use crate::sources::Pending;
 use crate::store::Store;
@@ -27,6 +27,16 @@ impl Queue for StoreQueue {
         Box::pin(async move {
             self.0
                 .checkpoint(&source)
+                .await
+                .map_err(|error| error.to_string())
+        })
+    }
+
+    fn picture(&self, source: &Name) -> Pending<'_, Result<Vec<PictureRow>, String>> {
+        let source = source.clone();
+        Box::pin(async move {
+            self.0
+                .picture(&source)
                 .await
                 .map_err(|error| error.to_string())
         })

@@ -1,5 +1,6 @@
 //! What `intake` needs for each source.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -7,11 +8,11 @@ use tokio::sync::watch;
 
 use super::adapters::{RulesRouter, StoreQueue};
 use crate::clock::Clock;
-use crate::intake::{Gate, Parts};
-use crate::sources::Source;
+use crate::intake::{Backfill, Gate, Parts};
 use crate::sources::budget::Budget;
 use crate::sources::policy::Kind;
-use crate::sources::ttmt_rest::{Account, Rest};
+use crate::sources::ttmt_rest::Rest;
+use crate::sources::{RestAccess, Source};
 use crate::status::Status;
 use crate::transport::Client;
 
@@ -31,34 +32,35 @@ pub(super) struct Following<'a> {
 
 impl Following<'_> {
     /// The parts of every source, before the first of them runs: each has to know who else dials its
-    /// host.
+    /// host, and who else uses its key.
     pub(super) fn all(&self, sources: &[Source]) -> anyhow::Result<Vec<Parts>> {
-        sources.iter().map(|source| self.one(source)).collect()
+        let mut budgets = HashMap::new();
+        let parts = |source| self.one(source, &mut budgets);
+        sources.iter().map(parts).collect()
     }
 
-    fn one(&self, source: &Source) -> anyhow::Result<Parts> {
-        let budget = source.rest.as_ref().map(|_| Arc::new(Budget::new()));
-        let account = match (&source.rest, &budget) {
-            (Some(access), Some(budget)) => {
-                let client = match &access.proxy {
-                    None => self.client.clone(),
-                    proxy => Client::new(proxy.as_ref())
-                        .with_context(|| format!("source `{}`", source.name))?,
-                };
-                let rest = Rest::new(
-                    client.reading(REST_REPLY_BYTES_MAX),
-                    &access.base_url,
-                    &access.api_key,
-                    access.account_id.clone(),
-                    Arc::clone(budget),
-                    self.clock.clone(),
-                )
-                .with_context(|| format!("source `{}`", source.name))?;
-                let account: Arc<dyn Account> = Arc::new(rest);
-                Some(account)
-            }
-            _ => None,
-        };
+    fn one<'s>(
+        &self,
+        source: &'s Source,
+        budgets: &mut HashMap<&'s str, Arc<Budget>>,
+    ) -> anyhow::Result<Parts> {
+        let mut budget = None;
+        let mut rest = None;
+        if let Some(access) = &source.rest {
+            let own = budgets.entry(access.api_key.expose()).or_default();
+            let own = budget.insert(Arc::clone(own));
+            rest = Some(
+                self.rest(access, own)
+                    .with_context(|| format!("source `{}`", source.name))?,
+            );
+        }
+        let backfill = source.rest.as_ref().zip(rest.as_ref());
+        let backfill = backfill.filter(|(access, _)| access.backfill);
+        let backfill = backfill.map(|(access, rest)| Backfill {
+            bulk: Arc::new(rest.clone()),
+            urgent: Arc::new(rest.urgent()),
+            filtered: access.account_id.is_some(),
+        });
         Ok(Parts {
             name: source.name.clone(),
             kind: if source.rest.is_some() {
@@ -67,7 +69,8 @@ impl Following<'_> {
                 Kind::Sse
             },
             connector: Arc::clone(&source.connector),
-            account,
+            account: rest.map(|rest| Arc::new(rest) as _),
+            backfill,
             budget,
             queue: Arc::clone(&self.queue) as _,
             router: Arc::clone(&self.router) as _,
@@ -78,6 +81,22 @@ impl Following<'_> {
             dial: self.gate.dial(&host(&source.display_url)),
             jitter: Arc::new(rand::random::<f64>),
         })
+    }
+
+    fn rest(&self, access: &RestAccess, budget: &Arc<Budget>) -> anyhow::Result<Rest> {
+        let client = match &access.proxy {
+            None => self.client.clone(),
+            proxy => Client::new(proxy.as_ref())?,
+        };
+        let rest = Rest::new(
+            client.reading(REST_REPLY_BYTES_MAX),
+            &access.base_url,
+            &access.api_key,
+            access.account_id.clone(),
+            Arc::clone(budget),
+            self.clock.clone(),
+        );
+        Ok(rest?)
     }
 }
 

@@ -3,99 +3,100 @@
 //! A file of its own because it only carries out what the policy decides. It opens one connection at
 //! a time, from the cursor that is on disk, and never a second one before the first is closed.
 
-use std::pin::Pin;
-use std::sync::Arc;
+mod key;
+
 use std::time::Duration;
 
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep};
 
-use super::drive::{Driven, drive};
-use super::polling::poll;
+use super::catchup;
+use super::desk::Desk;
+use super::drive::drive;
+use super::gap::{Cause, Doubt, Gap, ORDINARY};
 use super::report::{Report, Withdrawn};
 use super::{Parts, words};
 use crate::model::{Checkpoint, Cursor};
 use crate::sources::checkpoint::Track;
-use crate::sources::policy::{Alarm, Next, Policy, Progress, Step};
-use crate::sources::ttmt_rest::Probe;
-use crate::sources::{End, Items, Refusal};
+use crate::sources::picture::{Picture, Since};
+use crate::sources::policy::{Alarm, Kind, Next, Policy, Progress, Step};
+use crate::sources::{End, Items, Pending, Refusal};
 
-/// The wait between two tries to read the checkpoint.
+/// The wait between two tries to read what is stored.
 const LOAD_WAIT: Duration = Duration::from_secs(1);
 
 /// First connects of sources on one host are spread over this time.
 const SPREAD: Duration = Duration::from_millis(500);
 
-/// The polls that run beside the attempts to reconnect.
-type Polling<'a> = Pin<Box<dyn Future<Output = Withdrawn> + Send + 'a>>;
-
-/// Follows one source.
-pub(super) struct Follower<'a> {
-    parts: Parts,
-    report: &'a Report,
-}
-
 /// What changes while a source is followed.
-struct Course<'a> {
+struct Course<'a, 'd> {
     parts: &'a Parts,
     report: &'a Report,
+    desk: &'d Desk<'a>,
     policy: Policy,
     track: Track,
     /// The reconnection time that the server last asked for.
     retry: Option<Duration>,
     /// The next connection goes without the cursor, because the server refuses it.
     without_cursor: bool,
-    polling: Option<Polling<'a>>,
+    /// When the upstream was last in touch; never, since the start.
+    contact: Option<Instant>,
+    /// The container was down since the last stream.
+    was_down: bool,
     start: Instant,
 }
 
 /// The key turned out to be refused while something else was awaited.
 struct Refused(Withdrawn);
 
-impl<'a> Follower<'a> {
-    pub(super) const fn new(parts: Parts, report: &'a Report) -> Self {
-        Self { parts, report }
+/// Follows the source for as long as it is polled.
+pub(super) async fn run(parts: &Parts, report: &Report) {
+    let checkpoint = load(parts, report, || parts.queue.checkpoint(&parts.name)).await;
+    let rows = load(parts, report, || parts.queue.picture(&parts.name)).await;
+    if parts.dial.is_shared() {
+        sleep(SPREAD.mul_f64((parts.jitter)().clamp(0.0, 1.0))).await;
     }
+    let has_picture = parts.kind == Kind::Ttmt;
+    let picture = has_picture.then(|| Picture::load(parts.name.clone(), &rows));
+    let desk = Desk::new(parts, report, picture);
+    let mut course = Course {
+        parts,
+        report,
+        desk: &desk,
+        policy: Policy::new(parts.kind),
+        track: Track::new(checkpoint),
+        retry: None,
+        without_cursor: false,
+        contact: None,
+        was_down: false,
+        start: Instant::now(),
+    };
+    tokio::join!(course.run(), catchup::run(&desk));
+}
 
-    /// Follows the source for as long as it is polled.
-    pub(super) async fn run(&self) {
-        let checkpoint = self.load().await;
-        if self.parts.dial.is_shared() {
-            sleep(SPREAD.mul_f64((self.parts.jitter)().clamp(0.0, 1.0))).await;
-        }
-        let mut course = Course {
-            parts: &self.parts,
-            report: self.report,
-            policy: Policy::new(self.parts.kind),
-            track: Track::new(checkpoint),
-            retry: None,
-            without_cursor: false,
-            polling: None,
-            start: Instant::now(),
-        };
-        course.run().await;
-    }
-
-    async fn load(&self) -> Checkpoint {
-        let mut failed = false;
-        loop {
-            match self.parts.queue.checkpoint(&self.parts.name).await {
-                Ok(checkpoint) => return checkpoint,
-                Err(reason) => {
-                    if !failed {
-                        tracing::error!(source = %self.parts.name, reason, "no checkpoint");
-                        failed = true;
-                    }
-                    self.report
-                        .activity(format!("waiting for the store: {reason}"));
-                    sleep(LOAD_WAIT).await;
+/// Reads something that is stored, however long it takes until it can be read.
+async fn load<'a, T>(
+    parts: &Parts,
+    report: &Report,
+    read: impl Fn() -> Pending<'a, Result<T, String>>,
+) -> T {
+    let mut failed = false;
+    loop {
+        match read().await {
+            Ok(stored) => return stored,
+            Err(reason) => {
+                if !failed {
+                    tracing::error!(source = %parts.name, reason, "the store cannot be read");
+                    failed = true;
                 }
+                report.activity(format!("waiting for the store: {reason}"));
+                sleep(LOAD_WAIT).await;
             }
         }
     }
 }
 
-impl<'a> Course<'a> {
+impl Course<'_, '_> {
     async fn run(&mut self) {
         loop {
             let (end, progress) = match self.attempt().await {
@@ -123,7 +124,7 @@ impl<'a> Course<'a> {
         } else {
             self.track.checkpoint().cursor.clone()
         };
-        let dialled = beside(&mut self.polling, dial(self.parts, &cursor)).await??;
+        let dialled = self.unless_refused(dial(self.parts, &cursor)).await??;
         self.note_left(&dialled);
         let mut progress = Progress {
             cursor_sent: cursor.header().is_some(),
@@ -133,15 +134,7 @@ impl<'a> Course<'a> {
         // A server that was not reached has not judged the request without the cursor.
         let judged = matches!(dialled, Ok(_) | Err(End::Status(_)));
         let end = match dialled {
-            Ok(items) => {
-                let driven = self.drive(items).await;
-                self.retry = driven.retry.or(self.retry);
-                progress.opened = true;
-                progress.advanced = driven.advanced;
-                progress.lived = driven.lived;
-                progress.retry = self.retry;
-                driven.end
-            }
+            Ok(items) => self.drive(items, &mut progress).await,
             Err(end) => end,
         };
         self.without_cursor &= !judged;
@@ -149,13 +142,91 @@ impl<'a> Course<'a> {
         Ok((end, progress))
     }
 
-    async fn drive(&mut self, items: Box<dyn Items>) -> Driven {
-        self.polling = None;
+    /// Reads an open connection to its end.
+    async fn drive(&mut self, items: Box<dyn Items>, progress: &mut Progress) -> End {
+        self.desk.poll(None);
         self.report.opened();
+        let doubt = self.doubt();
         if self.without_cursor {
             self.track.clear();
         }
-        drive(items, self.parts, self.report, &mut self.track).await
+        self.was_down = false;
+        let driven = drive(items, self.desk, &mut self.track, doubt).await;
+        self.contact = Some(match driven.end {
+            // The upstream was there to say so.
+            End::Recycled | End::AuthRevoked | End::Eof | End::EofInEvent => Instant::now(),
+            _ => driven.heard,
+        });
+        self.retry = driven.retry.or(self.retry);
+        progress.opened = true;
+        progress.advanced = driven.advanced;
+        progress.lived = driven.lived;
+        progress.retry = self.retry;
+        driven.end
+    }
+
+    /// What the connection that is open now has to clear up: whether anything was missed before it.
+    fn doubt(&self) -> Option<Doubt> {
+        let (is_complete, left_open) = {
+            let picture = self.desk.picture()?;
+            // What this process has noticed is on the desk.
+            let left_open = picture.gap().filter(|_| self.contact.is_none());
+            (picture.is_complete(), left_open)
+        };
+        let checkpoint = self.track.checkpoint();
+        let is_new = checkpoint.cursor == Cursor::Unknown && checkpoint.high_time.is_none();
+        if is_new {
+            self.look_first(is_complete);
+            return None;
+        }
+        let since = match (checkpoint.high_time, left_open) {
+            (Some(last), Some(gap)) => Since::Moment(last.min(gap)),
+            (last, gap) => last.or(gap).map_or(Since::Unknown, Since::Moment),
+        };
+        let away = self.away(checkpoint);
+        let cause = if self.without_cursor {
+            Some(Cause::Refused)
+        } else if self.was_down {
+            Some(Cause::Container)
+        } else if self.contact.is_none() {
+            Some(Cause::Stopped)
+        } else {
+            (away > ORDINARY).then_some(Cause::Away)
+        };
+        let backfill = self.parts.backfill.as_ref();
+        let is_filtered = backfill.is_some_and(|rest| rest.filtered);
+        Some(Doubt {
+            gap: cause.map(|cause| Gap {
+                after: checkpoint.cursor.header().map(str::to_owned),
+                alarm: cause == Cause::Refused,
+                ..Gap::new(cause, since, away)
+            }),
+            certain: self.without_cursor || self.was_down || !is_complete || left_open.is_some(),
+            high: checkpoint.high_id,
+            after: checkpoint.cursor.header().map(str::to_owned),
+            since,
+            away,
+            alarm: !is_filtered,
+        })
+    }
+
+    /// Has the account looked at before anything can be missed. Nobody hears of the past.
+    fn look_first(&self, is_complete: bool) {
+        if !is_complete && self.parts.backfill.is_some() {
+            let gap = Gap::new(Cause::FirstLook, Since::Now, Duration::ZERO);
+            self.desk.notice(gap);
+        }
+    }
+
+    /// How long the upstream was out of touch.
+    fn away(&self, checkpoint: &Checkpoint) -> Duration {
+        if let Some(contact) = self.contact {
+            return contact.elapsed();
+        }
+        let now = self.parts.clock.now();
+        let away = checkpoint.high_time.map(|last| now.duration_since(last));
+        away.and_then(|away| Duration::try_from(away).ok())
+            .unwrap_or_default()
     }
 
     /// Says what is out of the ordinary.
@@ -174,8 +245,10 @@ impl<'a> Course<'a> {
             }
             Some(Alarm::CursorRejected) => {
                 self.without_cursor = true;
-                let cursor = self.track.checkpoint().cursor.header();
-                self.report.cursor_rejected(cursor, &words::name(end));
+                if self.parts.backfill.is_none() {
+                    let cursor = self.track.checkpoint().cursor.header();
+                    self.report.cursor_rejected(cursor, &words::name(end));
+                }
             }
         }
     }
@@ -221,82 +294,35 @@ impl<'a> Course<'a> {
         }
     }
 
+    /// Has REST asked in place of the stream.
     fn start_polling(&mut self) {
-        if let (None, Some(account)) = (&self.polling, &self.parts.account) {
-            let polling = poll(Arc::clone(account), self.parts, self.report);
-            self.polling = Some(Box::pin(polling));
+        self.was_down = true;
+        let checkpoint = self.track.checkpoint();
+        if checkpoint.cursor == Cursor::Unknown && self.desk.polling().borrow().is_none() {
+            let is_complete = self
+                .desk
+                .picture()
+                .is_none_or(|picture| picture.is_complete());
+            self.look_first(is_complete);
         }
+        let now = Since::Moment(self.parts.clock.now());
+        let since = checkpoint.high_time.map_or(now, Since::Moment);
+        self.desk.poll(Some(since));
     }
 
     async fn wait(&mut self, wait: Duration, why: &str) -> Result<(), Refused> {
         self.report
             .activity(format!("waiting {} s: {why}", shown(wait)));
-        beside(&mut self.polling, sleep(wait)).await
+        self.unless_refused(sleep(wait)).await
     }
 
-    /// One request tells what became of the key.
-    async fn probe(&mut self) -> Result<(), Refused> {
-        let Some(account) = &self.parts.account else {
-            return self.resume("access in doubt").await;
-        };
-        self.report.activity("asking what became of the key");
-        match account.probe().await {
-            Probe::Revoked => Err(Refused(Withdrawn::Revoked)),
-            Probe::Suspended => Err(Refused(Withdrawn::AccessDisabled)),
-            Probe::Valid => self.resume("the key is good after all").await,
-            Probe::Unknown(reason) => self.resume(&reason).await,
+    /// Awaits something, unless the key turns out to be refused.
+    async fn unless_refused<T>(&self, awaited: impl Future<Output = T>) -> Result<T, Refused> {
+        tokio::select! {
+            biased;
+            done = awaited => Ok(done),
+            how = self.desk.withdrawn() => Err(Refused(how)),
         }
-    }
-
-    async fn resume(&mut self, why: &str) -> Result<(), Refused> {
-        let parts = self.parts;
-        match self.policy.resume(&mut || (parts.jitter)()) {
-            Next::Wait(wait) => self.wait(wait, why).await,
-            _ => Ok(()),
-        }
-    }
-
-    /// The key is refused: for good, or until a slow probe finds it good again.
-    async fn withdrawn(&mut self, how: Withdrawn) {
-        self.polling = None;
-        self.report.withdrawn(how);
-        if how == Withdrawn::Revoked || !self.is_back().await {
-            self.report.withdrawn(Withdrawn::Revoked);
-            if let Some(budget) = &self.parts.budget {
-                budget.close();
-            }
-            self.park(words::REVOKED).await
-        }
-    }
-
-    /// Probes slowly until access is back; false once the key is refused for good.
-    async fn is_back(&mut self) -> bool {
-        let parts = self.parts;
-        loop {
-            let wait = self.policy.probe_wait(&mut || (parts.jitter)());
-            self.report.activity(format!(
-                "asking again in {} s: {}",
-                shown(wait),
-                words::SUSPENDED
-            ));
-            sleep(wait).await;
-            let Some(account) = &parts.account else {
-                return true;
-            };
-            match account.probe().await {
-                Probe::Valid => return true,
-                Probe::Revoked => return false,
-                Probe::Suspended | Probe::Unknown(_) => {}
-            }
-        }
-    }
-
-    /// Nothing more is sent until the configuration changes, which starts the source anew.
-    async fn park<T>(&mut self, reason: &str) -> T {
-        self.report.fault(reason);
-        self.report.activity(format!("stopped: {reason}"));
-        tracing::error!(source = %self.parts.name, reason, "source parked");
-        std::future::pending().await
     }
 }
 
@@ -321,23 +347,6 @@ async fn slot(parts: &Parts) -> Result<SemaphorePermit<'_>, Refused> {
             return Ok(slot);
         }
     }
-}
-
-/// Awaits something while the polls, if there are any, go on.
-async fn beside<T>(
-    polling: &mut Option<Polling<'_>>,
-    awaited: impl Future<Output = T>,
-) -> Result<T, Refused> {
-    let Some(polls) = polling else {
-        return Ok(awaited.await);
-    };
-    let how = tokio::select! {
-        biased;
-        done = awaited => return Ok(done),
-        how = polls => how,
-    };
-    *polling = None;
-    Err(Refused(how))
 }
 
 /// Seconds as people read them: tenths for a short wait.

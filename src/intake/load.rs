@@ -9,6 +9,7 @@ use super::Router;
 use super::report::Report;
 use crate::model::{Batch, Checkpoint, Cursor, Event, Name, Route};
 use crate::sources::checkpoint::{Move, Track};
+use crate::sources::picture::Picture;
 use crate::sources::policy::{RETRY_MAX, RETRY_MIN};
 use crate::sources::{Control, End, Item, What};
 
@@ -25,6 +26,8 @@ pub(super) struct Load {
     items: usize,
     payload_bytes: usize,
     remarks: Vec<Remark>,
+    /// Whether ids started over in it.
+    pub(super) epoch: bool,
     /// The reconnection time that the server asked for.
     pub(super) retry: Option<Duration>,
     /// What ends the connection once this load is committed.
@@ -52,8 +55,15 @@ impl Load {
         !self.events.is_empty()
     }
 
-    /// Takes the next item of the stream.
-    pub(super) fn take(&mut self, item: Item, track: &mut Track, router: &dyn Router) {
+    /// Takes the next item of the stream. What repeats something that REST told before is kept, and
+    /// goes nowhere.
+    pub(super) fn take(
+        &mut self,
+        item: Item,
+        track: &mut Track,
+        router: &dyn Router,
+        picture: Option<&mut Picture>,
+    ) {
         self.items += 1;
         let time = match &item.what {
             What::Event(event) => event.time,
@@ -62,14 +72,23 @@ impl Load {
         let id = item.cursor.as_ref().and_then(Cursor::header);
         let id = id.map(str::to_owned);
         match item.cursor.map(|cursor| track.follow(cursor, time)) {
-            Some(Move::Epoch) => self.remarks.push(Remark::Epoch(track.checkpoint().clone())),
+            Some(Move::Epoch) => {
+                self.epoch = true;
+                self.remarks.push(Remark::Epoch(track.checkpoint().clone()));
+            }
             Some(Move::Cleared) => self.remarks.push(Remark::Cleared),
             Some(Move::On | Move::Late) | None => {}
         }
         match item.what {
-            What::Event(event) => {
+            What::Event(mut event) => {
                 self.payload_bytes += event.payload.len();
-                let routes = router.routes(&event);
+                let heard = picture.map(|picture| picture.hear(&event));
+                let heard = heard.unwrap_or_default();
+                event.about = heard.about;
+                let routes = match heard.copy {
+                    true => Vec::new(),
+                    false => router.routes(&event),
+                };
                 self.events.push((event, routes));
             }
             What::Skipped { bytes, id } => self.remarks.push(Remark::Skipped { bytes, id }),

@@ -3,14 +3,18 @@
 //!
 //! A room of its own because what is read from the socket and what is safe on disk must never drift
 //! apart, and this is the only place that knows both. Nothing counts as received until it is
-//! committed, and nothing is read past a batch that is not. It spawns no task, knows neither frames
+//! committed, and nothing is read past a batch that is not. What the stream may have missed is read
+//! over REST beside it and committed in turn with it. It spawns no task, knows neither frames
 //! nor tables, and sends nothing to anybody: what it has to say goes to `status`.
 
+mod catchup;
+mod closing;
+mod desk;
 mod dial;
 mod drive;
 mod follow;
+mod gap;
 mod load;
-mod polling;
 mod report;
 mod throttle;
 mod words;
@@ -26,7 +30,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::model::{Accepted, Batch, Checkpoint, Event, Name, Route};
+use crate::model::{Accepted, Batch, Checkpoint, Event, Name, PictureRow, Route};
 use crate::sources::budget::Budget;
 use crate::sources::policy::Kind;
 use crate::sources::ttmt_rest::Account;
@@ -35,7 +39,6 @@ use crate::status::Status;
 
 pub use dial::{Dial, Gate};
 
-use follow::Follower;
 use report::Report;
 
 /// Where events become durable.
@@ -44,6 +47,8 @@ pub trait Queue: Send + Sync {
     fn accept(&self, batch: Batch) -> Pending<'_, Result<Accepted, String>>;
     /// How far a source has been followed; the default for one that is new.
     fn checkpoint(&self, source: &Name) -> Pending<'_, Result<Checkpoint, String>>;
+    /// The rows of a source's picture; none for one that is new.
+    fn picture(&self, source: &Name) -> Pending<'_, Result<Vec<PictureRow>, String>>;
 }
 
 /// What rules make of an event. Asked anew for each one, so that rules can be exchanged behind it.
@@ -63,8 +68,10 @@ pub struct Parts {
     pub kind: Kind,
     /// Opens its connections.
     pub connector: Arc<dyn Connect>,
-    /// The REST API behind its key, where there is one.
+    /// The REST API behind its key, for asking what became of the key, where there is one.
     pub account: Option<Arc<dyn Account>>,
+    /// The REST API for what the stream cannot replay, unless that is turned off.
+    pub backfill: Option<Backfill>,
     /// The request allowance of its key, where there is one; shared with `account`.
     pub budget: Option<Arc<Budget>>,
     /// Where its events are committed.
@@ -84,6 +91,18 @@ pub struct Parts {
     pub dial: Dial,
     /// Spreads its waits.
     pub jitter: Jitter,
+}
+
+/// What the stream missed is read with these.
+#[derive(Clone)]
+pub struct Backfill {
+    /// For reading much: it leaves a part of the key's allowance alone.
+    pub bulk: Arc<dyn Account>,
+    /// For what somebody waits for.
+    pub urgent: Arc<dyn Account>,
+    /// Whether one account of several is followed, so that ids of the others' events are missing and
+    /// nothing is wrong.
+    pub filtered: bool,
 }
 
 impl fmt::Debug for Parts {
@@ -106,11 +125,10 @@ pub async fn run(parts: Parts, stop: CancellationToken) {
         parts.clock.clone(),
         parts.lost_after,
     );
-    let follower = Follower::new(parts, &report);
     tokio::select! {
         biased;
         () = stop.cancelled() => {}
-        () = follower.run() => {}
+        () = follow::run(&parts, &report) => {}
         () = report.watch() => {}
     }
     report.stopped();

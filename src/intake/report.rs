@@ -11,6 +11,9 @@ use serde_json::json;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
+use super::closing::{self, Closing};
+use super::desk::Tally;
+use super::gap::Gap;
 use super::throttle::{Detail, Throttle};
 use super::words;
 use crate::clock::Clock;
@@ -258,11 +261,36 @@ impl Report {
     }
 
     /// What the REST API shows while the stream is away.
-    pub(super) fn polled(&self, shown: String, requests_left: Option<u32>) {
+    pub(super) fn polled(&self, shown: String) {
+        self.show(|status| status.poll = Some(shown));
+    }
+
+    /// What the key has left of its minute.
+    pub(super) fn requests_left(&self, requests_left: Option<u32>) {
+        self.show(|status| status.requests_left = requests_left);
+    }
+
+    /// What was found over REST is durable.
+    pub(super) fn backfilled(&self, accepted: Accepted) {
         self.show(|status| {
-            status.poll = Some(shown);
-            status.requests_left = requests_left;
+            status.events += accepted.new as u64;
+            status.backfilled += accepted.new as u64;
         });
+    }
+
+    /// Events may have been missed: said once for each gap.
+    pub(super) fn gap(&self, gap: &Gap, tally: &Tally, closing: &Closing) {
+        let notice = closing::notice(gap, tally, closing);
+        let reason = notice["reason"].as_str().unwrap_or_default().to_owned();
+        tracing::warn!(source = %self.source, reason, "gap");
+        self.show(|status| status.last_gap = Some(reason));
+        self.raise("bellwire.gap", notice);
+    }
+
+    /// A gap is closed that nobody has to hear of, or has heard of before.
+    pub(super) fn gap_closed(&self, gap: &Gap, tally: &Tally) {
+        let (cause, recovered) = (gap.cause.words(), tally.values().sum::<u64>());
+        tracing::info!(source = %self.source, cause, recovered, "REST was read");
     }
 
     fn missed(&self, detail: serde_json::Value) {

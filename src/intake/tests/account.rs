@@ -1,27 +1,58 @@
-//! The fake account: answers probes and polls as told, and writes down when they came.
+//! The fake account: a REST API over rows that a test sets, which writes down what was asked and when.
 //!
 //! A file of its own because it also draws on the key's budget, as the real REST client does.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::sources::Pending;
-use crate::sources::budget::Budget;
+use crate::sources::budget::{Budget, Share};
 use crate::sources::ttmt_rest::{
-    Account, Answer, Page, Poll, PollAnswer, Probe, Refused, SignalQuery, TradeQuery,
+    Account, Answer, Page, PageCursor, Probe, Refused, SignalQuery, TradeQuery,
 };
+
+/// One thing that was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Accounts,
+    Positions,
+    /// A page of trades: the status it is limited to, whether it has a window, and its first row.
+    Trades(Option<String>, bool, usize),
+    Trade(String),
+    TradePositions(String),
+    TradeOrders(String),
+    Signals,
+    Signal(String),
+}
 
 pub(super) struct FakeAccount {
     start: Instant,
     pub(super) budget: Option<Arc<Budget>>,
     probe_answers: Mutex<VecDeque<Probe>>,
-    poll_answers: Mutex<VecDeque<PollAnswer>>,
     probes: Mutex<Vec<Duration>>,
-    polls: Mutex<Vec<(Duration, Poll)>>,
+    asked: Mutex<Vec<(Duration, Asked)>>,
+    /// Statuses of the next answers, before rows are given out again.
+    pub(super) refusals: Mutex<VecDeque<u16>>,
+    /// The status of every answer; 200 gives out rows.
+    pub(super) status: AtomicU16,
+    /// The status of answers about open positions; 200 gives them out.
+    pub(super) positions_status: AtomicU16,
+    /// How long every answer takes, in milliseconds.
+    pub(super) delay: AtomicUsize,
+    /// Trades, newest first, each with its `positions`.
+    pub(super) trades: Mutex<Vec<Value>>,
+    /// Rows for who asks for the positions of a trade, where its own are null.
+    pub(super) rows_of_trades: Mutex<Value>,
+    /// Open positions.
+    pub(super) positions: Mutex<Vec<Value>>,
+    /// Rows of a page, whatever is asked for.
+    page_rows: AtomicUsize,
+    cursors: Mutex<HashMap<PageCursor, usize>>,
 }
 
 impl Default for FakeAccount {
@@ -37,107 +68,175 @@ impl FakeAccount {
             start: Instant::now(),
             budget: None,
             probe_answers: Mutex::new(answers.into_iter().collect()),
-            poll_answers: Mutex::default(),
             probes: Mutex::default(),
-            polls: Mutex::default(),
+            asked: Mutex::default(),
+            refusals: Mutex::default(),
+            status: AtomicU16::new(200),
+            positions_status: AtomicU16::new(200),
+            delay: AtomicUsize::new(0),
+            trades: Mutex::default(),
+            rows_of_trades: Mutex::default(),
+            positions: Mutex::default(),
+            page_rows: AtomicUsize::new(100),
+            cursors: Mutex::default(),
         }
     }
 
-    /// Answers the first polls like this, and the others with two rows.
-    pub(super) fn polled(answers: impl IntoIterator<Item = PollAnswer>) -> Self {
+    /// Refuses the first requests with these statuses.
+    pub(super) fn refusing(statuses: impl IntoIterator<Item = u16>) -> Self {
         let account = Self::default();
-        *account.poll_answers.lock().expect("no panic") = answers.into_iter().collect();
+        locked(&account.refusals).extend(statuses);
         account
     }
 
+    /// An account with these trades, newest first, and with their open positions.
+    pub(super) fn with(trades: Vec<Value>) -> Self {
+        let account = Self::default();
+        account.set(trades);
+        account
+    }
+
+    /// From now on there are these trades, and their open positions.
+    pub(super) fn set(&self, trades: Vec<Value>) {
+        let positions = trades.iter().flat_map(|trade| {
+            let rows = trade["positions"].as_array().cloned().unwrap_or_default();
+            rows.into_iter().filter(|row| row["status"] == "open")
+        });
+        *locked(&self.positions) = positions.collect();
+        *locked(&self.trades) = trades;
+    }
+
+    pub(super) fn pages_of(&self, rows: usize) {
+        self.page_rows.store(rows, Ordering::SeqCst);
+    }
+
     pub(super) fn probes(&self) -> Vec<Duration> {
-        self.probes.lock().expect("no panic").clone()
+        locked(&self.probes).clone()
     }
 
-    pub(super) fn polls(&self) -> Vec<(Duration, Poll)> {
-        self.polls.lock().expect("no panic").clone()
+    /// What was asked so far beside probes, and when.
+    pub(super) fn asked(&self) -> Vec<(Duration, Asked)> {
+        locked(&self.asked).clone()
     }
 
-    async fn permit(&self) -> bool {
-        match &self.budget {
-            Some(budget) => budget.permit().await.is_ok(),
-            None => true,
+    /// What was asked so far beside probes.
+    pub(super) fn questions(&self) -> Vec<Asked> {
+        self.asked().into_iter().map(|(_, asked)| asked).collect()
+    }
+
+    async fn answer<T>(&self, asked: Asked, found: impl FnOnce() -> Option<T>) -> Answer<T> {
+        if let Some(budget) = &self.budget
+            && budget.permit_for(Share::Bulk).await.is_err()
+        {
+            return Answer::Refused(Refused::of(401));
+        }
+        let of_positions = asked == Asked::Positions;
+        locked(&self.asked).push((self.start.elapsed(), asked));
+        let delay = self.delay.load(Ordering::SeqCst) as u64;
+        sleep(Duration::from_millis(delay)).await;
+        let mut status = self.status.load(Ordering::SeqCst);
+        if of_positions && status == 200 {
+            status = self.positions_status.load(Ordering::SeqCst);
+        }
+        match locked(&self.refusals).pop_front().unwrap_or(status) {
+            200 => found().map_or(Answer::Refused(Refused::of(404)), Answer::Found),
+            status => {
+                if let (401, Some(budget)) = (status, &self.budget) {
+                    budget.close();
+                }
+                Answer::Refused(Refused::of(status))
+            }
         }
     }
+
+    fn page(&self, query: &TradeQuery) -> Page {
+        let from = self.first(query);
+        let trades = locked(&self.trades);
+        let wanted = trades.iter().filter(|trade| {
+            let status = query.status.as_deref();
+            status.is_none_or(|status| trade["status"] == status)
+        });
+        let wanted: Vec<&Value> = wanted.collect();
+        let to = (from + self.page_rows.load(Ordering::SeqCst)).min(wanted.len());
+        let more = to < wanted.len();
+        let page = Page::read(json!({
+            "data": wanted[from..to],
+            "has_more": more,
+            "next_cursor": more.then(|| format!("from {to}")),
+        }));
+        let page = page.expect("a page");
+        let cursor = page.next_cursor.clone();
+        locked(&self.cursors).extend(cursor.map(|cursor| (cursor, to)));
+        page
+    }
+
+    fn first(&self, query: &TradeQuery) -> usize {
+        let cursors = locked(&self.cursors);
+        let after = query.after.as_ref();
+        after.map_or(0, |after| cursors[after])
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no panic")
+}
+
+fn whole(rows: &Value) -> Option<Page> {
+    Page::read(json!({ "data": rows }))
 }
 
 impl Account for FakeAccount {
     fn probe(&self) -> Pending<'_, Probe> {
         Box::pin(async {
-            if !self.permit().await {
+            if let Some(budget) = &self.budget
+                && budget.permit().await.is_err()
+            {
                 return Probe::Revoked;
             }
-            let mut probes = self.probes.lock().expect("no panic");
-            probes.push(self.start.elapsed());
-            let mut answers = self.probe_answers.lock().expect("no panic");
-            answers.pop_front().unwrap_or(Probe::Valid)
-        })
-    }
-
-    fn poll(&self, what: Poll) -> Pending<'_, PollAnswer> {
-        Box::pin(async move {
-            if !self.permit().await {
-                return PollAnswer::Revoked;
-            }
-            let mut polls = self.polls.lock().expect("no panic");
-            polls.push((self.start.elapsed(), what));
-            let mut answers = self.poll_answers.lock().expect("no panic");
-            answers.pop_front().unwrap_or_else(|| {
-                PollAnswer::Page(Page {
-                    rows: vec![
-                        json!({"id": "trd_1", "status": "active"}),
-                        json!({"id": "trd_0"}),
-                    ],
-                    ..Page::default()
-                })
-            })
+            locked(&self.probes).push(self.start.elapsed());
+            let answer = locked(&self.probe_answers).pop_front();
+            answer.unwrap_or(Probe::Valid)
         })
     }
 
     fn accounts(&self) -> Pending<'_, Answer<Page>> {
-        nothing()
+        Box::pin(self.answer(Asked::Accounts, || whole(&json!([]))))
     }
 
     fn positions(&self) -> Pending<'_, Answer<Page>> {
-        nothing()
+        let rows = || whole(&Value::from(locked(&self.positions).clone()));
+        Box::pin(self.answer(Asked::Positions, rows))
     }
 
-    fn trades<'a>(&'a self, _query: &'a TradeQuery) -> Pending<'a, Answer<Page>> {
-        nothing()
+    fn trades<'a>(&'a self, query: &'a TradeQuery) -> Pending<'a, Answer<Page>> {
+        let window = query.after_date.is_some();
+        let asked = Asked::Trades(query.status.clone(), window, self.first(query));
+        Box::pin(self.answer(asked, || Some(self.page(query))))
     }
 
-    fn trade<'a>(&'a self, _id: &'a str) -> Pending<'a, Answer<Value>> {
-        gone()
+    fn trade<'a>(&'a self, id: &'a str) -> Pending<'a, Answer<Value>> {
+        Box::pin(self.answer(Asked::Trade(id.to_owned()), move || {
+            let trades = locked(&self.trades);
+            trades.iter().find(|trade| trade["id"] == id).cloned()
+        }))
     }
 
-    fn trade_positions<'a>(&'a self, _id: &'a str) -> Pending<'a, Answer<Page>> {
-        gone()
+    fn trade_positions<'a>(&'a self, id: &'a str) -> Pending<'a, Answer<Page>> {
+        Box::pin(self.answer(Asked::TradePositions(id.to_owned()), || {
+            whole(&locked(&self.rows_of_trades))
+        }))
     }
 
-    fn trade_orders<'a>(&'a self, _id: &'a str) -> Pending<'a, Answer<Page>> {
-        gone()
+    fn trade_orders<'a>(&'a self, id: &'a str) -> Pending<'a, Answer<Page>> {
+        Box::pin(self.answer(Asked::TradeOrders(id.to_owned()), || whole(&json!([]))))
     }
 
-    fn signals<'a>(&'a self, _query: &'a SignalQuery) -> Pending<'a, Answer<Page>> {
-        nothing()
+    fn signals<'a>(&'a self, _: &'a SignalQuery) -> Pending<'a, Answer<Page>> {
+        let rows = json!([{ "id": "sig_1", "status": "pending" }]);
+        Box::pin(self.answer(Asked::Signals, move || whole(&rows)))
     }
 
-    fn signal<'a>(&'a self, _id: &'a str) -> Pending<'a, Answer<Value>> {
-        gone()
+    fn signal<'a>(&'a self, id: &'a str) -> Pending<'a, Answer<Value>> {
+        Box::pin(self.answer(Asked::Signal(id.to_owned()), || None))
     }
-}
-
-/// A list without rows.
-fn nothing<'a>() -> Pending<'a, Answer<Page>> {
-    Box::pin(async { Answer::Found(Page::default()) })
-}
-
-/// An object that is not there.
-fn gone<'a, T: Send + 'a>() -> Pending<'a, Answer<T>> {
-    Box::pin(async { Answer::Refused(Refused::of(404)) })
 }

@@ -1,9 +1,12 @@
 //! What the upstream says about the connection and the key: recycling, withdrawal, conflict, absence.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::account::Asked;
+use super::trades::trade;
 use super::*;
-use crate::sources::ttmt_rest::{Poll, PollAnswer, Probe};
+use crate::sources::ttmt_rest::Probe;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -190,21 +193,23 @@ async fn ctrl_8_a_taken_slot_is_asked_for_again_and_reported_after_five_minutes(
 #[tokio::test(start_paused = true)]
 async fn ctrl_9_while_the_container_is_down_the_rest_api_is_polled_within_the_budget() {
     let script = (0..20).map(|_| refuse(status(503))).collect();
-    let mut world = Setup::new(Kind::Ttmt, script).start();
+    let account = FakeAccount::with(vec![trade("trd_1", 1, "active", &[])]);
+    let mut world = Setup::new(Kind::Ttmt, script).account(account).start();
     world.attempts(10).await;
     assert_eq!(world.waits(), [5, 10, 20, 40, 60, 60, 60, 60, 60]);
-    let polls = world.account.polls();
-    for what in [Poll::Positions, Poll::Trades, Poll::Signals] {
-        let every = if what == Poll::Signals { 20 } else { 10 };
-        let times = polls.iter().filter(|poll| poll.1 == what);
-        let times: Vec<_> = times.map(|poll| poll.0.as_secs()).collect();
-        let steady = times.windows(2).all(|pair| pair[1] - pair[0] == every);
+    let asked = world.account.asked();
+    let newest = Asked::Trades(None, false, 0);
+    for (what, every) in [(Asked::Positions, 10), (newest, 10), (Asked::Signals, 20)] {
+        let times = asked.iter().filter(|asked| asked.1 == what);
+        let times: Vec<_> = times.map(|asked| asked.0.as_secs()).collect();
+        // The first look at the account comes before the polls and asks for some of the same.
+        let steady = times[2..].windows(2).all(|pair| pair[1] - pair[0] == every);
         assert!(steady && times.len() > 10, "{what:?} at {times:?}");
     }
     let shown = world.source().poll.expect("shown");
     assert_eq!(
         shown,
-        "2 open positions, newest trade trd_1 active, newest signal trd_1 active"
+        "1 open position, newest trade trd_1 XAUUSD active, newest signal sig_1 pending"
     );
 }
 
@@ -218,11 +223,15 @@ async fn ctrl_9_polling_stops_when_the_stream_is_back() {
         .until("the stream", |world| world.source().connected)
         .await;
     assert_eq!(world.source().poll, None);
-    let polls = world.account.polls().len();
+    let signals = |world: &World| {
+        let asked = world.account.questions().into_iter();
+        asked.filter(|asked| *asked == Asked::Signals).count()
+    };
+    let polls = signals(&world);
     assert!(polls > 0);
     world.attempts(12).await;
     assert_eq!(
-        world.account.polls().len(),
+        signals(&world),
         polls,
         "another loss is none of the container"
     );
@@ -231,13 +240,13 @@ async fn ctrl_9_polling_stops_when_the_stream_is_back() {
 #[tokio::test(start_paused = true)]
 async fn ctrl_9_a_poll_that_meets_a_401_or_403_is_heeded() {
     let down = || vec![refuse(status(503)), refuse(status(503))];
-    let revoked = FakeAccount::polled([PollAnswer::Revoked]);
+    let revoked = FakeAccount::refusing([401]);
     let mut world = Setup::new(Kind::Ttmt, down()).account(revoked).start();
     world.pass(60 * MINUTE).await;
     assert_eq!(world.feed.attempts().len(), 1);
     assert!(world.budget.is_closed());
 
-    let suspended = FakeAccount::polled([PollAnswer::Suspended]);
+    let suspended = FakeAccount::refusing([403]);
     let mut world = Setup::new(Kind::Ttmt, down()).account(suspended).start();
     world.attempts(2).await;
     assert!(world.waits()[0] >= 60);
@@ -246,15 +255,15 @@ async fn ctrl_9_a_poll_that_meets_a_401_or_403_is_heeded() {
 
 #[tokio::test(start_paused = true)]
 async fn err_4_a_poll_that_is_refused_as_it_is_is_not_repeated() {
-    let never = PollAnswer::Never("answered 404".to_owned());
     let script = (0..20).map(|_| refuse(status(503))).collect();
-    let account = FakeAccount::polled([never]);
+    let account = FakeAccount::default();
+    account.positions_status.store(404, Ordering::SeqCst);
     let mut world = Setup::new(Kind::Ttmt, script).account(account).start();
     world.attempts(8).await;
-    let polls = world.account.polls();
-    let positions = polls.iter().filter(|poll| poll.1 == Poll::Positions);
-    assert_eq!(positions.count(), 1);
-    assert!(polls.len() > 20, "the others go on");
+    let asked = world.account.questions();
+    let positions = asked.iter().filter(|asked| **asked == Asked::Positions);
+    assert_eq!(positions.count(), 2, "by the first look and by one poll");
+    assert!(asked.len() > 20, "the others go on");
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,15 +3,16 @@
 //!
 //! A file of its own because it stands for the real queue's promises and nothing else.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::intake::Queue;
-use crate::model::{Accepted, Batch, Checkpoint, Cursor, Event, Identity, Name};
+use crate::model::{Accepted, Batch, Checkpoint, Cursor, Event, Identity, Name, PictureRow};
 use crate::sources::Pending;
 
 #[derive(Default)]
@@ -31,8 +32,11 @@ pub(super) struct Disk {
 #[derive(Default)]
 struct Rows {
     events: Vec<Event>,
+    /// Of these, those that went somewhere.
+    rung: Vec<Event>,
     seen: HashSet<Identity>,
     checkpoint: Checkpoint,
+    picture: BTreeMap<String, Vec<u8>>,
     commits: Vec<Commit>,
 }
 
@@ -68,8 +72,10 @@ impl Disk {
                 self.rows.lock().expect("no panic"),
             );
             new.events.clone_from(&old.events);
+            new.rung.clone_from(&old.rung);
             new.seen.clone_from(&old.seen);
             new.checkpoint.clone_from(&old.checkpoint);
+            new.picture.clone_from(&old.picture);
         }
         disk
     }
@@ -79,6 +85,21 @@ impl Disk {
         let rows = self.rows.lock().expect("no panic");
         let ids = rows.events.iter().filter_map(|event| event.id.as_deref());
         ids.map(|id| id.parse().expect("a number")).collect()
+    }
+
+    /// The newest event that was followed happened at this time.
+    pub(super) fn set_time(&self, time: Timestamp) {
+        self.rows.lock().expect("no panic").checkpoint.high_time = Some(time);
+    }
+
+    /// The events, in the order of their commit.
+    pub(super) fn events(&self) -> Vec<Event> {
+        self.rows.lock().expect("no panic").events.clone()
+    }
+
+    /// Those that went to some sink.
+    pub(super) fn rung(&self) -> Vec<Event> {
+        self.rows.lock().expect("no panic").rung.clone()
     }
 
     pub(super) fn checkpoint(&self) -> Checkpoint {
@@ -105,6 +126,12 @@ impl Disk {
         if let Some(checkpoint) = batch.checkpoint {
             rows.checkpoint = checkpoint;
         }
+        for row in batch.picture {
+            match row.body {
+                Some(body) => rows.picture.insert(row.key, body),
+                None => rows.picture.remove(&row.key),
+            };
+        }
         let mut accepted = Accepted::default();
         for (event, routes) in batch.events {
             let identity = event.identity.clone();
@@ -114,6 +141,9 @@ impl Disk {
             }
             accepted.new += 1;
             accepted.deliveries += routes.len();
+            if !routes.is_empty() {
+                rows.rung.push(event.clone());
+            }
             rows.events.push(event);
         }
         accepted
@@ -139,6 +169,17 @@ impl Queue for Disk {
                 return Err("not open yet".to_owned());
             }
             Ok(Self::checkpoint(self))
+        })
+    }
+
+    fn picture(&self, _: &Name) -> Pending<'_, Result<Vec<PictureRow>, String>> {
+        Box::pin(async {
+            let rows = self.rows.lock().expect("no panic");
+            let row = |(key, body): (&String, &Vec<u8>)| PictureRow {
+                key: key.clone(),
+                body: Some(body.clone()),
+            };
+            Ok(rows.picture.iter().map(row).collect())
         })
     }
 }

@@ -7,10 +7,14 @@ mod account;
 mod control;
 mod disk;
 mod feed;
+mod gaps;
+mod names;
 mod pace;
+mod recovery;
 mod resume;
 mod safety;
 mod talk;
+mod trades;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use self::account::FakeAccount;
 use self::disk::Disk;
 use self::feed::{Act, Beat, Feed};
-use super::{Gate, Parts, Router, run};
+use super::{Backfill, Gate, Parts, Router, run};
 use crate::clock::Clock;
 use crate::model::{Cursor, DataAt, Event, Identity, Name, Notice, Route};
 use crate::sources::budget::Budget;
@@ -59,6 +63,8 @@ struct Setup {
     disk: Disk,
     gate: Gate,
     lost_after: Duration,
+    backfill: bool,
+    filtered: bool,
 }
 
 impl Setup {
@@ -70,6 +76,8 @@ impl Setup {
             disk: Disk::default(),
             gate: Gate::default(),
             lost_after: Duration::from_mins(2),
+            backfill: true,
+            filtered: false,
         }
     }
 
@@ -102,6 +110,11 @@ impl Setup {
             kind: self.kind,
             connector: Arc::clone(&feed) as _,
             account: ttmt.then(|| Arc::clone(&account) as _),
+            backfill: (ttmt && self.backfill).then(|| Backfill {
+                bulk: Arc::clone(&account) as _,
+                urgent: Arc::clone(&account) as _,
+                filtered: self.filtered,
+            }),
             budget: ttmt.then(|| Arc::clone(&budget)),
             queue: Arc::clone(&disk) as _,
             router: Arc::new(Everything),

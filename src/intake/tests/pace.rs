@@ -140,7 +140,7 @@ async fn rate_1_rate_4_connects_and_polls_together_stay_within_the_allowance() {
     let mut world = Setup::new(Kind::Ttmt, script).start();
     world.attempts(130).await;
     let connects = world.feed.attempts().into_iter().map(|attempt| attempt.at);
-    let polls = world.account.polls().into_iter().map(|poll| poll.0);
+    let polls = world.account.asked().into_iter().map(|asked| asked.0);
     let mut requests: Vec<_> = connects.chain(polls).collect();
     requests.sort();
     for span in requests.windows(31) {

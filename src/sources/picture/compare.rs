@@ -109,8 +109,9 @@ impl Judge {
             Since::Now => false,
             Since::Unknown => is_followed,
             Since::Moment(since) => {
+                let overlap = if complete { OVERLAP } else { COARSE };
                 let born = read::time(shown, BORN);
-                is_followed || born.map_or(complete, |born| born >= since - OVERLAP)
+                is_followed || born.map_or(complete, |born| born >= since - overlap)
             }
         };
         Self { since, is_fresh }

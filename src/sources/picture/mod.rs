@@ -48,6 +48,8 @@ pub struct Picture {
     changed: BTreeSet<String>,
     /// Whether everything that was open at some time has been read.
     complete: bool,
+    /// Since when something may have been missed that was not read yet.
+    gap: Option<Timestamp>,
     finished: usize,
 }
 
@@ -56,6 +58,8 @@ pub struct Picture {
 struct Whole {
     #[serde(default)]
     complete: bool,
+    #[serde(default)]
+    gap: Option<Timestamp>,
 }
 
 impl Picture {
@@ -69,6 +73,7 @@ impl Picture {
             index: HashMap::new(),
             changed: BTreeSet::new(),
             complete: false,
+            gap: None,
             finished: 0,
         };
         let mut unreadable = 0_usize;
@@ -76,7 +81,7 @@ impl Picture {
             let body = row.body.as_deref().unwrap_or_default();
             if row.key == WHOLE {
                 let whole: Whole = serde_json::from_slice(body).unwrap_or_default();
-                picture.complete = whole.complete;
+                (picture.complete, picture.gap) = (whole.complete, whole.gap);
             } else if let Ok(trade) = serde_json::from_slice::<Trade>(body) {
                 picture.finished += usize::from(!trade.is_open());
                 picture.put(row.key.clone(), trade);
@@ -106,6 +111,34 @@ impl Picture {
         }
     }
 
+    /// Since when something may have been missed that was not read yet, also by an earlier process: the
+    /// cursor moves on behind a gap before it is closed.
+    #[must_use]
+    pub const fn gap(&self) -> Option<Timestamp> {
+        self.gap
+    }
+
+    /// Something may have been missed since this moment.
+    pub fn open_gap(&mut self, since: Timestamp) {
+        let gap = self.gap.map_or(since, |gap| gap.min(since));
+        if self.gap.replace(gap) != Some(gap) {
+            self.changed.insert(WHOLE.to_owned());
+        }
+    }
+
+    /// Everything that may have been missed has been read.
+    pub fn close_gap(&mut self) {
+        if self.gap.take().is_some() {
+            self.changed.insert(WHOLE.to_owned());
+        }
+    }
+
+    /// Whether there is anything to commit.
+    #[must_use]
+    pub fn has_changed(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
     /// What has to be committed with the events that were heard or found, and nothing else: the rows
     /// that changed since this was last asked.
     pub fn take_changes(&mut self) -> Vec<PictureRow> {
@@ -114,6 +147,7 @@ impl Picture {
             let body = if key == WHOLE {
                 serde_json::to_vec(&Whole {
                     complete: self.complete,
+                    gap: self.gap,
                 })
                 .ok()
             } else {

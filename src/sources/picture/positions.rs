@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::compare::{Reading, Since, ids};
@@ -59,6 +60,33 @@ impl Picture {
         (found, unread.into_iter().collect())
     }
 
+    /// Takes in the names of an open position, and nothing that happened to it.
+    pub fn learn_position(&mut self, row: &Value, now: Timestamp) {
+        if let Some(row) = row.as_object() {
+            self.see_open(row, &ids(row), &names_only(now));
+        }
+    }
+
+    /// Takes in the names of a trade and of its positions, and nothing that happened to them.
+    pub fn learn_trade(&mut self, trade: &Value, now: Timestamp) {
+        let Some(shown) = trade.as_object() else {
+            return;
+        };
+        let Some(id) = read::id(shown, &["id", "trade_id"]) else {
+            return;
+        };
+        let key = trade_key(&id);
+        let entry = self.entry(&key, Some(&id), now);
+        read::keep(shown, read::TRADE, &mut entry.members);
+        self.touch(&key, now);
+        let rows = read::get(shown, &["positions"]).and_then(Value::as_array);
+        for row in rows.into_iter().flatten().filter_map(Value::as_object) {
+            let mut row = row.clone();
+            row.insert("trade_id".to_owned(), id.as_str().into());
+            self.see_open(&row, &ids(&row), &names_only(now));
+        }
+    }
+
     /// Takes in one open position; answers its trade when that has to be read.
     fn see_open(&mut self, row: &Members, ids: &Ids, reading: &Reading) -> Option<String> {
         let trade = read::id(row, &["trade_id"]);
@@ -84,6 +112,14 @@ impl Picture {
     pub fn follows(&self, trade: &str) -> bool {
         let known = self.trades.get(&trade_key(trade));
         known.is_some_and(|trade| trade.followed)
+    }
+}
+
+const fn names_only(now: Timestamp) -> Reading {
+    Reading {
+        begun: now,
+        at: now,
+        since: Since::Unknown,
     }
 }
 

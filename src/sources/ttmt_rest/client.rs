@@ -13,17 +13,14 @@ use url::Url;
 use super::answer::{Answer, Unreadable};
 use super::cache::Cache;
 use super::page::Page;
-use super::query::{Limit, Pairs, SignalQuery, TradeQuery, Uuid, segment};
+use super::query::{Pairs, SignalQuery, TradeQuery, Uuid, segment};
 use super::wire::Api;
-use super::{Account, Poll, PollAnswer, Probe};
+use super::{Account, Probe};
 use crate::clock::Clock;
 use crate::model::Secret;
 use crate::sources::Pending;
 use crate::sources::budget::{Budget, Share};
 use crate::transport;
-
-/// Rows of a polled page, of which only the newest are looked at.
-const POLL_ROWS: usize = 50;
 
 /// The key holds characters that no header can carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +28,7 @@ const POLL_ROWS: usize = 50;
 pub struct KeyError;
 
 /// The REST API with one key. Its requests can wait, but for probes.
+#[derive(Clone)]
 pub struct Rest {
     pub(super) api: Arc<Api>,
     share: Share,
@@ -127,39 +125,6 @@ impl Account for Rest {
                 },
                 Answer::Unsent(unsent) => Probe::Unknown(unsent.to_string()),
                 Answer::Failed(failure) => Probe::Unknown(failure.to_string()),
-            }
-        })
-    }
-
-    fn poll(&self, what: Poll) -> Pending<'_, PollAnswer> {
-        Box::pin(async move {
-            let limit = Limit::new(POLL_ROWS);
-            let answer = match what {
-                Poll::Positions => self.positions().await,
-                Poll::Trades => {
-                    let query = TradeQuery::default();
-                    self.trades(&TradeQuery { limit, ..query }).await
-                }
-                Poll::Signals => {
-                    let query = SignalQuery::default();
-                    self.signals(&SignalQuery { limit, ..query }).await
-                }
-            };
-            let is_final = answer.is_final();
-            let reason = match answer {
-                Answer::Found(page) => return PollAnswer::Page(page),
-                Answer::Refused(refused) => match refused.status {
-                    401 => return PollAnswer::Revoked,
-                    403 => return PollAnswer::Suspended,
-                    _ => refused.to_string(),
-                },
-                Answer::Unreadable(why) => why.to_string(),
-                Answer::Unsent(unsent) => unsent.to_string(),
-                Answer::Failed(failure) => failure.to_string(),
-            };
-            match is_final {
-                true => PollAnswer::Never(reason),
-                false => PollAnswer::Failed(reason),
             }
         })
     }

@@ -30,8 +30,6 @@ use super::Pending;
 pub trait Account: Send + Sync {
     /// Asks once whether the key is good.
     fn probe(&self) -> Pending<'_, Probe>;
-    /// Asks once for what the stream would have told.
-    fn poll(&self, what: Poll) -> Pending<'_, PollAnswer>;
     /// `GET /accounts`: all connected accounts.
     fn accounts(&self) -> Pending<'_, Answer<Page>>;
     /// `GET /positions`: all that are open, never more than one page.
@@ -61,32 +59,6 @@ pub enum Probe {
     Suspended,
     /// There was no telling, for this reason.
     Unknown(String),
-}
-
-/// What can be polled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Poll {
-    /// All open positions.
-    Positions,
-    /// The newest page of trades.
-    Trades,
-    /// The newest page of signals.
-    Signals,
-}
-
-/// What a poll brought.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PollAnswer {
-    /// Rows, newest first.
-    Page(Page),
-    /// The key was revoked.
-    Revoked,
-    /// Access is disabled for now.
-    Suspended,
-    /// The same request will never be answered, for this reason.
-    Never(String),
-    /// No answer this time, for this reason.
-    Failed(String),
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ async fn rate_1_rate_4_what_can_wait_leaves_room_for_what_cannot() {
         rest.positions().await;
     }
     assert_eq!(rest.positions().now_or_never(), None);
-    assert_eq!(rest.poll(Poll::Trades).now_or_never(), None);
+    assert_eq!(rest.accounts().now_or_never(), None);
     for _ in 0..3 {
         urgent.trade("1").now_or_never().expect("an answer");
         rest.probe().now_or_never().expect("an answer");

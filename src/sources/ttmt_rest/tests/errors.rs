@@ -46,15 +46,7 @@ async fn err_3_any_error_body_leads_to_the_action_for_its_status() {
             Probe::Suspended,
             "{body}"
         );
-        assert_eq!(polled(reply(401, &[], body)).await, PollAnswer::Revoked);
-        assert_eq!(polled(reply(403, &[], body)).await, PollAnswer::Suspended);
-        for status in [400, 404, 405] {
-            let answer = polled(reply(status, &[], body)).await;
-            assert!(matches!(answer, PollAnswer::Never(_)), "{answer:?}");
-        }
         for status in [204, 302, 304, 409, 429, 500, 503] {
-            let answer = polled(reply(status, &[], body)).await;
-            assert!(matches!(answer, PollAnswer::Failed(_)), "{answer:?}");
             let answer = probed(reply(status, &[], body)).await;
             assert!(matches!(answer, Probe::Unknown(_)), "{answer:?}");
         }
@@ -62,13 +54,12 @@ async fn err_3_any_error_body_leads_to_the_action_for_its_status() {
 }
 
 /// What each way of asking makes of an answer, whatever the problem was called.
-async fn meanings(status: u16, body: &str) -> (Probe, PollAnswer, Answer<Value>, bool, bool) {
+async fn meanings(status: u16, body: &str) -> (Probe, Answer<Value>, bool, bool) {
     let probe = probed(reply(status, &[], body)).await;
-    let poll = polled(reply(status, &[], body)).await;
     let (rest, _) = rest(None, [reply(status, &[], body)]);
     let trade = rest.trade("trd_1").await;
     let (is_final, is_passing) = (trade.is_final(), trade.is_passing());
-    (probe, poll, trade, is_final, is_passing)
+    (probe, trade, is_final, is_passing)
 }
 
 #[tokio::test]
@@ -89,7 +80,7 @@ async fn err_1_other_words_change_nothing() {
 #[tokio::test]
 async fn err_4_what_will_never_be_answered_says_so() {
     for status in (201..600).filter(|status| *status != 304) {
-        let (_, _, _, is_final, is_passing) = meanings(status, "").await;
+        let (_, _, is_final, is_passing) = meanings(status, "").await;
         assert_eq!(is_final, [400, 404, 405].contains(&status), "{status}");
         let passing = status >= 500 || [408, 425, 429].contains(&status);
         assert_eq!(is_passing, passing, "{status}");
@@ -151,8 +142,9 @@ async fn auth_6_a_redirect_is_an_answer() {
 #[tokio::test]
 async fn auth_4_after_a_401_no_further_request_leaves() {
     let (rest, script) = rest(None, [reply(401, &[], "")]);
-    assert_eq!(rest.poll(Poll::Trades).await, PollAnswer::Revoked);
+    let refused = Answer::Refused(Refused::of(401));
+    assert_eq!(rest.positions().await, refused);
     assert_eq!(rest.probe().await, Probe::Revoked);
-    assert_eq!(rest.poll(Poll::Positions).await, PollAnswer::Revoked);
+    assert_eq!(rest.accounts().await, refused);
     assert_eq!(script.requests.lock().expect("no panic").len(), 1);
 }

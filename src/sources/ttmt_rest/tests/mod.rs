@@ -112,7 +112,3 @@ fn rest(account_id: Option<&str>, replies: impl IntoIterator<Item = Told>) -> (R
 async fn probed(answer: Told) -> Probe {
     rest(None, [answer]).0.probe().await
 }
-
-async fn polled(answer: Told) -> PollAnswer {
-    rest(None, [answer]).0.poll(Poll::Trades).await
-}

@@ -9,9 +9,6 @@ use super::*;
 async fn auth_1_auth_3_requests_are_gets_with_the_key_in_their_header_only() {
     let (rest, script) = rest(Some(ACCOUNT), []);
     rest.probe().await;
-    for what in [Poll::Positions, Poll::Trades, Poll::Signals] {
-        rest.poll(what).await;
-    }
     rest.accounts().await;
     rest.positions().await;
     let limit = Limit::new(7);
@@ -27,9 +24,6 @@ async fn auth_1_auth_3_requests_are_gets_with_the_key_in_their_header_only() {
         script.asked(),
         [
             "/accounts",
-            &format!("/positions?account_id={ACCOUNT}"),
-            &format!("/trades?limit=50&account_id={ACCOUNT}"),
-            &format!("/signals?limit=50&account_id={ACCOUNT}"),
             "/accounts",
             &format!("/positions?account_id={ACCOUNT}"),
             &format!("/trades?limit=7&account_id={ACCOUNT}"),
@@ -145,7 +139,7 @@ async fn tol_9_single_objects_are_accepted_bare_and_inside_data() {
 #[tokio::test]
 async fn lists_are_read_with_and_without_paging() {
     let page = |has_more, next_cursor: Option<&str>| {
-        PollAnswer::Page(Page {
+        Answer::Found(Page {
             rows: vec![json!({"id": "1"})],
             has_more,
             next_cursor: next_cursor.map(PageCursor::of),
@@ -163,12 +157,14 @@ async fn lists_are_read_with_and_without_paging() {
         (r#"{"data":[{"id":"1"}]}"#, page(false, None)),
         (r#"[{"id":"1"}]"#, page(false, None)),
     ] {
-        assert_eq!(polled(good(body)).await, expected, "{body}");
+        let (rest, _) = rest(None, [good(body)]);
+        assert_eq!(rest.positions().await, expected, "{body}");
     }
     for body in [r#"{"data":{}}"#, "7", "{}", "<html>"] {
-        let answer = polled(good(body)).await;
+        let (rest, _) = rest(None, [good(body)]);
+        let answer = rest.positions().await;
         assert!(
-            matches!(answer, PollAnswer::Failed(_)),
+            matches!(answer, Answer::Unreadable(_)),
             "{body}: {answer:?}"
         );
     }
