@@ -13,7 +13,7 @@ use super::super::answer::{Answer, Manner};
 /// The longest time that a fault may last.
 const TIME_MAX: u64 = 24 * 60 * 60 * 1_000;
 
-/// The most events that one burst may have.
+/// The most events that one burst may have, and the most steps that the world may take at once.
 const COUNT_MAX: u64 = 100_000;
 
 /// The largest event.
@@ -46,6 +46,9 @@ pub enum Fault {
     Suspend,
     /// The key works again, whatever was wrong with it. `restore`.
     Restore,
+    /// The world takes so many steps at once, whoever listens and whatever is played. `live`, with
+    /// `steps`.
+    Live(u64),
     /// Many events at once. `burst`, with `count` and perhaps `type`.
     Burst {
         /// How many.
@@ -89,6 +92,7 @@ impl Fault {
             "revoke" => Self::Revoke,
             "suspend" => Self::Suspend,
             "restore" => Self::Restore,
+            "live" => Self::Live(given.number("steps", COUNT_MAX)?),
             "burst" => Self::Burst {
                 count: given.number("count", COUNT_MAX)?,
                 kind: given.text_or("type", "position_update")?,

@@ -1,8 +1,9 @@
-//! The stream behind every connection to it: ids, the replay buffer, and the one subscriber.
+//! The stream behind every connection to it: ids, the replay buffer, the one subscriber, and the ledger
+//! of what was said.
 //!
-//! Its own file because order is decided here and nowhere else: an event gets its id, its place in the
-//! buffer and its place on the open connection under one lock. A subscriber that does not keep up is
-//! cut, so memory does not grow with its backlog.
+//! Its own file because order is decided here and nowhere else: an event gets its id, its time, its
+//! place in the buffer, in the ledger and on the open connection under one lock. A subscriber that does
+//! not keep up is cut, so memory does not grow with its backlog.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,10 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
+use super::super::ledger::Ledger;
 use super::super::wire::Wire;
 use super::message::{Message, MessageId, Outline, frame};
+use crate::clock::Clock;
 
 /// Frames that may wait for a subscriber.
 const BACKLOG_MAX: usize = 1_024;
@@ -44,8 +48,9 @@ pub(super) enum Frame {
     End(Ending),
 }
 
-/// Ids, buffer and subscriber.
+/// Ids, buffer, subscriber and ledger.
 pub(super) struct Feed {
+    clock: Clock,
     inner: Mutex<Inner>,
     listening: watch::Sender<bool>,
 }
@@ -55,6 +60,7 @@ struct Inner {
     buffer: VecDeque<Kept>,
     buffer_max: usize,
     buffer_bytes: usize,
+    ledger: Ledger,
     live: Option<Live>,
     opened: u64,
 }
@@ -82,13 +88,15 @@ struct Live {
 pub(super) struct Busy;
 
 impl Feed {
-    pub(super) fn new(first_id: u64, buffer_max: usize) -> Arc<Self> {
+    pub(super) fn new(first_id: u64, buffer_max: usize, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
+            clock,
             inner: Mutex::new(Inner {
                 next_id: first_id,
                 buffer: VecDeque::new(),
                 buffer_max,
                 buffer_bytes: 0,
+                ledger: Ledger::default(),
                 live: None,
                 opened: 0,
             }),
@@ -159,6 +167,7 @@ impl Feed {
                 inner.keep(number, outline.account.clone(), bytes.clone());
             }
         }
+        inner.ledger.fold(&message.payload, self.clock.now());
         self.offer(&mut inner, outline.account.as_deref(), bytes);
         if outline.control {
             self.last(&mut inner, Frame::End(Ending::Close));
@@ -166,15 +175,32 @@ impl Feed {
         number
     }
 
-    /// Sends an event that is written with the id it gets.
-    pub(super) fn publish(&self, account: Option<&str>, write: impl FnOnce(u64) -> Bytes) -> u64 {
+    /// Sends an event that is written with the id and the time it gets.
+    pub(super) fn publish(
+        &self,
+        account: Option<&str>,
+        write: impl FnOnce(u64, Timestamp) -> Bytes,
+    ) -> u64 {
         let mut inner = self.lock();
-        let id = inner.next_id;
+        let (id, now) = (inner.next_id, self.clock.now());
         inner.next_id = id.saturating_add(1);
-        let bytes = frame(&write(id), Some(&id.to_string()), None);
+        let payload = write(id, now);
+        inner.ledger.fold(&payload, now);
+        let bytes = frame(&payload, Some(&id.to_string()), None);
         inner.keep(id, account.map(str::to_owned), bytes.clone());
         self.offer(&mut inner, account, bytes);
         id
+    }
+
+    /// Notes an event from before the stream began, which nobody hears.
+    pub(super) fn remember(&self, write: impl FnOnce(u64, Timestamp) -> Bytes) {
+        let now = self.clock.now();
+        self.lock().ledger.fold(&write(0, now), now);
+    }
+
+    /// Reads what was said so far, with nothing said in between.
+    pub(super) fn ledger<T>(&self, read: impl FnOnce(&Ledger) -> T) -> T {
+        read(&self.lock().ledger)
     }
 
     /// Puts bytes on the open connection as they are.
@@ -223,11 +249,12 @@ impl Feed {
         let _ = listening.wait_for(|listening| !*listening).await;
     }
 
-    /// Waits, within limits, until the subscriber has room for one more frame.
-    pub(super) async fn room(&self) {
-        let frames = self.lock().live.as_ref().map(|live| live.frames.clone());
-        if let Some(frames) = frames {
-            let _ = tokio::time::timeout(PATIENCE, frames.reserve()).await;
+    /// Waits, within limits, until the subscriber has room for so many more frames.
+    pub(super) async fn room(&self, frames: usize) {
+        let live = self.lock().live.as_ref().map(|live| live.frames.clone());
+        if let Some(live) = live {
+            let frames = frames.min(BACKLOG_MAX);
+            let _ = tokio::time::timeout(PATIENCE, live.reserve_many(frames)).await;
         }
     }
 

@@ -83,8 +83,7 @@ impl Handle {
 
     /// Sends a message as it is written. Returns the id, if it is a number.
     pub async fn send(&self, message: Message) -> Option<u64> {
-        self.api.feed.room().await;
-        self.api.feed.send(&message)
+        self.api.send(&message).await
     }
 
     /// Makes something go wrong, or right again.
@@ -171,6 +170,11 @@ impl Handle {
     /// Makes the key work again.
     pub async fn restore(&self) {
         self.simulate(Fault::Restore).await;
+    }
+
+    /// Lets the world take this many steps at once, also when a script is played or nobody listens.
+    pub async fn live(&self, steps: u64) {
+        self.simulate(Fault::Live(steps)).await;
     }
 
     /// Sends this many events of a type at once.

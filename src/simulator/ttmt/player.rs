@@ -89,8 +89,7 @@ async fn recite(api: &Api, lines: Vec<Line>, tempo: &Tempo) {
             Line::AwaitStream => {}
             Line::Fault(fault) => Box::pin(api.apply(fault)).await,
             Line::Message(message) => {
-                api.feed.room().await;
-                api.feed.send(&message);
+                api.send(&message).await;
                 tempo.regular().await;
             }
         }
@@ -104,11 +103,7 @@ async fn live(api: &Api, mut tempo: Tempo) {
             // Without a pace and without a listener this would be nothing but heat.
             api.feed.heard().await;
         }
-        let happened = api.world(super::super::world::World::step);
-        for happening in &happened {
-            api.feed.room().await;
-            api.publish(happening);
-        }
-        tempo.irregular(happened.len()).await;
+        let happened = api.step().await;
+        tempo.irregular(happened).await;
     }
 }

@@ -23,7 +23,7 @@ use super::feed::{Ending, Frame, Subscription};
 use super::gate::Number;
 use super::message::{RECYCLE, frame};
 use super::problem::Problem;
-use super::rest::account_filter;
+use super::query::Query;
 
 /// Opens the stream, if nothing speaks against it.
 pub(super) async fn open(
@@ -33,7 +33,7 @@ pub(super) async fn open(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let account = account_filter(&uri)?;
+    let account = Query::of(&uri).account()?.map(str::to_owned);
     if api.is_down() {
         return Err(Problem::Unavailable);
     }

@@ -6,9 +6,11 @@ mod faults;
 mod gate;
 mod script;
 mod stream;
+mod truth;
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -44,6 +46,39 @@ impl Served {
     async fn get_with(&self, path: &str, headers: &[&str]) -> Reply {
         let headers = with_key(headers);
         ask(self.handle.addr, &format!("GET {path}"), &headers, "").await
+    }
+
+    /// Reads a path, whatever the key has spent: a deploy in between forgets that.
+    async fn read(&self, path: &str) -> Reply {
+        let reply = self.get(path).await;
+        if reply.status != 429 {
+            return reply;
+        }
+        self.handle.restart().await;
+        self.get(path).await
+    }
+
+    /// All rows of a list, page by page.
+    async fn all(&self, path: &str, limit: usize) -> Vec<Value> {
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let first = format!("{path}{mark}limit={limit}");
+        let (mut rows, mut next) = (Vec::new(), first.clone());
+        loop {
+            let reply = self.read(&next).await;
+            assert_eq!(reply.status, 200, "{next}: {reply:?}");
+            let page = reply.json();
+            let data = page["data"].as_array().expect("a list");
+            rows.extend(data.iter().cloned());
+            let Some(cursor) = page["next_cursor"].as_str() else {
+                assert_eq!(page["has_more"], false);
+                return rows;
+            };
+            assert_eq!(
+                (page["has_more"].as_bool(), data.len()),
+                (Some(true), limit)
+            );
+            next = format!("{first}&after={cursor}");
+        }
     }
 
     /// Opens the stream, and waits until it is open.
