@@ -59,6 +59,7 @@ pub(super) struct Api {
 struct Door {
     access: Access,
     budget: Budget,
+    away_until: Option<Instant>,
     down_until: Option<Instant>,
     paused_until: Option<Instant>,
 }
@@ -82,6 +83,7 @@ impl Api {
             door: Mutex::new(Door {
                 access: Access::Granted,
                 budget: Budget::new(options.window),
+                away_until: None,
                 down_until: None,
                 paused_until: None,
             }),
@@ -100,6 +102,12 @@ impl Api {
     /// Whether the container is down.
     pub(super) fn is_down(&self) -> bool {
         let until = self.door().down_until;
+        until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Whether no request gets through.
+    pub(super) fn is_away(&self) -> bool {
+        let until = self.door().away_until;
         until.is_some_and(|until| Instant::now() < until)
     }
 
@@ -179,6 +187,11 @@ impl Api {
                 self.feed.end(Ending::Cut);
             }
             Fault::Available => self.change(|door| door.down_until = None),
+            Fault::Away(time) => {
+                self.change(|door| door.away_until = after(time));
+                self.feed.end(Ending::Cut);
+            }
+            Fault::Back => self.change(|door| door.away_until = None),
             Fault::Revoke => {
                 self.change(|door| door.access = Access::Revoked);
                 self.say(AUTH_REVOKED);
@@ -194,6 +207,10 @@ impl Api {
                 }
             }
             Fault::Burst { count, kind } => self.burst(count, &kind).await,
+            Fault::Overrun(count) => {
+                let more = self.feed.buffer_max() as u64 + 1;
+                self.burst(count.unwrap_or(more), "position_update").await;
+            }
             Fault::Oversized(bytes) => {
                 let write = |id, now, account: &_| sample::oversized(bytes, id, now, account);
                 self.invent(write).await;
@@ -207,6 +224,7 @@ impl Api {
                 self.feed.room(1).await;
                 self.feed.raw(bytes);
             }
+            Fault::Shred(frames) => self.feed.shred(frames),
             Fault::Answer { path, answer } => self.answers.push(&path, answer),
         }
     }

@@ -43,6 +43,8 @@ pub(super) enum Ending {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Frame {
     Bytes(Bytes),
+    /// Bytes to be sent one by one.
+    Shreds(Bytes),
     /// Nothing more, and no end either.
     Silence,
     End(Ending),
@@ -79,6 +81,8 @@ struct Live {
     waiting: Arc<AtomicUsize>,
     account: Option<String>,
     wire: Wire,
+    /// Frames that are still to be sent byte by byte.
+    shreds: u64,
     /// Whether an end or a silence is on its way, so that nothing more will be heard.
     deaf: bool,
 }
@@ -131,6 +135,7 @@ impl Feed {
             waiting: Arc::clone(&waiting),
             account,
             wire,
+            shreds: 0,
             deaf: false,
         });
         self.listening.send_replace(true);
@@ -218,12 +223,24 @@ impl Feed {
         self.last(&mut self.lock(), Frame::Silence);
     }
 
+    /// Lets the open connection send its next frames byte by byte.
+    pub(super) fn shred(&self, frames: u64) {
+        if let Some(live) = &mut self.lock().live {
+            live.shreds = frames;
+        }
+    }
+
     /// Counts from 1 again with an empty buffer.
     pub(super) fn restart(&self) {
         let mut inner = self.lock();
         inner.next_id = 1;
         inner.buffer.clear();
         inner.buffer_bytes = 0;
+    }
+
+    /// Events that the buffer can hold.
+    pub(super) fn buffer_max(&self) -> usize {
+        self.lock().buffer_max
     }
 
     /// The id of the next event.
@@ -259,13 +276,20 @@ impl Feed {
     }
 
     fn offer(&self, inner: &mut Inner, account: Option<&str>, bytes: Bytes) {
-        let Some(live) = &inner.live else { return };
+        let Some(live) = &mut inner.live else { return };
         if live.deaf || !passes(live.account.as_deref(), account) {
             return;
         }
         let size = bytes.len();
         let waiting = live.waiting.fetch_add(size, Ordering::AcqRel) + size;
-        if waiting > BYTES_MAX || live.frames.try_send(Frame::Bytes(bytes)).is_err() {
+        let frame = match live.shreds.checked_sub(1) {
+            Some(fewer) => {
+                live.shreds = fewer;
+                Frame::Shreds(bytes)
+            }
+            None => Frame::Bytes(bytes),
+        };
+        if waiting > BYTES_MAX || live.frames.try_send(frame).is_err() {
             self.cut(inner);
         }
     }
@@ -330,7 +354,7 @@ impl Subscription {
     /// The next frame. Can be dropped while waiting without losing one.
     pub(super) async fn next(&mut self) -> Frame {
         let frame = self.frames.recv().await;
-        if let Some(Frame::Bytes(bytes)) = &frame {
+        if let Some(Frame::Bytes(bytes) | Frame::Shreds(bytes)) = &frame {
             self.waiting.fetch_sub(bytes.len(), Ordering::AcqRel);
         }
         frame.unwrap_or(Frame::End(Ending::Cut))

@@ -157,6 +157,16 @@ impl Handle {
         self.simulate(Fault::Available).await;
     }
 
+    /// Takes the network away for a while.
+    pub async fn away(&self, time: Duration) {
+        self.simulate(Fault::Away(time)).await;
+    }
+
+    /// Brings the network back.
+    pub async fn back(&self) {
+        self.simulate(Fault::Back).await;
+    }
+
     /// Revokes the key.
     pub async fn revoke(&self) {
         self.simulate(Fault::Revoke).await;
@@ -183,6 +193,11 @@ impl Handle {
         self.simulate(Fault::Burst { count, kind }).await;
     }
 
+    /// Sends this many updates, or one more than the replay buffer holds.
+    pub async fn overrun(&self, count: Option<u64>) {
+        self.simulate(Fault::Overrun(count)).await;
+    }
+
     /// Sends one event of this many bytes.
     pub async fn oversized(&self, bytes: usize) {
         self.simulate(Fault::Oversized(bytes)).await;
@@ -192,6 +207,11 @@ impl Handle {
     pub async fn unknown(&self) {
         self.simulate(Fault::Unknown("engine_status".to_owned()))
             .await;
+    }
+
+    /// Sends the next frames of the open stream byte by byte.
+    pub async fn shred(&self, frames: u64) {
+        self.simulate(Fault::Shred(frames)).await;
     }
 
     /// Puts these bytes on the stream as they are.

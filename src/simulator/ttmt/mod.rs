@@ -80,6 +80,9 @@ pub struct Options {
     pub wrapped: bool,
     /// What is played instead of the market.
     pub script: Option<Vec<Line>>,
+    /// How many times faster a script is played than the times of its events say, instead of at the
+    /// rate; above 0.
+    pub speed: Option<f64>,
 }
 
 impl Default for Options {
@@ -99,6 +102,7 @@ impl Default for Options {
             window: Window::Fixed,
             wrapped: false,
             script: None,
+            speed: None,
         }
     }
 }
@@ -127,7 +131,10 @@ pub async fn bind(options: Options) -> io::Result<Simulator> {
     Ok(Simulator {
         listener,
         api: Arc::new(Api::new(&options, world)),
-        play: options.script.map_or(Play::World, Play::Script),
+        play: match options.script {
+            Some(lines) => Play::Script(lines, options.speed),
+            None => Play::World,
+        },
         tempo: Tempo::new(options.rate, options.seed),
         hold: options.hold,
     })

@@ -82,7 +82,37 @@ async fn a_script_is_played_at_its_rate() {
     let lines = parse_script(script).expect("a good script");
     let start = tokio::time::Instant::now();
     let tempo = Tempo::new(options.rate, 1);
-    player::play(Arc::clone(&api), Play::Script(lines), tempo, false).await;
+    player::play(Arc::clone(&api), Play::Script(lines, None), tempo, false).await;
     assert_eq!(start.elapsed(), Duration::from_secs(2));
     assert_eq!(api.feed.next_id(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_script_is_replayed_as_fast_as_it_happened_or_faster() {
+    let check = async |script: &str, speed: f64, expected: Duration| {
+        let api = unserved(&quiet(), Pace::Calm);
+        let play = Play::Script(parse_script(script).expect("a good script"), Some(speed));
+        let start = tokio::time::Instant::now();
+        player::play(api, play, Tempo::new(1.0, 1), false).await;
+        assert_eq!(start.elapsed(), expected, "{script} {speed}");
+    };
+    let at = |time: &str| format!("{{\"type\":\"a\",\"timestamp\":\"2026-06-11T{time}Z\"}}\n");
+    let none = "{\"type\":\"b\"}\n";
+    let day = [&at("00:00:00"), none, &at("06:00:00"), &at("24:00:00")].concat();
+    let day = day.replace("11T24", "12T00");
+    check(&day, 86_400.0, Duration::from_secs(1)).await;
+    check(&day, 0.5, Duration::from_secs(2 * 86_400)).await;
+    check(none, 1.0, Duration::ZERO).await;
+    let back = [at("08:00:10"), at("08:00:00"), at("08:00:20")].concat();
+    check(&back, 10.0, Duration::from_secs(1)).await;
+    // A pause within the distance is part of it; what is longer comes on top.
+    let pause = "{\"simulate\":\"pause\",\"ms\":60000}\n";
+    let short = [&at("08:00:00"), pause, &at("08:02:00"), &at("08:03:00")].concat();
+    check(&short, 60.0, Duration::from_secs(3)).await;
+    let long = [&at("08:00:00"), pause, &at("08:00:30"), &at("08:01:30")].concat();
+    check(&long, 60.0, Duration::from_secs(2)).await;
+    let down = "{\"simulate\":\"unavailable\",\"ms\":3600000}\n";
+    check(&[down, none].concat(), 3_600.0, Duration::from_secs(1)).await;
+    let away = "{\"simulate\":\"away\",\"ms\":3600000}\n";
+    check(&[away, none].concat(), 3_600.0, Duration::ZERO).await;
 }
