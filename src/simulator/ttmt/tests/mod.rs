@@ -2,8 +2,11 @@
 //!
 //! Its own folder because there is one file for each side of the contract; here is what they share.
 
+mod caching;
 mod faults;
 mod gate;
+mod limits;
+mod pages;
 mod script;
 mod stream;
 mod truth;
@@ -50,12 +53,16 @@ impl Served {
 
     /// Reads a path, whatever the key has spent: a deploy in between forgets that.
     async fn read(&self, path: &str) -> Reply {
-        let reply = self.get(path).await;
+        self.read_with(path, &[]).await
+    }
+
+    async fn read_with(&self, path: &str, headers: &[&str]) -> Reply {
+        let reply = self.get_with(path, headers).await;
         if reply.status != 429 {
             return reply;
         }
         self.handle.restart().await;
-        self.get(path).await
+        self.get_with(path, headers).await
     }
 
     /// All rows of a list, page by page.
