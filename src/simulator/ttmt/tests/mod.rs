@@ -84,7 +84,8 @@ impl Served {
                 (page["has_more"].as_bool(), data.len()),
                 (Some(true), limit)
             );
-            next = format!("{first}&after={cursor}");
+            let last = std::mem::replace(&mut next, format!("{first}&after={cursor}"));
+            assert_ne!(next, last, "a page that leads to itself");
         }
     }
 
