@@ -204,6 +204,8 @@ impl Api {
             Fault::Live(steps) => {
                 for _ in 0..steps {
                     self.step().await;
+                    // Without a listener nothing else would let other tasks have their turn.
+                    tokio::task::yield_now().await;
                 }
             }
             Fault::Burst { count, kind } => self.burst(count, &kind).await,
