@@ -13,6 +13,9 @@ use crate::simulator::ttmt;
 /// Largest script that is read, in bytes.
 const SCRIPT_BYTES_MAX: u64 = 64 << 20;
 
+/// Fastest replay; a year passes in half a minute.
+const SPEED_MAX: f64 = 1_000_000.0;
+
 /// Be an upstream on this machine, for trying out and for tests.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -25,7 +28,7 @@ enum Upstream {
     Ttmt(Box<Ttmt>),
 }
 
-/// The TTMT stream with its limits and its faults: a small market that lives, or a script of events.
+/// The TTMT API with its limits and its faults: a small market that lives, or a script of events.
 #[derive(Debug, clap::Args)]
 struct Ttmt {
     /// Where to listen.
@@ -46,6 +49,9 @@ struct Ttmt {
     /// Play this file instead of the market: one event or `{"simulate": …}` directive to a line.
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
+    /// Play the script so many times faster than the timestamps of its events say; 1 is as it happened.
+    #[arg(long, value_name = "N", requires = "script", conflicts_with = "rate", value_parser = speed)]
+    speed: Option<f64>,
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
@@ -65,6 +71,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         seed: args.seed,
         recycle_after: args.recycle,
         script,
+        speed: args.speed,
         ..ttmt::Options::default()
     })
     .await
@@ -89,6 +96,13 @@ fn read_script(path: &Path) -> Result<Vec<ttmt::Line>, String> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| format!("the script `{shown}` cannot be read: {error}"))?;
     ttmt::parse_script(&text).map_err(|error| format!("the script `{shown}` is wrong: {error}"))
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if speed > 0.0 && speed <= SPEED_MAX => Ok(speed),
+        _ => Err(format!("a number above 0, up to {SPEED_MAX}")),
+    }
 }
 
 fn rate(text: &str) -> Result<f64, String> {

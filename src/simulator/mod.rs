@@ -6,6 +6,7 @@
 //! decide what a test expects; it serves, remembers what it was asked, and does as it is told.
 
 mod answer;
+mod ledger;
 #[cfg(test)]
 mod plain;
 pub mod receivers;

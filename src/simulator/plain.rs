@@ -80,6 +80,13 @@ impl Exchange {
         }
     }
 
+    /// The sizes of the chunks that were read.
+    pub(super) fn chunks(&self) -> Vec<usize> {
+        let end = self.raw.windows(4).position(|it| it == b"\r\n\r\n");
+        let body = &self.raw[end.expect("a head") + 4..];
+        unchunk(body).iter().map(|chunk| chunk.len()).collect()
+    }
+
     /// Reads the status, without waiting for the body.
     pub(super) async fn status(&mut self) -> u16 {
         while self.so_far().is_none() {
@@ -118,7 +125,9 @@ impl Exchange {
             whole: true,
         };
         let (body, whole) = if reply.header("transfer-encoding") == Some("chunked") {
-            unchunk(rest)
+            let chunks = unchunk(rest);
+            let whole = chunks.last().is_some_and(|last| last.is_empty());
+            (chunks.concat(), whole)
         } else {
             let length = reply.header("content-length").map(str::parse);
             let length = length.and_then(Result::ok).unwrap_or(0_usize);
@@ -136,23 +145,24 @@ pub(super) async fn ask(addr: SocketAddr, start: &str, headers: &[String], body:
     exchange.end().await.0.expect("an answer")
 }
 
-fn unchunk(mut rest: &[u8]) -> (Vec<u8>, bool) {
-    let mut body = Vec::new();
-    loop {
-        let Some(line) = rest.windows(2).position(|it| it == b"\r\n") else {
-            return (body, false);
-        };
+/// The chunks of a body, of which the last is empty if it is whole.
+fn unchunk(mut rest: &[u8]) -> Vec<&[u8]> {
+    let mut chunks = Vec::new();
+    while let Some(line) = rest.windows(2).position(|it| it == b"\r\n") {
         let size = std::str::from_utf8(&rest[..line]).expect("a chunk size");
         let size = usize::from_str_radix(size, 16).expect("a chunk size");
         let chunk = &rest[line + 2..];
-        if size == 0 {
-            return (body, chunk.starts_with(b"\r\n"));
-        }
         if chunk.len() < size + 2 {
-            body.extend_from_slice(&chunk[..size.min(chunk.len())]);
-            return (body, false);
+            if size > 0 {
+                chunks.push(&chunk[..size.min(chunk.len())]);
+            }
+            break;
         }
-        body.extend_from_slice(&chunk[..size]);
+        chunks.push(&chunk[..size]);
         rest = &chunk[size + 2..];
+        if size == 0 {
+            break;
+        }
     }
+    chunks
 }

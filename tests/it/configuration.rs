@@ -186,6 +186,13 @@ async fn a_wrong_command_line_exits_2_and_help_is_a_result() {
         &["check", "--config"],
         &["run", "config.toml"],
         &["simulate", "ttmt", "--rate", "fast"],
+        &["simulate", "ttmt", "--speed", "60"],
+        &["simulate", "ttmt", "--script", "s", "--speed", "0"],
+        &["simulate", "ttmt", "--script", "s", "--speed=-1"],
+        &["simulate", "ttmt", "--script", "s", "--speed", "NaN"],
+        &[
+            "simulate", "ttmt", "--script", "s", "--speed", "2", "--rate", "1",
+        ],
     ] {
         let told = run(folder.path(), wrong, &[]).await;
         assert_eq!(told.status, Some(2), "{wrong:?}: {told:?}");

@@ -23,8 +23,7 @@ pub(super) async fn simulate(
     let line = read(name, &body).map_err(|error| (StatusCode::BAD_REQUEST, error))?;
     match line {
         Line::Message(message) => {
-            api.feed.room().await;
-            api.feed.send(&message);
+            api.send(&message).await;
         }
         Line::Fault(fault) => Box::pin(api.apply(fault)).await,
         Line::AwaitStream => tokio::select! {

@@ -13,7 +13,7 @@ use super::super::answer::{Answer, Manner};
 /// The longest time that a fault may last.
 const TIME_MAX: u64 = 24 * 60 * 60 * 1_000;
 
-/// The most events that one burst may have.
+/// The most events that one burst may have, and the most steps that the world may take at once.
 const COUNT_MAX: u64 = 100_000;
 
 /// The largest event.
@@ -40,12 +40,20 @@ pub enum Fault {
     Unavailable(Duration),
     /// The container is back before its time. `available`.
     Available,
+    /// The network is gone for a while: connection cut, then every request finds its connection closed,
+    /// while the world goes on. `away`, with `ms`.
+    Away(Duration),
+    /// The network is back before its time. `back`.
+    Back,
     /// The key is revoked. `revoke`.
     Revoke,
     /// The account's access is suspended. `suspend`.
     Suspend,
     /// The key works again, whatever was wrong with it. `restore`.
     Restore,
+    /// The world takes so many steps at once, whoever listens and whatever is played. `live`, with
+    /// `steps`.
+    Live(u64),
     /// Many events at once. `burst`, with `count` and perhaps `type`.
     Burst {
         /// How many.
@@ -53,12 +61,16 @@ pub enum Fault {
         /// Their type.
         kind: String,
     },
+    /// More updates than the replay buffer holds, whoever listens. `overrun`, perhaps with `count`.
+    Overrun(Option<u64>),
     /// One event of this many bytes. `oversized`, with `bytes`.
     Oversized(usize),
     /// One event of a type that nobody documented. `unknown`, perhaps with `type`.
     Unknown(String),
     /// These bytes on the body of the open stream, as they are. `raw`, with `text`.
     Raw(Bytes),
+    /// The next frames arrive byte by byte on the open stream. `shred`, perhaps with `frames`, else 1.
+    Shred(u64),
     /// This answer to the next request for a path or below it. `answer`, with `path` and `status` and
     /// perhaps `headers`, `body`, `delay_ms`, `manner` (`whole`, `cut`, `hang`, `reset`).
     Answer {
@@ -86,19 +98,27 @@ impl Fault {
             "restart" => Self::Restart,
             "unavailable" => Self::Unavailable(given.time("ms")?),
             "available" => Self::Available,
+            "away" => Self::Away(given.time("ms")?),
+            "back" => Self::Back,
             "revoke" => Self::Revoke,
             "suspend" => Self::Suspend,
             "restore" => Self::Restore,
+            "live" => Self::Live(given.number("steps", COUNT_MAX)?),
             "burst" => Self::Burst {
                 count: given.number("count", COUNT_MAX)?,
                 kind: given.text_or("type", "position_update")?,
             },
+            "overrun" => Self::Overrun(given.number_or_none("count", COUNT_MAX)?),
             "oversized" => {
                 let bytes = given.number("bytes", BYTES_MAX)?;
                 Self::Oversized(usize::try_from(bytes).unwrap_or(usize::MAX))
             }
             "unknown" => Self::Unknown(given.text_or("type", "engine_status")?),
             "raw" => Self::Raw(given.text("text")?.into()),
+            "shred" => {
+                let frames = given.number_or_none("frames", COUNT_MAX)?;
+                Self::Shred(frames.unwrap_or(1))
+            }
             "answer" => Self::Answer {
                 path: given.text("path")?,
                 answer: given.answer()?,
@@ -113,9 +133,30 @@ impl Fault {
     pub(super) const fn needs_listener(&self) -> bool {
         matches!(
             self,
-            Self::Drop | Self::Close | Self::Reset | Self::Silence | Self::Recycle | Self::Raw(_)
+            Self::Drop
+                | Self::Close
+                | Self::Reset
+                | Self::Silence
+                | Self::Recycle
+                | Self::Raw(_)
+                | Self::Shred(_)
         )
     }
+
+    /// The same, over so many times sooner.
+    pub(super) fn hastened(self, speed: f64) -> Self {
+        match self {
+            Self::Pause(time) => Self::Pause(shortened(time, speed)),
+            Self::Unavailable(time) => Self::Unavailable(shortened(time, speed)),
+            Self::Away(time) => Self::Away(shortened(time, speed)),
+            other => other,
+        }
+    }
+}
+
+/// A time at this speed. One that is too long for the clock is as good as for ever.
+pub(super) fn shortened(time: Duration, speed: f64) -> Duration {
+    Duration::try_from_secs_f64(time.as_secs_f64() / speed).unwrap_or(Duration::MAX)
 }
 
 /// What was given with a name; each argument is taken once.
@@ -143,6 +184,14 @@ impl Arguments {
         let value = value.ok_or_else(|| format!("`{name}` is missing"))?;
         let number = value.as_u64().filter(|number| *number <= max);
         number.ok_or_else(|| format!("`{name}` is a whole number up to {max}"))
+    }
+
+    fn number_or_none(&mut self, name: &str, max: u64) -> Result<Option<u64>, String> {
+        if self.0.contains_key(name) {
+            self.number(name, max).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     fn time(&mut self, name: &str) -> Result<Duration, String> {

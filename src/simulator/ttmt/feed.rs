@@ -1,8 +1,9 @@
-//! The stream behind every connection to it: ids, the replay buffer, and the one subscriber.
+//! The stream behind every connection to it: ids, the replay buffer, the one subscriber, and the ledger
+//! of what was said.
 //!
-//! Its own file because order is decided here and nowhere else: an event gets its id, its place in the
-//! buffer and its place on the open connection under one lock. A subscriber that does not keep up is
-//! cut, so memory does not grow with its backlog.
+//! Its own file because order is decided here and nowhere else: an event gets its id, its time, its
+//! place in the buffer, in the ledger and on the open connection under one lock. A subscriber that does
+//! not keep up is cut, so memory does not grow with its backlog.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,10 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
+use super::super::ledger::Ledger;
 use super::super::wire::Wire;
 use super::message::{Message, MessageId, Outline, frame};
+use crate::clock::Clock;
 
 /// Frames that may wait for a subscriber.
 const BACKLOG_MAX: usize = 1_024;
@@ -39,13 +43,16 @@ pub(super) enum Ending {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Frame {
     Bytes(Bytes),
+    /// Bytes to be sent one by one.
+    Shreds(Bytes),
     /// Nothing more, and no end either.
     Silence,
     End(Ending),
 }
 
-/// Ids, buffer and subscriber.
+/// Ids, buffer, subscriber and ledger.
 pub(super) struct Feed {
+    clock: Clock,
     inner: Mutex<Inner>,
     listening: watch::Sender<bool>,
 }
@@ -55,6 +62,7 @@ struct Inner {
     buffer: VecDeque<Kept>,
     buffer_max: usize,
     buffer_bytes: usize,
+    ledger: Ledger,
     live: Option<Live>,
     opened: u64,
 }
@@ -73,6 +81,8 @@ struct Live {
     waiting: Arc<AtomicUsize>,
     account: Option<String>,
     wire: Wire,
+    /// Frames that are still to be sent byte by byte.
+    shreds: u64,
     /// Whether an end or a silence is on its way, so that nothing more will be heard.
     deaf: bool,
 }
@@ -82,13 +92,15 @@ struct Live {
 pub(super) struct Busy;
 
 impl Feed {
-    pub(super) fn new(first_id: u64, buffer_max: usize) -> Arc<Self> {
+    pub(super) fn new(first_id: u64, buffer_max: usize, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
+            clock,
             inner: Mutex::new(Inner {
                 next_id: first_id,
                 buffer: VecDeque::new(),
                 buffer_max,
                 buffer_bytes: 0,
+                ledger: Ledger::default(),
                 live: None,
                 opened: 0,
             }),
@@ -123,6 +135,7 @@ impl Feed {
             waiting: Arc::clone(&waiting),
             account,
             wire,
+            shreds: 0,
             deaf: false,
         });
         self.listening.send_replace(true);
@@ -159,6 +172,7 @@ impl Feed {
                 inner.keep(number, outline.account.clone(), bytes.clone());
             }
         }
+        inner.ledger.fold(&message.payload, self.clock.now());
         self.offer(&mut inner, outline.account.as_deref(), bytes);
         if outline.control {
             self.last(&mut inner, Frame::End(Ending::Close));
@@ -166,15 +180,32 @@ impl Feed {
         number
     }
 
-    /// Sends an event that is written with the id it gets.
-    pub(super) fn publish(&self, account: Option<&str>, write: impl FnOnce(u64) -> Bytes) -> u64 {
+    /// Sends an event that is written with the id and the time it gets.
+    pub(super) fn publish(
+        &self,
+        account: Option<&str>,
+        write: impl FnOnce(u64, Timestamp) -> Bytes,
+    ) -> u64 {
         let mut inner = self.lock();
-        let id = inner.next_id;
+        let (id, now) = (inner.next_id, self.clock.now());
         inner.next_id = id.saturating_add(1);
-        let bytes = frame(&write(id), Some(&id.to_string()), None);
+        let payload = write(id, now);
+        inner.ledger.fold(&payload, now);
+        let bytes = frame(&payload, Some(&id.to_string()), None);
         inner.keep(id, account.map(str::to_owned), bytes.clone());
         self.offer(&mut inner, account, bytes);
         id
+    }
+
+    /// Notes an event from before the stream began, which nobody hears.
+    pub(super) fn remember(&self, write: impl FnOnce(u64, Timestamp) -> Bytes) {
+        let now = self.clock.now();
+        self.lock().ledger.fold(&write(0, now), now);
+    }
+
+    /// Reads what was said so far, with nothing said in between.
+    pub(super) fn ledger<T>(&self, read: impl FnOnce(&Ledger) -> T) -> T {
+        read(&self.lock().ledger)
     }
 
     /// Puts bytes on the open connection as they are.
@@ -192,12 +223,24 @@ impl Feed {
         self.last(&mut self.lock(), Frame::Silence);
     }
 
+    /// Lets the open connection send its next frames byte by byte.
+    pub(super) fn shred(&self, frames: u64) {
+        if let Some(live) = &mut self.lock().live {
+            live.shreds = frames;
+        }
+    }
+
     /// Counts from 1 again with an empty buffer.
     pub(super) fn restart(&self) {
         let mut inner = self.lock();
         inner.next_id = 1;
         inner.buffer.clear();
         inner.buffer_bytes = 0;
+    }
+
+    /// Events that the buffer can hold.
+    pub(super) fn buffer_max(&self) -> usize {
+        self.lock().buffer_max
     }
 
     /// The id of the next event.
@@ -223,22 +266,30 @@ impl Feed {
         let _ = listening.wait_for(|listening| !*listening).await;
     }
 
-    /// Waits, within limits, until the subscriber has room for one more frame.
-    pub(super) async fn room(&self) {
-        let frames = self.lock().live.as_ref().map(|live| live.frames.clone());
-        if let Some(frames) = frames {
-            let _ = tokio::time::timeout(PATIENCE, frames.reserve()).await;
+    /// Waits, within limits, until the subscriber has room for so many more frames.
+    pub(super) async fn room(&self, frames: usize) {
+        let live = self.lock().live.as_ref().map(|live| live.frames.clone());
+        if let Some(live) = live {
+            let frames = frames.min(BACKLOG_MAX);
+            let _ = tokio::time::timeout(PATIENCE, live.reserve_many(frames)).await;
         }
     }
 
     fn offer(&self, inner: &mut Inner, account: Option<&str>, bytes: Bytes) {
-        let Some(live) = &inner.live else { return };
+        let Some(live) = &mut inner.live else { return };
         if live.deaf || !passes(live.account.as_deref(), account) {
             return;
         }
         let size = bytes.len();
         let waiting = live.waiting.fetch_add(size, Ordering::AcqRel) + size;
-        if waiting > BYTES_MAX || live.frames.try_send(Frame::Bytes(bytes)).is_err() {
+        let frame = match live.shreds.checked_sub(1) {
+            Some(fewer) => {
+                live.shreds = fewer;
+                Frame::Shreds(bytes)
+            }
+            None => Frame::Bytes(bytes),
+        };
+        if waiting > BYTES_MAX || live.frames.try_send(frame).is_err() {
             self.cut(inner);
         }
     }
@@ -303,7 +354,7 @@ impl Subscription {
     /// The next frame. Can be dropped while waiting without losing one.
     pub(super) async fn next(&mut self) -> Frame {
         let frame = self.frames.recv().await;
-        if let Some(Frame::Bytes(bytes)) = &frame {
+        if let Some(Frame::Bytes(bytes) | Frame::Shreds(bytes)) = &frame {
             self.waiting.fetch_sub(bytes.len(), Ordering::AcqRel);
         }
         frame.unwrap_or(Frame::End(Ending::Cut))

@@ -36,6 +36,11 @@ pub(super) async fn gate(
     let (mut head, body) = request.into_parts();
     let authorization = Authorization::of(&head.headers, &api.key);
     let noted = api.requests.begin(&head, authorization, api.clock.now());
+    if api.is_away() {
+        // Nobody is there to refuse anything, so it is noted as never answered.
+        wire.close();
+        return Response::default();
+    }
     head.extensions.insert(Number(noted.number));
     let request = HttpRequest::from_parts(head, body);
     let response = match api.answers.take(noted.route(), &noted) {

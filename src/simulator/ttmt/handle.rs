@@ -83,8 +83,7 @@ impl Handle {
 
     /// Sends a message as it is written. Returns the id, if it is a number.
     pub async fn send(&self, message: Message) -> Option<u64> {
-        self.api.feed.room().await;
-        self.api.feed.send(&message)
+        self.api.send(&message).await
     }
 
     /// Makes something go wrong, or right again.
@@ -158,6 +157,16 @@ impl Handle {
         self.simulate(Fault::Available).await;
     }
 
+    /// Takes the network away for a while.
+    pub async fn away(&self, time: Duration) {
+        self.simulate(Fault::Away(time)).await;
+    }
+
+    /// Brings the network back.
+    pub async fn back(&self) {
+        self.simulate(Fault::Back).await;
+    }
+
     /// Revokes the key.
     pub async fn revoke(&self) {
         self.simulate(Fault::Revoke).await;
@@ -173,10 +182,20 @@ impl Handle {
         self.simulate(Fault::Restore).await;
     }
 
+    /// Lets the world take this many steps at once, also when a script is played or nobody listens.
+    pub async fn live(&self, steps: u64) {
+        self.simulate(Fault::Live(steps)).await;
+    }
+
     /// Sends this many events of a type at once.
     pub async fn burst(&self, count: u64, kind: &str) {
         let kind = kind.to_owned();
         self.simulate(Fault::Burst { count, kind }).await;
+    }
+
+    /// Sends this many updates, or one more than the replay buffer holds.
+    pub async fn overrun(&self, count: Option<u64>) {
+        self.simulate(Fault::Overrun(count)).await;
     }
 
     /// Sends one event of this many bytes.
@@ -188,6 +207,11 @@ impl Handle {
     pub async fn unknown(&self) {
         self.simulate(Fault::Unknown("engine_status".to_owned()))
             .await;
+    }
+
+    /// Sends the next frames of the open stream byte by byte.
+    pub async fn shred(&self, frames: u64) {
+        self.simulate(Fault::Shred(frames)).await;
     }
 
     /// Puts these bytes on the stream as they are.

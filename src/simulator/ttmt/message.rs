@@ -1,9 +1,10 @@
 //! One message on its way to the stream, and the frame it becomes.
 //!
 //! Its own file because a payload goes out byte for byte, whoever wrote it: here it is only looked at,
-//! for the id, the account and the type that decide where it goes.
+//! for the id, the account and the type that decide where it goes, and the time that may decide when.
 
 use bytes::{Bytes, BytesMut};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -53,6 +54,7 @@ pub(super) struct Outline {
     pub(super) id: Option<u64>,
     pub(super) control: bool,
     pub(super) account: Option<String>,
+    pub(super) time: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +63,8 @@ struct Envelope<'a> {
     kind: Option<&'a RawValue>,
     #[serde(borrow, rename = "eventId", alias = "event_id")]
     id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    timestamp: Option<&'a RawValue>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
 }
@@ -78,11 +82,13 @@ impl Outline {
             return Self::default();
         };
         let kind: Option<String> = parse(envelope.kind);
+        let time: Option<String> = parse(envelope.timestamp);
         let owner: Option<Owner<'_>> = parse(envelope.data);
         Self {
             id: parse(envelope.id),
             control: matches!(kind.as_deref(), Some("recycle" | "auth_revoked")),
             account: owner.and_then(|it| parse(it.account_id)),
+            time: time.and_then(|it| it.parse().ok()),
         }
     }
 }
@@ -120,6 +126,7 @@ mod tests {
                 id,
                 control,
                 account,
+                time: None,
             };
             assert_eq!(Outline::of(payload.as_bytes()), expected, "{payload}");
         };
@@ -134,6 +141,10 @@ mod tests {
         check(r#"{"type":7,"eventId":"7","data":[1]}"#, None, false, None);
         check(r#"{"event_id":9,"data":null}"#, Some(9), false, None);
         check("not json", None, false, None);
+        check(r#"{"timestamp":"noon"}"#, None, false, None);
+        let timed = Outline::of(br#"{"timestamp":"2026-06-11T08:00:00.5Z"}"#);
+        let time = timed.time.map(|it| it.as_millisecond());
+        assert_eq!(time, Some(1_781_164_800_500));
     }
 
     #[test]

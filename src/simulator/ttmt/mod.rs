@@ -1,8 +1,7 @@
 //! The TTMT API on this machine: the stream with its ids, its replay and its slot, the limits, the
 //! refusals, and every way in which all that can fail.
 //!
-//! A room of its own because it is one server. Signals and trades are not served yet; their routes
-//! belong in `rest`.
+//! A room of its own because it is one server: nine routes over one ledger of what the stream said.
 
 mod api;
 mod budget;
@@ -12,12 +11,15 @@ mod feed;
 mod gate;
 mod handle;
 mod message;
+mod page;
 mod player;
 mod problem;
+mod query;
 mod requests;
 mod rest;
 mod sample;
 mod script;
+mod single;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -74,8 +76,13 @@ pub struct Options {
     pub first_id: u64,
     /// When spent requests are given back.
     pub window: Window,
+    /// Whether a single object is answered inside `data` instead of bare.
+    pub wrapped: bool,
     /// What is played instead of the market.
     pub script: Option<Vec<Line>>,
+    /// How many times faster a script is played than the times of its events say, instead of at the
+    /// rate; above 0.
+    pub speed: Option<f64>,
 }
 
 impl Default for Options {
@@ -93,7 +100,9 @@ impl Default for Options {
             buffer: 100,
             first_id: 1,
             window: Window::Fixed,
+            wrapped: false,
             script: None,
+            speed: None,
         }
     }
 }
@@ -122,7 +131,10 @@ pub async fn bind(options: Options) -> io::Result<Simulator> {
     Ok(Simulator {
         listener,
         api: Arc::new(Api::new(&options, world)),
-        play: options.script.map_or(Play::World, Play::Script),
+        play: match options.script {
+            Some(lines) => Play::Script(lines, options.speed),
+            None => Play::World,
+        },
         tempo: Tempo::new(options.rate, options.seed),
         hold: options.hold,
     })
@@ -188,6 +200,12 @@ fn router(api: &Arc<Api>, with_control: bool) -> Router {
         .route(gate::STREAM, get(stream::open).layer(charged))
         .route("/api/v1/accounts", get(rest::accounts))
         .route("/api/v1/positions", get(rest::positions))
+        .route("/api/v1/signals", get(rest::signals))
+        .route("/api/v1/signals/{id}", get(rest::signal))
+        .route("/api/v1/trades", get(rest::trades))
+        .route("/api/v1/trades/{id}", get(rest::trade))
+        .route("/api/v1/trades/{id}/positions", get(rest::trade_positions))
+        .route("/api/v1/trades/{id}/orders", get(rest::trade_orders))
         .fallback(rest::not_found)
         .layer(from_fn_with_state(Arc::clone(api), gate::gate));
     if with_control {

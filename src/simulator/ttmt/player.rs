@@ -1,4 +1,5 @@
-//! The one who plays: a script line by line, or the world step by step, at a given rate.
+//! The one who plays: a script line by line, or the world step by step, at a given rate or as fast as
+//! it happened once.
 //!
 //! Its own file because time is made here and nowhere else. What it plays goes out through the feed
 //! and the faults like everything that a test sends by hand.
@@ -6,10 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use tokio::time::Instant;
 
 use super::api::Api;
+use super::fault::shortened;
 use super::script::Line;
 
 /// The longest wait between two events.
@@ -17,8 +21,8 @@ const WAIT_MAX: Duration = Duration::from_hours(1);
 
 /// What is played.
 pub(super) enum Play {
-    /// These lines, once.
-    Script(Vec<Line>),
+    /// These lines, once; with a speed, at the distances of their own times.
+    Script(Vec<Line>, Option<f64>),
     /// The world, for ever.
     World,
 }
@@ -71,8 +75,11 @@ pub(super) async fn play(api: Arc<Api>, play: Play, tempo: Tempo, hold: bool) {
         api.feed.heard().await;
     }
     match play {
-        Play::Script(lines) => {
-            recite(&api, lines, &tempo).await;
+        Play::Script(lines, speed) => {
+            match speed {
+                Some(speed) => replay(&api, lines, speed).await,
+                None => recite(&api, lines, &tempo).await,
+            }
             api.played.send_replace(true);
         }
         Play::World => live(&api, tempo).await,
@@ -81,18 +88,57 @@ pub(super) async fn play(api: Arc<Api>, play: Play, tempo: Tempo, hold: bool) {
 
 async fn recite(api: &Api, lines: Vec<Line>, tempo: &Tempo) {
     for line in lines {
-        api.awake().await;
-        if line.needs_listener() {
-            api.feed.heard().await;
+        ready(api, &line).await;
+        let is_event = matches!(line, Line::Message(_));
+        say(api, line).await;
+        if is_event {
+            tempo.regular().await;
         }
-        match line {
-            Line::AwaitStream => {}
-            Line::Fault(fault) => Box::pin(api.apply(fault)).await,
-            Line::Message(message) => {
-                api.feed.room().await;
-                api.feed.send(&message);
-                tempo.regular().await;
-            }
+    }
+}
+
+/// Plays lines as far apart as their times are, many times faster or slower.
+async fn replay(api: &Api, lines: Vec<Line>, speed: f64) {
+    let mut due = Instant::now();
+    let mut latest: Option<Timestamp> = None;
+    for line in lines {
+        if let Some(time) = line.time() {
+            let before = latest.unwrap_or(time);
+            // A line from before the last one has no distance to wait for.
+            let distance = Duration::try_from(time.duration_since(before)).unwrap_or_default();
+            due = due
+                .checked_add(shortened(distance, speed))
+                .unwrap_or_else(|| due + WAIT_MAX);
+            latest = Some(time.max(before));
+            tokio::time::sleep_until(due).await;
+        }
+        let arrived = Instant::now();
+        ready(api, &line).await;
+        // What a pause or a missing listener took, the rest of the script is late.
+        due += arrived.elapsed();
+        let line = match line {
+            Line::Fault(fault) => Line::Fault(fault.hastened(speed)),
+            other => other,
+        };
+        say(api, line).await;
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Waits until a line can have its effect.
+async fn ready(api: &Api, line: &Line) {
+    api.awake().await;
+    if line.needs_listener() {
+        api.feed.heard().await;
+    }
+}
+
+async fn say(api: &Api, line: Line) {
+    match line {
+        Line::AwaitStream => {}
+        Line::Fault(fault) => Box::pin(api.apply(fault)).await,
+        Line::Message(message) => {
+            api.send(&message).await;
         }
     }
 }
@@ -104,11 +150,7 @@ async fn live(api: &Api, mut tempo: Tempo) {
             // Without a pace and without a listener this would be nothing but heat.
             api.feed.heard().await;
         }
-        let happened = api.world(super::super::world::World::step);
-        for happening in &happened {
-            api.feed.room().await;
-            api.publish(happening);
-        }
-        tempo.irregular(happened.len()).await;
+        let happened = api.step().await;
+        tempo.irregular(happened).await;
     }
 }

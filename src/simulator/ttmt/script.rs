@@ -6,10 +6,11 @@
 use std::fmt;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::fault::{Arguments, Fault};
-use super::message::{Message, MessageId};
+use super::message::{Message, MessageId, Outline};
 
 /// One line of a script.
 #[derive(Clone, Debug)]
@@ -76,10 +77,18 @@ impl Line {
         }
     }
 
+    /// When it happened, by its own account.
+    pub(super) fn time(&self) -> Option<Timestamp> {
+        match self {
+            Self::Message(message) => Outline::of(&message.payload).time,
+            Self::Fault(_) | Self::AwaitStream => None,
+        }
+    }
+
     /// Whether it is about the open connection, so that it waits for one.
     pub(super) fn needs_listener(&self) -> bool {
         match self {
-            Self::Message(message) => super::message::Outline::of(&message.payload).control,
+            Self::Message(message) => Outline::of(&message.payload).control,
             Self::Fault(fault) => fault.needs_listener(),
             Self::AwaitStream => true,
         }
@@ -124,6 +133,16 @@ mod tests {
             r#"Fault(Burst { count: 3, kind: "position_update" })"#,
         );
         check(r#"{"simulate":"await_stream"}"#, "AwaitStream");
+        check(r#"{"simulate":"live","steps":300}"#, "Fault(Live(300))");
+        check(r#"{"simulate":"overrun"}"#, "Fault(Overrun(None))");
+        check(
+            r#"{"simulate":"overrun","count":7}"#,
+            "Fault(Overrun(Some(7)))",
+        );
+        check(r#"{"simulate":"shred"}"#, "Fault(Shred(1))");
+        check(r#"{"simulate":"shred","frames":9}"#, "Fault(Shred(9))");
+        check(r#"{"simulate":"away","ms":20}"#, "Fault(Away(20ms))");
+        check(r#"{"simulate":"back"}"#, "Fault(Back)");
         check(
             r#"{"simulate":"send","payload":"{}","id":null}"#,
             r#"Message(Message { payload: b"{}", id: None"#,
@@ -148,6 +167,8 @@ mod tests {
         check(r#"{"simulate":"pause"}"#, "`ms` is missing");
         check(r#"{"simulate":"pause","ms":-1}"#, "`ms` is a whole number");
         check(r#"{"simulate":"drop","ms":1}"#, "no argument `ms`");
+        check(r#"{"simulate":"live"}"#, "`steps` is missing");
+        check(r#"{"simulate":"overrun","count":null}"#, "`count`");
         check(r#"{"simulate":"oversized","bytes":1e99}"#, "`bytes`");
     }
 

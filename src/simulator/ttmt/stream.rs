@@ -23,7 +23,7 @@ use super::feed::{Ending, Frame, Subscription};
 use super::gate::Number;
 use super::message::{RECYCLE, frame};
 use super::problem::Problem;
-use super::rest::account_filter;
+use super::query::Query;
 
 /// Opens the stream, if nothing speaks against it.
 pub(super) async fn open(
@@ -33,7 +33,7 @@ pub(super) async fn open(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let account = account_filter(&uri)?;
+    let account = Query::of(&uri).account()?.map(str::to_owned);
     if api.is_down() {
         return Err(Problem::Unavailable);
     }
@@ -64,6 +64,8 @@ pub(super) struct Session {
     subscription: Subscription,
     recycle_at: Option<Instant>,
     silent: bool,
+    /// What is left of a frame that is sent byte by byte.
+    shreds: Bytes,
     ending: Option<Ending>,
 }
 
@@ -86,6 +88,7 @@ impl Session {
             subscription,
             recycle_at: Instant::now().checked_add(api.recycle_after),
             silent: false,
+            shreds: Bytes::new(),
             ending: None,
         })
     }
@@ -95,7 +98,9 @@ impl Session {
         unfold(Some(self), |session| async {
             let mut session = session?;
             match session.next().await {
-                Frame::Bytes(bytes) => return Some((Ok(bytes), Some(session))),
+                Frame::Bytes(bytes) | Frame::Shreds(bytes) => {
+                    return Some((Ok(bytes), Some(session)));
+                }
                 Frame::End(Ending::Close) | Frame::Silence => return None,
                 // The server writes out what it has when the body makes it wait, not when it fails.
                 Frame::End(Ending::Cut) => tokio::task::yield_now().await,
@@ -117,6 +122,11 @@ impl Session {
         }
         let stop = self.api.stop.clone();
         loop {
+            if !self.shreds.is_empty() {
+                // The server writes out what it has when the body makes it wait.
+                tokio::task::yield_now().await;
+                return Frame::Bytes(self.shreds.split_to(1));
+            }
             let recycle = lifetime(self.recycle_at.filter(|_| !self.silent));
             let frame = tokio::select! {
                 biased;
@@ -126,7 +136,8 @@ impl Session {
             };
             match frame {
                 Frame::Silence => self.silent = true,
-                Frame::Bytes(_) if self.silent => {}
+                Frame::Bytes(_) | Frame::Shreds(_) if self.silent => {}
+                Frame::Shreds(bytes) => self.shreds = bytes,
                 frame => return frame,
             }
         }

@@ -17,7 +17,6 @@ use std::ops::RangeInclusive;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt, SeedableRng};
-use serde_json::{Map, Value};
 
 pub use happening::Happening;
 pub(super) use happening::{envelope, owned};
@@ -79,6 +78,7 @@ pub struct World {
     ids: Ids,
     prices: [i64; INSTRUMENTS.len()],
     signals: Vec<Signal>,
+    past: Vec<Happening>,
     warm_steps: u32,
 }
 
@@ -100,10 +100,11 @@ impl World {
             },
             prices: INSTRUMENTS.map(|instrument| instrument.start),
             signals: Vec::new(),
+            past: Vec::new(),
             warm_steps: 0,
         };
         if setup.warm_start {
-            world.open(0);
+            world.past = world.open(0);
             world.signals.iter_mut().for_each(|it| it.warm(WARM_LOOKS));
             world.warm_steps = WARM_LOOKS;
         }
@@ -133,10 +134,10 @@ impl World {
         &self.accounts
     }
 
-    /// The open positions of all accounts, as `GET /positions` shows them.
+    /// Takes what happened before the first step: what a warm start found open.
     #[must_use]
-    pub fn positions(&self) -> Vec<Map<String, Value>> {
-        self.signals.iter().flat_map(Signal::positions).collect()
+    pub fn past(&mut self) -> Vec<Happening> {
+        std::mem::take(&mut self.past)
     }
 
     /// The instrument of a new signal, when it is time for one. Each has one signal at most, since

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use rand::RngExt;
 use rand::rngs::StdRng;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::happening::Happening;
 use super::market::{Account, INSTRUMENTS, Instrument};
@@ -113,14 +113,6 @@ impl Signal {
             return self.look().into_iter().collect();
         }
         happened
-    }
-
-    /// The open positions.
-    pub(super) fn positions(&self) -> Vec<Map<String, Value>> {
-        let terms = self.terms();
-        let price = self.price();
-        let each = |trade| Trade::open_positions(trade, &terms, price);
-        self.trades.iter().flat_map(each).collect()
     }
 
     fn shake(&self, trades: &mut [Trade], ids: &mut Ids, rng: &mut StdRng) -> Vec<Happening> {

@@ -7,7 +7,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::{Map, Value, json};
 
-use super::happening::{Happening, owned};
+use super::happening::Happening;
 use super::market::{Account, Instrument};
 use super::number::decimal;
 use super::{Ids, LEVELS, uuid};
@@ -165,18 +165,6 @@ impl Trade {
     pub(super) fn update(&self, terms: &Terms<'_>, turn: usize, price: i64) -> Option<Happening> {
         let position = self.positions.get(turn)?;
         Some(self.tell(terms, "position_update", self.look(terms, position, price)))
-    }
-
-    /// The open positions as `GET /positions` shows them.
-    pub(super) fn open_positions(
-        &self,
-        terms: &Terms<'_>,
-        price: i64,
-    ) -> impl Iterator<Item = Map<String, Value>> {
-        self.positions.iter().map(move |position| {
-            let look = self.look(terms, position, price);
-            owned(look, terms.summary.clone(), &self.account)
-        })
     }
 
     fn fill(

@@ -104,6 +104,96 @@ async fn events_can_be_many_large_unknown_or_raw() {
 }
 
 #[tokio::test]
+async fn an_overrun_is_more_than_the_buffer_holds_also_while_nobody_listens() {
+    let served = Served::start(Options {
+        buffer: 10,
+        ..quiet()
+    })
+    .await;
+    let sent = served.send(3).await;
+    assert_eq!(sent, [1, 2, 3]);
+    served.handle.overrun(None).await;
+    assert_eq!(served.handle.next_id(), 15);
+    let mut stream = served.stream("", &["Last-Event-ID: 3"]).await;
+    served.handle.overrun(Some(2)).await;
+    let replayed = ids(&stream.until("id: 16\n").await);
+    assert!(replayed.into_iter().eq(5..=16), "the first one is lost");
+    let open = served.get("/api/v1/positions").await.json();
+    let open = open["data"].as_array().map(Vec::len);
+    assert_eq!(open, Some(16), "and REST knows it");
+    served.finish().await;
+}
+
+#[tokio::test]
+async fn the_world_can_live_while_a_script_is_played() {
+    let served = Served::start(Options {
+        hold: false,
+        script: Some(parse_script(r#"{"simulate":"live","steps":2}"#).expect("a script")),
+        ..quiet()
+    })
+    .await;
+    in_time(served.handle.played()).await;
+    let trades = served.get("/api/v1/trades").await.json();
+    assert_eq!(trades["data"].as_array().map(Vec::len), Some(2));
+    let told = served.handle.next_id();
+    assert!(told > 8, "two openings and a look");
+    let mut stream = served.stream("", &["Last-Event-ID: 0"]).await;
+    served.handle.live(300).await;
+    let last = served.handle.next_id() - 1;
+    let body = stream.until(&format!("id: {last}\n")).await;
+    assert!(ids(&body).into_iter().eq(1..=last));
+    let filled = |body: &str| body.matches(r#""type":"order_fill""#).count();
+    assert!(filled(&body) >= 6);
+    served.finish().await;
+}
+
+#[tokio::test]
+async fn shredded_frames_arrive_byte_by_byte() {
+    let served = Served::quiet().await;
+    let mut stream = served.stream("", &[]).await;
+    served.handle.shred(2).await;
+    served.handle.send_raw("{\"a\":\"é\"}").await;
+    served.handle.send_raw("{\"b\":2}").await;
+    served.handle.send_raw("{\"c\":3}").await;
+    let body = stream.until("{\"c\":3}\n\n").await;
+    let (first, rest) = body.split_at(body.find("id: 3").expect("the last frame"));
+    assert_eq!(payloads(&body), ["{\"a\":\"é\"}", "{\"b\":2}", "{\"c\":3}"]);
+    assert_eq!(
+        stream.chunks(),
+        [vec![1; first.len()], vec![rest.len()]].concat()
+    );
+    served.finish().await;
+}
+
+#[tokio::test]
+async fn while_the_network_is_away_nothing_is_answered_and_the_world_goes_on() {
+    let served = Served::quiet().await;
+    let stream = served.stream("", &[]).await;
+    served.handle.away(Duration::from_secs(3_600)).await;
+    let (reply, _) = in_time(stream.end()).await;
+    assert!(!reply.expect("an answer").whole, "the stream is cut");
+    for path in ["accounts", "stream", "nowhere"] {
+        let start = format!("GET /api/v1/{path}");
+        let addr = served.handle.addr;
+        let exchange = Exchange::begin(addr, &start, &with_key(&[]), "").await;
+        let (reply, _) = in_time(exchange.end()).await;
+        assert!(reply.is_none(), "{path}: {reply:?}");
+    }
+    served.handle.live(5).await;
+    assert!(served.handle.next_id() > 8);
+    served.handle.back().await;
+    let trades = served.get("/api/v1/trades").await;
+    assert_eq!(trades.header("x-ratelimit-remaining"), Some("29"));
+    let trades = trades.json();
+    assert_eq!(trades["data"].as_array().map(Vec::len), Some(2));
+    let unanswered = served.handle.requests();
+    let unanswered = unanswered.iter().filter(|it| it.status.is_none()).count();
+    assert_eq!(unanswered, 3, "noted all the same");
+    drop(served.stream_again(&[]).await);
+    served.finish().await;
+}
+
+#[tokio::test]
 async fn prepared_answers_are_sent_as_they_stand() {
     let served = Served::quiet().await;
     let handle = &served.handle;

@@ -2,13 +2,18 @@
 //!
 //! Its own folder because there is one file for each side of the contract; here is what they share.
 
+mod caching;
 mod faults;
 mod gate;
+mod limits;
+mod pages;
 mod script;
 mod stream;
+mod truth;
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -44,6 +49,44 @@ impl Served {
     async fn get_with(&self, path: &str, headers: &[&str]) -> Reply {
         let headers = with_key(headers);
         ask(self.handle.addr, &format!("GET {path}"), &headers, "").await
+    }
+
+    /// Reads a path, whatever the key has spent: a deploy in between forgets that.
+    async fn read(&self, path: &str) -> Reply {
+        self.read_with(path, &[]).await
+    }
+
+    async fn read_with(&self, path: &str, headers: &[&str]) -> Reply {
+        let reply = self.get_with(path, headers).await;
+        if reply.status != 429 {
+            return reply;
+        }
+        self.handle.restart().await;
+        self.get_with(path, headers).await
+    }
+
+    /// All rows of a list, page by page.
+    async fn all(&self, path: &str, limit: usize) -> Vec<Value> {
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let first = format!("{path}{mark}limit={limit}");
+        let (mut rows, mut next) = (Vec::new(), first.clone());
+        loop {
+            let reply = self.read(&next).await;
+            assert_eq!(reply.status, 200, "{next}: {reply:?}");
+            let page = reply.json();
+            let data = page["data"].as_array().expect("a list");
+            rows.extend(data.iter().cloned());
+            let Some(cursor) = page["next_cursor"].as_str() else {
+                assert_eq!(page["has_more"], false);
+                return rows;
+            };
+            assert_eq!(
+                (page["has_more"].as_bool(), data.len()),
+                (Some(true), limit)
+            );
+            let last = std::mem::replace(&mut next, format!("{first}&after={cursor}"));
+            assert_ne!(next, last, "a page that leads to itself");
+        }
     }
 
     /// Opens the stream, and waits until it is open.

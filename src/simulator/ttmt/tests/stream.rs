@@ -168,7 +168,7 @@ async fn the_world_plays_at_its_rate_with_ids_that_rise_by_one() {
     let got = ids(&body);
     assert!(got.iter().copied().eq((500..).take(got.len())));
     for (payload, id) in payloads(&body).iter().zip(&got).take(300) {
-        let event: serde_json::Value = serde_json::from_str(payload).expect("JSON");
+        let event: Value = serde_json::from_str(payload).expect("JSON");
         assert_eq!(event["eventId"], *id);
     }
     let first = payloads(&body).iter().position(|it| it.contains("tp_hit"));
