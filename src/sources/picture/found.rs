@@ -323,9 +323,9 @@ fn hit(level: u32, prices: &Members, trade: &Members) -> Vec<(String, Value)> {
 fn owner(from: &[&Members]) -> Members {
     let mut members = Members::new();
     for key in read::OWNER {
-        let value = from.iter().find_map(|from| read::get(from, &[key]));
+        let value = from.iter().find_map(|from| read::told(from, key));
         if value.is_some() || *key == "signal" {
-            members.insert((*key).to_owned(), value.cloned().unwrap_or_default());
+            members.insert((*key).to_owned(), value.unwrap_or_default());
         }
     }
     members

@@ -101,15 +101,32 @@ pub(super) fn is_level(number: u32) -> bool {
     (1..=99).contains(&number)
 }
 
+/// A member as events have it: a signal is its summary there, whatever more an object has of it.
+pub(super) fn told(members: &Members, key: &str) -> Option<Value> {
+    let value = get(members, &[key])?;
+    let Some(signal) = value.as_object().filter(|_| key == "signal") else {
+        return Some(value.clone());
+    };
+    let mut summary = Members::new();
+    for (name, keys) in [
+        ("signal_id", &["signal_id", "id"][..]),
+        ("telegram_message_id", &["telegram_message_id"]),
+    ] {
+        let part = get(signal, keys);
+        summary.extend(part.map(|part| (name.to_owned(), part.clone())));
+    }
+    Some(Value::Object(summary))
+}
+
 /// Keeps what an object says of some members; what it leaves out stays as it was.
 pub(super) fn keep(from: &Members, keys: &[&str], into: &mut Members) -> bool {
     let mut changed = false;
     for key in keys {
-        let Some(value) = get(from, &[key]) else {
+        let Some(value) = told(from, key) else {
             continue;
         };
-        if into.get(*key) != Some(value) && value.to_string().len() <= MEMBER_BYTES_MAX {
-            into.insert((*key).to_owned(), value.clone());
+        if into.get(*key) != Some(&value) && value.to_string().len() <= MEMBER_BYTES_MAX {
+            into.insert((*key).to_owned(), value);
             changed = true;
         }
     }

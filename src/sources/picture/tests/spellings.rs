@@ -43,6 +43,18 @@ fn camel_case_and_upper_case_and_other_names_are_understood() {
 }
 
 #[test]
+fn a_signal_is_its_summary_however_much_of_it_is_shown() {
+    let trade = json!({
+        "id": "t", "status": "active", "created_at": "2026-06-11T09:00:00Z",
+        "signal": { "id": "s", "telegram_message_id": 4294967297_u64, "text": "buy gold\n🚀".repeat(100) },
+    });
+    let found = followed().see_trade(&trade, Some(&[]), &gap()).remove(0);
+    let data = json_of(&found.event(&source(), gap().at))["data"].clone();
+    let summary = json!({ "signal_id": "s", "telegram_message_id": 4294967297_u64 });
+    assert_eq!(data["signal"], summary);
+}
+
+#[test]
 fn tol_5_words_that_nobody_knows_prove_nothing() {
     let trade = json!({
         "id": "t", "status": "pausing", "created_at": "2026-06-11T09:00:00Z",
