@@ -96,6 +96,7 @@ fn source_state(source: &SourceStatus, now: Timestamp) -> Markup {
             span.bad { "away" } " " (source.activity)
         }
         @if let Some(poll) = &source.poll { br; span.soft { (poll) } }
+        @if let Some(gap) = &source.last_gap { br; span.soft { "last gap: " (gap) } }
     }
 }
 

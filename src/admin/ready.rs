@@ -61,11 +61,13 @@ fn of_source(source: &SourceStatus) -> Value {
         "last_end": source.last_end,
         "connects": source.connects,
         "events": source.events,
+        "backfilled": source.backfilled,
         "repeated": source.repeated,
         "skipped": source.skipped,
         "undecodable": source.undecodable,
         "requests_left": source.requests_left,
         "poll": source.poll,
+        "last_gap": source.last_gap,
     })
 }
 

@@ -8,6 +8,7 @@ mod feed;
 mod harness;
 mod hostile;
 mod limits;
+mod missed;
 mod obligations;
 mod pace;
 mod pages;
