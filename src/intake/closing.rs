@@ -44,7 +44,7 @@ pub(super) fn notice(gap: &Gap, tally: &Tally, closing: &Closing) -> Value {
     };
     json!({
         "reason": reason(gap, recovered, closing),
-        "cause": gap.cause.words(),
+        "cause": gap.cause.name(),
         "away_seconds": gap.away.as_secs(),
         "after": gap.after,
         "first": gap.first,
@@ -111,7 +111,7 @@ mod tests {
         let expected = json!({
             "reason": "the stream goes on with a later id, 250 ids are missing: 7 events were found over REST; \
                        position updates, failed breakevens and types that only the stream knows cannot be",
-            "cause": "the stream goes on with a later id",
+            "cause": "ids",
             "away_seconds": 600,
             "after": "41",
             "first": "292",

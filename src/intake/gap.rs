@@ -37,6 +37,20 @@ pub(super) enum Cause {
 }
 
 impl Cause {
+    /// Its name, for rules.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::FirstLook => "first_look",
+            Self::Silence => "silence",
+            Self::Away => "away",
+            Self::Stopped => "stopped",
+            Self::Container => "container",
+            Self::Epoch => "epoch",
+            Self::Ids => "ids",
+            Self::Refused => "refused",
+        }
+    }
+
     pub(super) const fn words(self) -> &'static str {
         match self {
             Self::FirstLook => "this is the first look at the account",

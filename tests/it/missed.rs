@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use bellwire::simulator::receivers::Kind;
 use bellwire::simulator::ttmt::{Options, Pace};
+use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 
-use crate::harness::{Bridge, Phones, Upstream, soon, until};
+use crate::harness::{Bridge, Phones, Upstream, recorded, soon, until};
 
 /// Requests that a key may make in any minute.
 const ALLOWED: usize = 30;
@@ -269,4 +270,128 @@ async fn ctrl_9_while_the_container_is_down_what_happens_rings_by_polling() {
     );
     assert!(!upstream.handle.is_heard(), "the stream is still away");
     within_the_allowance(&upstream);
+}
+
+/// The recorded events with other times: the first ones a day ago, the last trade in the last minutes.
+fn a_day() -> Vec<(u64, String)> {
+    let now = Timestamp::now();
+    let events = recorded().into_iter().filter_map(|line| {
+        let mut event: Value = serde_json::from_str(line).expect("JSON");
+        let id = event["eventId"].as_u64()?;
+        let ago = match id {
+            201..251 => (24 * 60 - (id as i64 - 201) * 27).minutes(),
+            _ => (260 - id as i64).seconds(),
+        };
+        event["timestamp"] = format!("{:.3}", now - ago).into();
+        Some((id, event.to_string()))
+    });
+    events.collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rate_1_a_start_after_a_day_finds_everything_and_does_not_flood_the_phone() {
+    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
+    let config = format!(
+        "http.listen = \"127.0.0.1:0\"\n{}{}{}\
+         [[rules]]\nname = \"all\"\nto = [\"archive\"]\n\
+         [[rules]]\nname = \"loud\"\nevents = [\"tp_hit\", \"trade_finalized\"]\nto = [\"phone\"]\n\
+         expires = \"10m\"\nbackfilled = \"quiet\"\n",
+        upstream.source(),
+        phones.sink("archive", Kind::Webhook, "concurrency = 1"),
+        phones.sink("phone", Kind::Ntfy, ""),
+    );
+    let mut bridge = Bridge::new(&config);
+    bridge.start();
+    soon("the connection", upstream.handle.heard()).await;
+    first_look(&upstream).await;
+    let (heard, missed): (Vec<_>, Vec<_>) = a_day().into_iter().partition(|(id, _)| *id <= 211);
+    for (_, event) in &heard {
+        upstream.send(event.clone()).await;
+    }
+    let settled = |ready: &Value| ready["sinks"]["archive"]["delivered"] == heard.len();
+    bridge.ready("what came a day ago", settled).await;
+    bridge.kill();
+    soon("the slot", upstream.handle.unheard()).await;
+    phones.handle.forget();
+    for (_, event) in &missed {
+        upstream.send(event.clone()).await;
+    }
+    upstream.handle.overrun(None).await;
+    bridge.start();
+    soon("the next stream", upstream.handle.heard()).await;
+    let archived = || {
+        let all = phones.handle.received_by(Kind::Webhook);
+        let events = all
+            .iter()
+            .map(|one| serde_json::from_slice(&one.body).expect("JSON"));
+        events.collect::<Vec<Value>>()
+    };
+    until("the last end", || {
+        let ends = |event: &Value| event["data"]["status"] == "closed_timeout_cleanup";
+        archived().iter().any(ends)
+    })
+    .await;
+    until("the first trade's targets", || {
+        let is_hit = |event: &&Value| event["type"] == "tp_hit" && event["backfilled"] == true;
+        archived().iter().filter(is_hit).count() == 4
+    })
+    .await;
+    let ring = |what: &str| {
+        let rings = phones.handle.received_by(Kind::Ntfy);
+        assert_eq!(rings.len(), 1, "{what}: {rings:#?}");
+        serde_json::from_slice::<Value>(&rings[0].body).expect("JSON")
+    };
+    soon("the ring", phones.handle.arrivals(Kind::Ntfy, 1)).await;
+    // Whatever else was to ring would have been claimed before this.
+    let probe = r#"{"type":"tp_hit","data":{"symbol":"LAST"}}"#;
+    let first = ring("only what is worth a ring");
+    upstream.send(probe).await;
+    soon("the next ring", phones.handle.arrivals(Kind::Ntfy, 2)).await;
+    let rings = phones.handle.received_by(Kind::Ntfy);
+    assert_eq!(rings.len(), 2, "{rings:#?}");
+    assert!(first["title"].to_string().contains("cleanup"), "{first}");
+    assert_eq!(first["priority"], 2, "quietly");
+    within_the_allowance(&upstream);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn res_11_rules_and_templates_know_what_a_bare_id_is_about() {
+    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
+    let config = format!(
+        "http.listen = \"off\"\n{}{}{}{}\
+         [[rules]]\nname = \"gold\"\nevents = [\"breakeven_set\"]\nwhen = 'data.symbol == \"XAUUSD\"'\n\
+         to = [\"phone\", \"desk\", \"automation\"]\n\
+         title = \"{{{{ data.symbol }}}} {{{{ trade.direction }}}}\"\nmessage = \"{{{{ position.entry_price }}}}\"\n\
+         [[rules]]\nname = \"others\"\nevents = [\"breakeven_set\"]\nwhen = 'data.symbol != \"XAUUSD\"'\nto = [\"team\"]\n",
+        upstream.source(),
+        phones.sink("phone", Kind::Ntfy, ""),
+        phones.sink("automation", Kind::Webhook, ""),
+        format_args!(
+            "{}{}",
+            phones.sink("desk", Kind::Slack, ""),
+            phones.sink("team", Kind::Discord, "")
+        ),
+    );
+    let mut bridge = Bridge::new(&config);
+    bridge.start();
+    soon("the connection", upstream.handle.heard()).await;
+    let minimal = recorded()
+        .into_iter()
+        .find(|line| line.contains("\"eventId\":220,"))
+        .expect("it is recorded");
+    for line in recorded().into_iter().take(9) {
+        upstream.send(line).await;
+    }
+    upstream.send(minimal).await;
+    soon("the ring", phones.handle.arrivals(Kind::Ntfy, 1)).await;
+    soon("the hook", phones.handle.arrivals(Kind::Webhook, 1)).await;
+    let ring = &phones.handle.received_by(Kind::Ntfy)[0];
+    let ring: Value = serde_json::from_slice(&ring.body).expect("JSON");
+    assert_eq!(
+        (&ring["title"], &ring["message"]),
+        (&"XAUUSD buy".into(), &"3339.35".into())
+    );
+    let hook = &phones.handle.received_by(Kind::Webhook)[0];
+    assert_eq!(hook.body, minimal, "the payload stays as it was");
+    assert!(phones.handle.received_by(Kind::Discord).is_empty());
 }
