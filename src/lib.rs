@@ -10,6 +10,7 @@
 //! | source | an upstream connection that yields events | [`sources::Source`] |
 //! | event | one thing that happened, its payload kept byte for byte | [`model::Event`] |
 //! | cursor | the last event id of a source that is safely on disk | [`model::Cursor`] |
+//! | picture | who has told what of which trade, to find over REST what nobody has told | [`sources::picture::Picture`] |
 //! | rule | which events go to which sinks, and how they read there | [`rules::Rules`] |
 //! | route | one event to one sink, as a rule decided it | [`model::Route`] |
 //! | sink | a place that deliveries go to | [`sinks::Sink`] |
@@ -30,7 +31,7 @@
 //! |---|---|---|---|
 //! | 5 | [`cli`] | parse the command line, call one command, print, choose the exit status | clap, the terminal |
 //! | 4 | [`app`] | build every part from a configuration, start the tasks, stop them in order | signals |
-//! | 3 | [`intake`] | source to store: keep a connection open, route events, commit them with the cursor | |
+//! | 3 | [`intake`] | source to store: keep a connection open, route events, commit them with the cursor; read over REST what the stream missed | |
 //! | 3 | [`dispatch`] | store to sink: claim, send, judge, settle; a lane for each sink | governor |
 //! | 3 | [`upkeep`] | notices become internal events; old rows leave the disk | |
 //! | 3 | [`admin`] | health, readiness, the page | axum, with `simulator` |
@@ -51,6 +52,8 @@
 //!
 //! - The only way from an event to a sink is a row in the queue. There is no fast path.
 //! - The cursor is never ahead of the deliveries it stands for: both are in one transaction.
+//! - The picture of a source is never ahead of the events that it stands for: whoever takes something
+//!   in, from the stream or from REST, has the turn until both are committed.
 //! - A claim counts as an attempt when it is taken, so an event that ends the process every time becomes
 //!   a dead letter.
 //! - A settlement applies only while its claim is the newest; a late one changes nothing.
@@ -67,6 +70,8 @@
 //!    repairs what the stream library does not do, and then through that library.
 //! 2. A frame becomes an [`model::Event`]: type, time, identity, and where in the payload `data`
 //!    stands. The payload itself is never touched again.
+//!    The picture hears it: it lends the event the names of what it is about, and recognises the late
+//!    copy of what REST has told.
 //! 3. [`rules`] names the routes. None is a normal answer; the event is stored all the same.
 //! 4. [`store`] writes a batch in one transaction: events, a waiting delivery for each route, and the
 //!    cursor. A batch is whatever had already arrived. Intake does not read on before it is
@@ -81,9 +86,14 @@
 //! 9. The sink judges the answer: delivered, retry, retry after N, dead, or suspend.
 //! 10. [`retry`] turns the verdict into a settlement, [`store`] writes it down with the attempt.
 //!
+//! An event that the stream missed comes by another door and walks on from 3: after a gap, [`intake`]
+//! reads the REST API beside the stream, and what the picture finds that nobody has told becomes an
+//! event with the stream's shape, marked as backfilled, with the same identity whenever it is found.
+//!
 //! | the process dies | what happens next |
 //! |---|---|
-//! | before 4 commits | the upstream replays from the cursor |
+//! | before 4 commits | the upstream replays from the cursor; what it cannot replay is found over REST |
+//! | while a gap is being closed | the gap stands in the picture since when it began, and is closed at the next start |
 //! | between 4 and 6 | the lane finds the row when it first looks |
 //! | between 6 and 10 | the delivery is taken back at the next start and sent again with the same id |
 
