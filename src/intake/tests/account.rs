@@ -3,7 +3,7 @@
 //! A file of its own because it also draws on the key's budget, as the real REST client does.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -50,8 +50,9 @@ pub(super) struct FakeAccount {
     pub(super) rows_of_trades: Mutex<Value>,
     /// Open positions.
     pub(super) positions: Mutex<Vec<Value>>,
-    /// Rows of a page, whatever is asked for.
+    /// Rows of a page, whatever is asked for, and whether there is another one.
     page_rows: AtomicUsize,
+    one_page: AtomicBool,
     cursors: Mutex<HashMap<PageCursor, usize>>,
 }
 
@@ -78,6 +79,7 @@ impl FakeAccount {
             rows_of_trades: Mutex::default(),
             positions: Mutex::default(),
             page_rows: AtomicUsize::new(100),
+            one_page: AtomicBool::new(false),
             cursors: Mutex::default(),
         }
     }
@@ -108,6 +110,11 @@ impl FakeAccount {
 
     pub(super) fn pages_of(&self, rows: usize) {
         self.page_rows.store(rows, Ordering::SeqCst);
+    }
+
+    /// From now on every list has one page.
+    pub(super) fn no_more_pages(&self) {
+        self.one_page.store(true, Ordering::SeqCst);
     }
 
     pub(super) fn probes(&self) -> Vec<Duration> {
@@ -158,7 +165,7 @@ impl FakeAccount {
         });
         let wanted: Vec<&Value> = wanted.collect();
         let to = (from + self.page_rows.load(Ordering::SeqCst)).min(wanted.len());
-        let more = to < wanted.len();
+        let more = to < wanted.len() && !self.one_page.load(Ordering::SeqCst);
         let page = Page::read(json!({
             "data": wanted[from..to],
             "has_more": more,

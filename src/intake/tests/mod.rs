@@ -10,6 +10,7 @@ mod feed;
 mod gaps;
 mod names;
 mod pace;
+mod reading;
 mod recovery;
 mod resume;
 mod safety;
