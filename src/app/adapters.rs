@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::intake::{Queue, Router};
 use crate::model::{Accepted, Batch, Checkpoint, Event, Name, PictureRow, Route};
-use crate::rules::Rules;
+use crate::rules::Current;
 use crate::sources::Pending;
 use crate::store::Store;
 
@@ -45,12 +45,12 @@ impl Queue for StoreQueue {
 
 /// The rules. Each rule's first fault is logged, which is enough to find it.
 pub(super) struct RulesRouter {
-    rules: Arc<Rules>,
+    rules: Current,
     complained: Mutex<HashSet<Arc<str>>>,
 }
 
 impl RulesRouter {
-    pub(super) fn new(rules: Arc<Rules>) -> Self {
+    pub(super) fn new(rules: Current) -> Self {
         Self {
             rules,
             complained: Mutex::default(),
@@ -60,7 +60,7 @@ impl RulesRouter {
 
 impl Router for RulesRouter {
     fn routes(&self, event: &Event) -> Vec<Route> {
-        let routed = self.rules.routes(event);
+        let routed = self.rules.get().routes(event);
         for fault in routed.faults {
             let mut complained = self
                 .complained

@@ -6,9 +6,13 @@
 mod adapters;
 mod following;
 mod plan;
+mod reload;
 mod running;
 mod signals;
+mod watch;
 
 pub use plan::Plan;
+pub use reload::Reload;
 pub use running::{Running, start};
 pub use signals::stop_on_signals;
+pub use watch::Watch;

@@ -12,6 +12,7 @@ mod missed;
 mod obligations;
 mod pace;
 mod pages;
+mod reload;
 mod retry;
 mod secrets;
 mod shutdown;
