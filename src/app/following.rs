@@ -50,7 +50,7 @@ impl Following<'_> {
             let own = budgets.entry(access.api_key.expose()).or_default();
             let own = budget.insert(Arc::clone(own));
             rest = Some(
-                self.rest(access, own)
+                rest_of(access, self.client, own, self.clock)
                     .with_context(|| format!("source `{}`", source.name))?,
             );
         }
@@ -82,26 +82,32 @@ impl Following<'_> {
             jitter: Arc::new(rand::random::<f64>),
         })
     }
+}
 
-    fn rest(&self, access: &RestAccess, budget: &Arc<Budget>) -> anyhow::Result<Rest> {
-        let client = match &access.proxy {
-            None => self.client.clone(),
-            proxy => Client::new(proxy.as_ref())?,
-        };
-        let rest = Rest::new(
-            client.reading(REST_REPLY_BYTES_MAX),
-            &access.base_url,
-            &access.api_key,
-            access.account_id.clone(),
-            Arc::clone(budget),
-            self.clock.clone(),
-        );
-        Ok(rest?)
-    }
+/// The REST API of a source, over its proxy where it has one.
+pub(super) fn rest_of(
+    access: &RestAccess,
+    client: &Client,
+    budget: &Arc<Budget>,
+    clock: &Clock,
+) -> anyhow::Result<Rest> {
+    let client = match &access.proxy {
+        None => client.clone(),
+        proxy => Client::new(proxy.as_ref())?,
+    };
+    let rest = Rest::new(
+        client.reading(REST_REPLY_BYTES_MAX),
+        &access.base_url,
+        &access.api_key,
+        access.account_id.clone(),
+        Arc::clone(budget),
+        clock.clone(),
+    );
+    Ok(rest?)
 }
 
 /// The host and port behind an address: what several sources can share.
-fn host(address: &str) -> String {
+pub(super) fn host(address: &str) -> String {
     let after_scheme = address.split_once("://").map_or(address, |(_, rest)| rest);
     after_scheme
         .split('/')

@@ -5,10 +5,12 @@
 
 mod adapters;
 mod following;
+mod online;
 mod plan;
 mod running;
 mod signals;
 
+pub use online::{Trial, Tried, TriedSource, try_online};
 pub use plan::Plan;
 pub use running::{Running, start};
 pub use signals::stop_on_signals;

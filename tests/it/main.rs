@@ -9,6 +9,7 @@ mod harness;
 mod hostile;
 mod limits;
 mod obligations;
+mod online;
 mod pace;
 mod pages;
 mod retry;
