@@ -93,7 +93,7 @@ impl Following {
         if let Some(access) = &source.rest {
             let key = access.api_key.expose().to_owned();
             let own = budget.insert(Arc::clone(self.budgets.entry(key).or_default()));
-            let made = self.rest(access, own);
+            let made = rest_of(access, &self.shared.client, own, &self.shared.clock);
             rest = Some(made.with_context(|| format!("source `{}`", source.name))?);
         }
         let backfill = source.rest.as_ref().zip(rest.as_ref());
@@ -125,26 +125,32 @@ impl Following {
             jitter: Arc::new(rand::random::<f64>),
         })
     }
+}
 
-    fn rest(&self, access: &RestAccess, budget: &Arc<Budget>) -> anyhow::Result<Rest> {
-        let client = match &access.proxy {
-            None => self.shared.client.clone(),
-            proxy => Client::new(proxy.as_ref())?,
-        };
-        let rest = Rest::new(
-            client.reading(REST_REPLY_BYTES_MAX),
-            &access.base_url,
-            &access.api_key,
-            access.account_id.clone(),
-            Arc::clone(budget),
-            self.shared.clock.clone(),
-        );
-        Ok(rest?)
-    }
+/// The REST API of a source, over its proxy where it has one.
+pub(super) fn rest_of(
+    access: &RestAccess,
+    client: &Client,
+    budget: &Arc<Budget>,
+    clock: &Clock,
+) -> anyhow::Result<Rest> {
+    let client = match &access.proxy {
+        None => client.clone(),
+        proxy => Client::new(proxy.as_ref())?,
+    };
+    let rest = Rest::new(
+        client.reading(REST_REPLY_BYTES_MAX),
+        &access.base_url,
+        &access.api_key,
+        access.account_id.clone(),
+        Arc::clone(budget),
+        clock.clone(),
+    );
+    Ok(rest?)
 }
 
 /// The host and port behind an address: what several sources can share.
-fn host(address: &str) -> String {
+pub(super) fn host(address: &str) -> String {
     let after_scheme = address.split_once("://").map_or(address, |(_, rest)| rest);
     after_scheme
         .split('/')

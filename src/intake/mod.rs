@@ -17,7 +17,7 @@ mod gap;
 mod load;
 mod report;
 mod throttle;
-mod words;
+pub mod words;
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ mod hostile;
 mod limits;
 mod missed;
 mod obligations;
+mod online;
 mod pace;
 mod pages;
 mod reload;
