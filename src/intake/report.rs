@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::closing::{self, Closing};
+use super::closing::{self, Outcome};
 use super::desk::Tally;
 use super::gap::Gap;
 use super::throttle::{Detail, Throttle};
@@ -279,8 +279,8 @@ impl Report {
     }
 
     /// Events may have been missed: said once for each gap.
-    pub(super) fn gap(&self, gap: &Gap, tally: &Tally, closing: &Closing) {
-        let notice = closing::notice(gap, tally, closing);
+    pub(super) fn gap(&self, gap: &Gap, tally: &Tally, outcome: &Outcome) {
+        let notice = closing::notice(gap, tally, outcome);
         let reason = notice["reason"].as_str().unwrap_or_default().to_owned();
         tracing::warn!(source = %self.source, reason, "gap");
         self.show(|status| status.last_gap = Some(reason));

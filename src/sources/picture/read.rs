@@ -75,6 +75,11 @@ pub(super) fn word(members: &Members, keys: &[&str]) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
+/// A status, in the lower case that decisions are made on.
+pub(super) fn status(members: &Members) -> Option<String> {
+    word(members, &["status"]).map(|status| status.to_lowercase())
+}
+
 /// A moment.
 pub(super) fn time(members: &Members, keys: &[&str]) -> Option<Timestamp> {
     decode::time(get(members, keys)?.as_str()?)
