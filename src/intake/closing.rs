@@ -4,8 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::desk::Tally;
-use super::gap::{Cause, Gap};
+use super::gap::{Cause, Gap, Tally};
 
 /// Types of events that REST keeps no trace of.
 const UNPROVABLE: &str = "position updates, failed breakevens and types that only the stream knows";

@@ -5,7 +5,6 @@
 //! never be ahead of the events that it stands for. So whoever takes something in has the turn until
 //! it is durable: what is heard or found, and the rows that change with it, are one commit.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,8 +13,8 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 use tokio::time::{Instant, sleep};
 
 use super::Parts;
-use super::catchup::Names;
-use super::gap::{Cause, Gap};
+use super::gap::{Cause, Gap, Tally};
+use super::names::Names;
 use super::report::{Report, Withdrawn};
 use crate::model::{Accepted, Batch};
 use crate::sources::picture::{Found, Picture, Since};
@@ -25,9 +24,6 @@ const COMMIT_WAIT: Duration = Duration::from_secs(1);
 
 /// Unreadable events lead to one reading in this time.
 const UNREAD_PERIOD: Duration = Duration::from_mins(1);
-
-/// What was found since the last gap was closed, by type.
-pub(super) type Tally = BTreeMap<&'static str, u64>;
 
 /// What the ways into a source share.
 pub(super) struct Desk<'a> {

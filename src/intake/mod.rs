@@ -15,6 +15,7 @@ mod drive;
 mod follow;
 mod gap;
 mod load;
+mod names;
 mod report;
 mod throttle;
 pub mod words;

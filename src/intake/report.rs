@@ -12,8 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::closing::{self, Outcome};
-use super::desk::Tally;
-use super::gap::Gap;
+use super::gap::{Gap, Tally};
 use super::throttle::{Detail, Throttle};
 use super::words;
 use crate::clock::Clock;

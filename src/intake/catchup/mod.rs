@@ -21,10 +21,11 @@ use self::closing::Closing;
 use self::poll::Polls;
 use self::silence::Silence;
 use super::closing::Outcome;
-use super::desk::{Desk, Tally};
+use super::desk::Desk;
+use super::gap::Tally;
 use crate::sources::ttmt_rest::Account;
 
-pub(super) use names::{Names, is_nameless, name};
+pub(super) use names::{is_nameless, name};
 
 /// A gap that is still open after this long is told as such.
 const TELL_AFTER: Duration = Duration::from_secs(110);

@@ -26,9 +26,8 @@ const COARSE: SignedDuration = SignedDuration::from_secs(1);
 /// Members that say when a trade was opened, and when something last happened to it.
 const BORN: &[&str] = &["created_at", "executed_at", "opened_at", "open_time"];
 const OVER: &[&str] = &["closed_at", "finalized_at", "close_time", "updated_at"];
-/// Members that say when a position was opened and closed.
+/// Members that say when a position was opened.
 const OPENED: &[&str] = &["opened_at", "open_time", "filled_at", "created_at"];
-const CLOSED: &[&str] = &["closed_at", "close_time", "exit_time"];
 
 /// Since when things that nobody told count as missed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -234,7 +233,7 @@ impl Trade {
             return;
         };
         read::keep(row, read::POSITION, &mut position.members);
-        let (opened, closed) = (read::time(row, OPENED), read::time(row, CLOSED));
+        let (opened, closed) = (read::time(row, OPENED), read::time(row, read::CLOSED));
         let mut tell = |kind, position: &Position, time| {
             let one = Found::of_position(kind, id.as_deref(), position, row, time);
             found.push(one.by(closed.unwrap_or(reading.at)));
@@ -245,7 +244,7 @@ impl Trade {
         if is_at_breakeven(row) && judge.settle(&mut position.breakeven, None) {
             tell(Kind::Breakeven, position, None);
         }
-        if !is_closed(row) {
+        if !read::is_closed(row) {
             return;
         }
         if let Some(number) = target(row, trade).filter(|_| ended_by(row, &["tp", "take_profit"])) {
@@ -306,14 +305,6 @@ pub(super) fn ids(row: &Members) -> Ids {
     Ids {
         id: read::id(row, &["id", "position_id"]),
         broker: read::id(row, &["metaapi_position_id"]),
-    }
-}
-
-pub(super) fn is_closed(row: &Members) -> bool {
-    match read::status(row).as_deref() {
-        Some(status) if status.starts_with("open") || status.starts_with("partial") => false,
-        Some(status) if status.starts_with("closed") => true,
-        _ => read::get(row, CLOSED).is_some() || read::get(row, &["close_price"]).is_some(),
     }
 }
 

@@ -34,7 +34,7 @@ const WHOLE: &str = "picture";
 const STALE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Trades and single positions that are remembered at most.
-const TRADES_MAX: usize = 5_000;
+const TRADES_MAX: usize = 2_000;
 
 /// Finished trades that are remembered: the late copies and overlapping reads that they are needed
 /// for come within days.

@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 
 use crate::sources::decode;
 
+/// Members that say when a position was closed.
+pub(super) const CLOSED: &[&str] = &["closed_at", "close_time", "exit_time"];
+
 /// A JSON object.
 pub(super) type Members = Map<String, Value>;
 
@@ -91,6 +94,15 @@ pub(super) fn number(members: &Members, keys: &[&str]) -> Option<f64> {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => text.parse().ok(),
         _ => None,
+    }
+}
+
+/// Whether a position is closed, by its status, else by what only a closed one has.
+pub(super) fn is_closed(row: &Members) -> bool {
+    match status(row).as_deref() {
+        Some(status) if status.starts_with("open") || status.starts_with("partial") => false,
+        Some(status) if status.starts_with("closed") => true,
+        _ => get(row, CLOSED).is_some() || get(row, &["close_price"]).is_some(),
     }
 }
 
