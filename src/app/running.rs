@@ -84,7 +84,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
                 .context("the status page failed")
         });
     }
-    let router = Arc::new(RulesRouter::new(Arc::clone(&plan.rules)));
+    let router = Arc::new(RulesRouter::new(Arc::clone(&plan.rules), &plan.sinks));
     let mut upkeep_group = Group::new();
     upkeep_group.spawn(upkeep::run(
         upkeep::Parts {

@@ -37,6 +37,8 @@ pub(super) struct Lane {
     suspension: Suspension,
     obituary: Obituary,
     rest_until: Option<Timestamp>,
+    /// Deliveries taken so far.
+    turn: u64,
     in_flight: JoinSet<Done>,
 }
 
@@ -61,6 +63,7 @@ impl Lane {
             suspension: Suspension::default(),
             obituary: Obituary::default(),
             rest_until: None,
+            turn: 0,
             in_flight: JoinSet::new(),
         }
     }
@@ -132,7 +135,7 @@ impl Lane {
         match self
             .sender
             .store
-            .claim(&self.sender.sink.name, now, limit)
+            .claim(&self.sender.sink.name, now, limit, self.turn)
             .await
         {
             Ok(claims) => self.start(claims, limit.get(), probing, look_again),
@@ -175,6 +178,7 @@ impl Lane {
             self.suspension.probing(self.now());
         }
         for claim in claims.claims {
+            self.turn = self.turn.wrapping_add(1);
             self.in_flight
                 .spawn(attempt::run(Arc::clone(&self.sender), claim));
         }

@@ -23,6 +23,7 @@ fn progress(step: u32) -> Progress {
         step,
         plain: false,
         created: at(1_000_000),
+        early_for: None,
         now: at(1_000_000),
         rests: 0,
         jitter: 1.0,

@@ -111,8 +111,11 @@ impl Store {
             .await
     }
 
-    /// Takes up to `limit` due deliveries of a sink, oldest first. Each counts as an attempt from now
-    /// on, durably, so that an event which kills the process runs out of attempts.
+    /// Takes up to `limit` due deliveries of a sink: the most urgent first, what has just become due
+    /// before what is older, and now and then the one that has waited longest, for which `turn` counts
+    /// what its lane has taken so far. Of those with one key only the first that has not ended is ever
+    /// taken. Each counts as an attempt from now on, durably, so that an event which kills the process
+    /// runs out of attempts.
     ///
     /// The caller must settle or end every claim; what it forgets is taken back at the next start.
     ///
@@ -123,9 +126,45 @@ impl Store {
         sink: &Name,
         now: Timestamp,
         limit: NonZeroUsize,
+        turn: u64,
     ) -> Result<Claims, StoreError> {
         let sink = sink.clone();
-        self.call(move |connection, tag| claim::claim(connection, tag, &sink, now, limit))
+        self.call(move |connection, tag| claim::claim(connection, tag, &sink, now, limit, turn))
+            .await
+    }
+
+    /// As [`Store::claim`], but one delivery at most, and where none is due, the one that is due next.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is then claimed.
+    pub async fn probe(
+        &self,
+        sink: &Name,
+        now: Timestamp,
+        turn: u64,
+    ) -> Result<Claims, StoreError> {
+        let sink = sink.clone();
+        self.call(move |connection, tag| claim::probe(connection, tag, &sink, now, turn))
+            .await
+    }
+
+    /// Makes due at once, durably, what waits because its sink was away; answers how many that were.
+    ///
+    /// # Errors
+    /// [`StoreError`]; everything is then due when it was.
+    pub async fn wake(&self, sink: &Name) -> Result<usize, StoreError> {
+        let sink = sink.clone();
+        self.call(move |connection, _| claim::wake(connection, &sink))
+            .await
+    }
+
+    /// How many deliveries of a sink wait, due or not.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn waiting(&self, sink: &Name) -> Result<u64, StoreError> {
+        let sink = sink.clone();
+        self.call(move |connection, _| claim::waiting(connection, &sink))
             .await
     }
 

@@ -10,6 +10,7 @@ mod hostile;
 mod limits;
 mod missed;
 mod obligations;
+mod order;
 mod pace;
 mod pages;
 mod retry;
