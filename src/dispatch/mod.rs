@@ -14,6 +14,8 @@ mod outage;
 mod pace;
 mod rests;
 mod suspension;
+#[cfg(test)]
+mod tests;
 mod wording;
 
 use std::sync::Arc;

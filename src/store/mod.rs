@@ -43,6 +43,9 @@ const REQUESTS_MAX: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct Store {
     requests: mpsc::Sender<owner::Request>,
+    /// Requests made so far, for tests of who asks how often.
+    #[cfg(test)]
+    made: std::sync::Arc<std::sync::atomic::AtomicU64>,
 }
 
 impl Store {
@@ -65,7 +68,11 @@ impl Store {
                 path: folder.to_owned(),
                 source,
             })?;
-        Ok(Self { requests })
+        Ok(Self {
+            requests,
+            #[cfg(test)]
+            made: std::sync::Arc::default(),
+        })
     }
 
     /// Puts events and their deliveries into the queue and moves the cursor, all or nothing.
@@ -273,10 +280,18 @@ impl Store {
         self.requests.closed().await;
     }
 
+    /// How many requests have been made through this handle and its clones.
+    #[cfg(test)]
+    pub(crate) fn requests_made(&self) -> u64 {
+        self.made.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     async fn call<T: Send + 'static>(
         &self,
         apply: impl FnMut(&Connection, &str) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        #[cfg(test)]
+        self.made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let (request, answer) = owner::Request::new(apply);
         self.requests
             .send(request)

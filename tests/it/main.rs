@@ -11,6 +11,7 @@ mod limits;
 mod missed;
 mod obligations;
 mod order;
+mod outage;
 mod pace;
 mod pages;
 mod retry;
