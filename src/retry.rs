@@ -12,6 +12,8 @@ use jiff::Timestamp;
 use crate::model::{Event, Ladder, Rests, Settlement, State, Verdict};
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 /// The wait, before jitter, below which there is no use in trying again when a person has to change
