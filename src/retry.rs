@@ -12,6 +12,8 @@ use jiff::Timestamp;
 use crate::model::{Event, Ladder, Rests, Settlement, State, Verdict};
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 /// The wait, before jitter, below which there is no use in trying again when a person has to change
@@ -35,6 +37,8 @@ pub struct Progress {
     pub plain: bool,
     /// When the delivery was put into the queue.
     pub created: Timestamp,
+    /// When it would have been due, for one that was tried before its time.
+    pub early_for: Option<Timestamp>,
     /// The time.
     pub now: Timestamp,
     /// Rests in a row that this sink has taken without being told how long.
@@ -101,7 +105,18 @@ fn climb(ladder: &Ladder, progress: &Progress, reason: &str, slow: bool) -> Sett
     let step = progress.step.saturating_add(1);
     let spent = ladder.max_attempts.is_some_and(|most| step >= most);
     let deadline = deadline(ladder, progress);
-    if spent || progress.now >= deadline {
+    let in_time = progress.now < deadline;
+    if let Some(due) = progress
+        .early_for
+        .filter(|due| in_time && *due > progress.now)
+    {
+        // What is tried early, for the sake of its whole lane, costs the delivery nothing.
+        return Settlement {
+            wakes: !slow,
+            ..progress.again(due, reason.to_owned())
+        };
+    }
+    if spent || !in_time {
         return progress.gave_up(reason);
     }
     let whole = match rung(ladder, progress.step) {
@@ -117,6 +132,7 @@ fn climb(ladder: &Ladder, progress: &Progress, reason: &str, slow: bool) -> Sett
     let due = after(progress.now, wait).min(deadline);
     Settlement {
         step,
+        wakes: !slow,
         ..progress.again(due, reason.to_owned())
     }
 }
@@ -155,6 +171,7 @@ impl Progress {
             due: self.now,
             step: self.step,
             plain: self.plain,
+            wakes: false,
             reason,
             rest_until: None,
             suspend: None,

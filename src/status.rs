@@ -85,6 +85,8 @@ pub struct SinkStatus {
     pub used: bool,
     /// Why it is suspended, if it is.
     pub suspended: Option<String>,
+    /// Since when nothing gets through to it, while one delivery at a time is tried.
+    pub away_since: Option<Timestamp>,
     /// Until when it rests because the receiver asked for it.
     pub resting_until: Option<Timestamp>,
     /// Attempts that failed since the last one that did not.

@@ -128,6 +128,8 @@ fn sink_state(sink: &SinkStatus, now: Timestamp) -> Markup {
             span.bad { "suspended" } " " (reason)
         } @else if let Some(until) = sink.resting_until.filter(|until| *until > now) {
             "resting for " (length(until.duration_since(now).unsigned_abs()))
+        } @else if let Some(since) = sink.away_since {
+            span.bad { "away" } " for " (length(now.duration_since(since).unsigned_abs())) ": " (sink.last_failure.as_deref().unwrap_or_default())
         } @else if sink.failed_in_a_row > 0 {
             span.bad { "failing" } " " (sink.last_failure.as_deref().unwrap_or_default())
         } @else {

@@ -75,6 +75,7 @@ fn of_sink(sink: &SinkStatus) -> Value {
     json!({
         "used": sink.used,
         "suspended": sink.suspended,
+        "away_since": sink.away_since.map(text),
         "resting_until": sink.resting_until.map(text),
         "failed_in_a_row": sink.failed_in_a_row,
         "last_failure": sink.last_failure,

@@ -1,11 +1,13 @@
 //! The store and the rules as `intake` wants to see them: it knows neither.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use crate::expr::Scope;
 use crate::intake::{Queue, Router};
 use crate::model::{Accepted, Batch, Checkpoint, Event, Name, PictureRow, Route};
 use crate::rules::Current;
+use crate::sinks::{Ordered, Sink};
 use crate::sources::Pending;
 use crate::store::Store;
 
@@ -43,30 +45,70 @@ impl Queue for StoreQueue {
     }
 }
 
-/// The rules. Each rule's first fault is logged, which is enough to find it.
+/// The rules, and which sinks keep an order. Each rule's and each sink's first fault is logged, which
+/// is enough to find it.
 pub(super) struct RulesRouter {
     rules: Current,
-    complained: Mutex<HashSet<Arc<str>>>,
+    ordered: RwLock<Vec<Arc<Sink>>>,
+    complained: Mutex<HashSet<(&'static str, Arc<str>)>>,
 }
 
 impl RulesRouter {
-    pub(super) fn new(rules: Current) -> Self {
+    pub(super) fn new(rules: Current, sinks: &[Arc<Sink>]) -> Self {
         Self {
             rules,
+            ordered: RwLock::new(ordered(sinks)),
             complained: Mutex::default(),
         }
     }
+
+    /// From now on these sinks keep an order.
+    pub(super) fn arrange(&self, sinks: &[Arc<Sink>]) {
+        *self.ordered.write().unwrap_or_else(PoisonError::into_inner) = ordered(sinks);
+    }
+
+    /// Gives each route to a sink that keeps an order its key. One whose key cannot be worked out has
+    /// no other to wait for, as if it were missing.
+    fn line_up(&self, event: &Event, routes: &mut [Route]) {
+        let mut scope = None;
+        let ordered = self.ordered.read().unwrap_or_else(PoisonError::into_inner);
+        for route in routes {
+            let Some(sink) = ordered.iter().find(|sink| sink.name == route.sink) else {
+                continue;
+            };
+            let scope = scope.get_or_insert_with(|| Scope::new(event));
+            match sink.ordered.key(scope) {
+                Ok(key) => route.key = key.map(Arc::from),
+                Err(error) if self.is_first("ordered", sink.name.as_str()) => {
+                    tracing::warn!(sink = %sink.name, %error, "`ordered` failed and the delivery keeps no order; said once for each sink");
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Whether a setting of this rule or sink fails for the first time.
+    fn is_first(&self, setting: &'static str, name: &str) -> bool {
+        let mut complained = self
+            .complained
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        complained.insert((setting, Arc::from(name)))
+    }
+}
+
+fn ordered(sinks: &[Arc<Sink>]) -> Vec<Arc<Sink>> {
+    let mut ordered = sinks.to_vec();
+    ordered.retain(|sink| !matches!(sink.ordered, Ordered::No));
+    ordered
 }
 
 impl Router for RulesRouter {
     fn routes(&self, event: &Event) -> Vec<Route> {
-        let routed = self.rules.get().routes(event);
+        let mut routed = self.rules.get().routes(event);
+        self.line_up(event, &mut routed.routes);
         for fault in routed.faults {
-            let mut complained = self
-                .complained
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            if complained.insert(Arc::clone(&fault.rule)) {
+            if self.is_first("when", &fault.rule) {
                 tracing::warn!(rule = %fault.rule, error = %fault.fault, "`when` failed and counts as not matched; said once for each rule");
             }
         }

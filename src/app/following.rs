@@ -77,6 +77,11 @@ impl Following {
         Ok(())
     }
 
+    /// What rules make of the events of all sources.
+    pub(super) fn router(&self) -> &RulesRouter {
+        &self.shared.router
+    }
+
     /// Waits until a source is not followed any more that should be.
     pub(super) async fn unasked(&mut self) {
         self.crew.unasked().await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
 use crate::rules::Rules;
-use crate::sinks::{self, Ordered, Sink};
+use crate::sinks::{self, Sink};
 use crate::sources::{self, Source};
 use crate::status::Status;
 use crate::telemetry;
@@ -57,7 +57,7 @@ impl Plan {
                     .iter()
                     .chain(sources.iter().flat_map(|source| &source.warnings))
                     .cloned()
-                    .chain(without_effect(&config, &sinks))
+                    .chain(without_effect(&config))
                     .collect(),
                 config,
                 sources,
@@ -96,13 +96,8 @@ impl Plan {
 }
 
 /// Settings that are read and checked, and do nothing yet. Silence about them would be a promise.
-fn without_effect(config: &Config, sinks: &[Arc<Sink>]) -> Vec<String> {
+fn without_effect(config: &Config) -> Vec<String> {
     let mut found = BTreeSet::new();
-    for sink in sinks {
-        if !matches!(sink.ordered, Ordered::No) {
-            found.insert(format!("`ordered` of sink `{}`", sink.name));
-        }
-    }
     for rule in &config.rules {
         let keys = [
             ("throttle", rule.throttle.is_some()),

@@ -158,7 +158,8 @@ impl InForce {
             .arrange(&sources)
             .map_err(|error| format!("{error:#}"))?;
         // Lanes first, so that no rule sends to a sink that nobody serves.
-        let lanes = sinks.values().map(|(_, sink)| Arc::clone(sink)).collect();
+        let lanes: Vec<Arc<Sink>> = sinks.values().map(|(_, sink)| Arc::clone(sink)).collect();
+        self.following.router().arrange(&lanes);
         self.lanes.send_replace(lanes);
         self.rules.exchange(Arc::clone(&plan.rules));
         let names: Vec<Name> = sources.iter().map(|(_, it)| it.name.clone()).collect();

@@ -89,7 +89,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         });
     }
     let rules = rules::Current::new(Arc::clone(&plan.rules));
-    let router = Arc::new(RulesRouter::new(rules.clone()));
+    let router = Arc::new(RulesRouter::new(rules.clone(), &plan.sinks));
     let mut upkeep_group = Group::new();
     upkeep_group.spawn(upkeep::run(
         upkeep::Parts {

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use super::Parts;
+use super::outage::Sign;
 use super::rests::KindRests;
 use super::wording::word;
 use crate::clock::Clock;
@@ -51,6 +52,8 @@ pub(super) struct Done {
     pub(super) reason: Option<String>,
     /// The request and what came of it, if one left.
     pub(super) attempt: Option<Attempt>,
+    /// What it shows of the sink.
+    pub(super) sign: Option<Sign>,
     pub(super) rest_until: Option<Timestamp>,
     pub(super) suspend: Option<String>,
 }
@@ -132,6 +135,7 @@ impl Sender {
             due: now,
             step: claim.step,
             plain: claim.plain,
+            wakes: false,
             reason: Some(reason.clone()),
             rest_until: None,
             suspend: None,
@@ -147,6 +151,7 @@ impl Sender {
             state,
             reason: Some(reason),
             attempt: None,
+            sign: None,
             rest_until: None,
             suspend: None,
         }
@@ -161,6 +166,7 @@ impl Sender {
     ) -> Done {
         let now = self.clock.now();
         let verdict = self.judge(&claim, &answer, now);
+        let sign = Sign::of(&answer, &verdict);
         let mut settlement = self.settlement(&claim, &verdict, now);
         if let Some(rest) = answer
             .as_ref()
@@ -205,6 +211,7 @@ impl Sender {
             state: settlement.state,
             reason: settlement.reason,
             attempt: Some(attempt),
+            sign,
             rest_until: settlement.rest_until,
             suspend: settlement.suspend,
         }
@@ -242,6 +249,7 @@ impl Sender {
             step: claim.step,
             plain: claim.plain,
             created: claim.created,
+            early_for: claim.early_for,
             now,
             rests: self.untold_rests(now),
             jitter: rand::random(),

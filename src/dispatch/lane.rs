@@ -1,25 +1,26 @@
-//! One sink's lane: how much may be in flight, when to look again, and what an ended attempt changes.
+//! One sink's lane: how much may be in flight, and when to look again.
+
+mod ended;
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Parts;
+use super::alarm::{Alarm, Trouble};
 use super::attempt::{self, Done, Sender};
-use super::letter;
 use super::obituary::Obituary;
+use super::outage::Outage;
 use super::pace::Pace;
 use super::rests::KindRests;
 use super::suspension::Suspension;
-use crate::model::{Notice, Outcome, State};
 use crate::sinks::Sink;
-use crate::store::{Claims, Due};
+use crate::store::{Claims, Due, StoreError};
 
 /// Wait before the queue is asked again after it failed.
 const STORE_AGAIN: Duration = Duration::from_secs(1);
@@ -38,8 +39,16 @@ pub(super) struct Lane {
     pace: Pace,
     kind_rests: KindRests,
     suspension: Suspension,
+    outage: Outage,
+    /// What waited for the sink is to become due.
+    wake: bool,
+    alarm: Alarm,
+    /// Trouble to speak of, with the word for what waits.
+    to_say: Vec<(&'static str, Trouble, &'static str)>,
     obituary: Obituary,
     rest_until: Option<Timestamp>,
+    /// Deliveries taken so far.
+    turn: u64,
     in_flight: JoinSet<Done>,
 }
 
@@ -56,6 +65,7 @@ impl Lane {
                 .and_then(|limit| Some((NonZeroU32::new(limit.burst)?, limit.interval()))),
         );
         Self {
+            outage: Outage::new(&sink.retry),
             nudge: parts.nudge.clone(),
             drain: parts.drain,
             sender: Arc::new(Sender::new(parts, sink, kind_rests.clone())),
@@ -64,8 +74,12 @@ impl Lane {
             leave,
             pace,
             suspension: Suspension::default(),
+            wake: false,
+            alarm: Alarm::default(),
+            to_say: Vec::new(),
             obituary: Obituary::default(),
             rest_until: None,
+            turn: 0,
             in_flight: JoinSet::new(),
         }
     }
@@ -98,6 +112,11 @@ impl Lane {
             if let Some(notice) = self.obituary.speak(self.now()) {
                 self.sender.status.raise(notice);
             }
+            if let Some(trouble) = self.alarm.speak(self.now()) {
+                self.to_say
+                    .push(("bellwire.sink_failing", trouble, "waiting"));
+            }
+            self.say().await;
         }
         self.finish().await;
     }
@@ -107,22 +126,27 @@ impl Lane {
     async fn fill(&mut self) -> Instant {
         let now = self.now();
         let mut look_again = Instant::now() + LOOK_ANYWAY;
-        if let Some(due) = self.obituary.due() {
+        for due in [self.obituary.due(), self.alarm.due()]
+            .into_iter()
+            .flatten()
+        {
             look_again = look_again.min(self.instant(due));
         }
+        if self.wake && self.wake_all().await.is_err() {
+            return look_again.min(Instant::now() + STORE_AGAIN);
+        }
         self.rest(self.kind_rests.until(self.sender.sink.kind));
-        let held_until = self.suspension.probe_at().max(self.rest_until);
+        let held_until = self
+            .suspension
+            .probe_at()
+            .max(self.outage.probe_at())
+            .max(self.rest_until);
         if let Some(until) = held_until.filter(|until| *until > now) {
             return look_again.min(self.instant(until));
         }
-        let probing = self.suspension.is_on();
-        let slots = if probing {
-            1
-        } else {
-            self.sender.sink.concurrency
-        };
-        let free = slots.saturating_sub(self.in_flight.len());
-        let wanted = match self.wanted(free, now).await {
+        let probing = self.suspension.is_on() || self.outage.since().is_some();
+        let free = self.free_slots();
+        let wanted = match self.wanted(free, probing, now).await {
             Ok(wanted) => wanted,
             Err(due) => return look_again.min(due),
         };
@@ -134,12 +158,13 @@ impl Lane {
             };
         };
         // Not raced against the stop: an answer that nobody hears would leave claims behind.
-        match self
-            .sender
-            .store
-            .claim(&self.sender.sink.name, now, limit)
-            .await
-        {
+        let Sender { store, sink, .. } = &*self.sender;
+        let claims = if probing {
+            store.probe(&sink.name, now, self.turn).await
+        } else {
+            store.claim(&sink.name, now, limit, self.turn).await
+        };
+        match claims {
             Ok(claims) => self.start(claims, limit.get(), probing, look_again),
             Err(error) => {
                 tracing::debug!(sink = %self.sender.sink.name, %error, "nothing could be claimed");
@@ -148,8 +173,33 @@ impl Lane {
         }
     }
 
+    /// How many more may be in flight. What was on its way when a sink went away does not count against
+    /// the one that finds out whether it is back.
+    fn free_slots(&self) -> usize {
+        let in_flight = self.in_flight.len();
+        let free = self.sender.sink.concurrency.saturating_sub(in_flight);
+        if self.suspension.is_on() {
+            1_usize.saturating_sub(in_flight)
+        } else if self.outage.is_probing() {
+            0
+        } else if self.outage.since().is_some() {
+            free.min(1)
+        } else {
+            free
+        }
+    }
+
+    /// Makes everything due that waited for the sink.
+    async fn wake_all(&mut self) -> Result<(), StoreError> {
+        let Sender { store, sink, .. } = &*self.sender;
+        let count = store.wake(&sink.name).await?;
+        self.wake = false;
+        tracing::debug!(sink = %sink.name, count, "what waited for the sink is due");
+        Ok(())
+    }
+
     /// How many permits can be used. A sink without a limit needs none, so it is not asked what is due.
-    async fn wanted(&self, free: usize, now: Timestamp) -> Result<usize, Instant> {
+    async fn wanted(&self, free: usize, probing: bool, now: Timestamp) -> Result<usize, Instant> {
         if !self.pace.is_limited() || free == 0 {
             return Ok(free);
         }
@@ -159,6 +209,10 @@ impl Lane {
             .due(&self.sender.sink.name, now, free)
             .await
         {
+            Ok(Due {
+                count: 0,
+                next: Some(_),
+            }) if probing => Ok(1),
             Ok(Due { count: 0, next }) => Err(match next {
                 Some(next) => self.instant(next),
                 None => Instant::now() + LOOK_ANYWAY,
@@ -178,8 +232,13 @@ impl Lane {
         let full = claims.claims.len() == limit;
         if probing && !claims.claims.is_empty() {
             self.suspension.probing(self.now());
+            claims
+                .claims
+                .iter()
+                .for_each(|claim| self.outage.probing(claim.row));
         }
         for claim in claims.claims {
+            self.turn = self.turn.wrapping_add(1);
             self.in_flight
                 .spawn(attempt::run(Arc::clone(&self.sender), claim));
         }
@@ -189,92 +248,6 @@ impl Lane {
             Some(_) if self.in_flight.len() < self.sender.sink.concurrency => Instant::now(),
             _ => look_again,
         }
-    }
-
-    fn ended(&mut self, ended: Result<Done, tokio::task::JoinError>) {
-        match ended {
-            Ok(done) => self.apply(&done),
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(_) => {}
-        }
-    }
-
-    /// Takes over what an attempt means for the lane.
-    fn apply(&mut self, done: &Done) {
-        let now = self.now();
-        let outcome = done.attempt.as_ref().map(|attempt| attempt.outcome);
-        self.rest(done.rest_until);
-        if let Some(reason) = &done.suspend {
-            self.suspend(reason, now);
-        } else if outcome == Some(Outcome::Delivered) && self.suspension.end() {
-            self.resumed(now);
-        }
-        if done.state == State::Dead && !done.claim.event.is_internal() {
-            let notice = self.obituary.dead(letter::json(done), now);
-            if let Some(notice) = notice {
-                self.sender.status.raise(notice);
-            }
-        }
-        self.note(done, outcome, now);
-    }
-
-    /// Lets the lane rest, unless it rests as long already.
-    fn rest(&mut self, until: Option<Timestamp>) {
-        if until <= self.rest_until {
-            return;
-        }
-        self.rest_until = until;
-        self.sender
-            .status
-            .sink(&self.sender.sink.name, |sink| sink.resting_until = until);
-    }
-
-    fn suspend(&mut self, reason: &str, now: Timestamp) {
-        if !self.suspension.begin(now) {
-            return;
-        }
-        let sink = &self.sender.sink.name;
-        tracing::warn!(%sink, reason, "the sink is suspended; its deliveries are kept");
-        self.sender
-            .status
-            .sink(sink, |status| status.suspended = Some(reason.to_owned()));
-        self.sender.status.raise(Notice {
-            kind: "bellwire.sink_suspended",
-            time: now,
-            data: json!({ "sink": sink.as_str(), "reason": reason }),
-        });
-    }
-
-    fn resumed(&self, now: Timestamp) {
-        let sink = &self.sender.sink.name;
-        tracing::info!(%sink, "the sink accepts deliveries again");
-        self.sender
-            .status
-            .sink(sink, |status| status.suspended = None);
-        self.sender.status.raise(Notice {
-            kind: "bellwire.sink_recovered",
-            time: now,
-            data: json!({ "sink": sink.as_str() }),
-        });
-    }
-
-    fn note(&self, done: &Done, outcome: Option<Outcome>, now: Timestamp) {
-        self.sender.status.sink(&self.sender.sink.name, |status| {
-            status.dead += u64::from(done.state == State::Dead);
-            match outcome {
-                Some(Outcome::Delivered) => {
-                    status.failed_in_a_row = 0;
-                    status.delivered += 1;
-                    status.last_delivered = Some(now);
-                }
-                Some(_) => {
-                    status.failed_in_a_row = status.failed_in_a_row.saturating_add(1);
-                    status.failed += 1;
-                    status.last_failure.clone_from(&done.reason);
-                }
-                None => {}
-            }
-        });
     }
 
     /// Lets what is in flight end: all of it when the lane ends alone, and until the deadline when the
@@ -296,6 +269,7 @@ impl Lane {
             }
         }
         self.in_flight.abort_all();
+        self.say().await;
         if let Some(notice) = self.obituary.last_words(self.now()) {
             self.sender.status.raise(notice);
         }

@@ -5,13 +5,17 @@
 //! than that there may be work. Every sink has a lane of its own, so that one which is down, slow or
 //! lying holds up nobody else. A lane sleeps until it is nudged, an attempt ends, or something is due.
 
+mod alarm;
 mod attempt;
 mod lane;
 mod letter;
 mod obituary;
+mod outage;
 mod pace;
 mod rests;
 mod suspension;
+#[cfg(test)]
+mod tests;
 mod wording;
 
 use std::sync::Arc;

@@ -100,6 +100,9 @@ pub struct Claim {
     pub plain: bool,
     /// When it was put into the queue.
     pub created: Timestamp,
+    /// When it would have been due, for one that was taken before its time to see whether its sink is
+    /// back.
+    pub early_for: Option<Timestamp>,
     /// What it is about.
     pub event: Event,
 }
@@ -134,6 +137,8 @@ pub struct Settlement {
     pub step: u32,
     /// Whether the next attempt goes out as plain text.
     pub plain: bool,
+    /// Whether it waits for its sink, so that it is due once that answers again.
+    pub wakes: bool,
     /// The reason that a reader of the dead letter sees.
     pub reason: Option<String>,
     /// Nothing of this sink leaves before this moment.

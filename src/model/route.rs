@@ -13,6 +13,16 @@ pub struct Route {
     pub sink: Name,
     /// The first rule that sends it there.
     pub rule: Arc<str>,
+    /// From 1 to 5: of what waits for a sink, the highest goes first.
+    pub priority: u8,
+    /// Deliveries to one sink with the same key are sent one after the other, in the order of the
+    /// queue; one without a key waits for no other.
+    pub key: Option<Arc<str>>,
+}
+
+impl Route {
+    /// The priority where no rule sets one.
+    pub const PRIORITY: u8 = 3;
 }
 
 /// How far a source has been followed: the cursor, and what is needed to tell a restarted server

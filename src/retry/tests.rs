@@ -1,42 +1,42 @@
-//! Tables and generated cases for the arithmetic of waiting.
+//! Tables for the arithmetic of waiting.
 
 use bytes::Bytes;
-use proptest::prelude::*;
 
 use super::*;
 use crate::model::{DataAt, Name};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-const RESTS: Rests = Rests {
+pub(super) const RESTS: Rests = Rests {
     first: Duration::from_secs(10),
     max: Duration::from_secs(300),
 };
 
-fn at(second: i64) -> Timestamp {
+pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("in range")
 }
 
-fn progress(step: u32) -> Progress {
+pub(super) fn progress(step: u32) -> Progress {
     Progress {
         attempt: step + 1,
         step,
         plain: false,
         created: at(1_000_000),
+        early_for: None,
         now: at(1_000_000),
         rests: 0,
         jitter: 1.0,
     }
 }
 
-fn retry(slow: bool) -> Verdict {
+pub(super) fn retry(slow: bool) -> Verdict {
     Verdict::Retry {
         reason: "503 Service Unavailable".to_owned(),
         slow,
     }
 }
 
-fn later(wait: Option<u64>) -> Verdict {
+pub(super) fn later(wait: Option<u64>) -> Verdict {
     Verdict::RetryAfter {
         reason: "429 Too Many Requests".to_owned(),
         wait: wait.map(Duration::from_secs),
@@ -138,6 +138,50 @@ fn the_age_limit_ends_a_delivery_with_its_last_failure() {
         7,
         "the last attempt is at the limit"
     );
+}
+
+#[test]
+fn what_is_tried_early_costs_nothing_until_the_age_limit() {
+    let ladder = Ladder {
+        max_attempts: Some(3),
+        ..Ladder::default()
+    };
+    let early = Progress {
+        early_for: Some(at(1_000_500)),
+        ..progress(2)
+    };
+    for slow in [false, true] {
+        let settled = settle(&ladder, &RESTS, &early, &retry(slow));
+        assert_eq!((settled.state, settled.step), (State::Waiting, 2));
+        assert_eq!(settled.due, at(1_000_500), "its own time has not changed");
+        assert_eq!(settled.wakes, !slow);
+    }
+    let took_long = Progress {
+        now: at(1_000_500),
+        ..early
+    };
+    let settled = settle(&ladder, &RESTS, &took_long, &retry(false));
+    assert_eq!(settled.state, State::Dead, "its time had come meanwhile");
+    let old = Progress {
+        early_for: Some(at(9_000_000)),
+        now: at(8_000_000),
+        ..early
+    };
+    let settled = settle(&ladder, &RESTS, &old, &retry(false));
+    assert_eq!(settled.state, State::Dead);
+}
+
+#[test]
+fn only_what_waits_for_its_sink_is_woken_by_it() {
+    for (verdict, wakes) in [
+        (retry(false), true),
+        // A person has to mend it first, or the receiver has said when.
+        (retry(true), false),
+        (later(Some(5)), false),
+    ] {
+        let settled = settle(&Ladder::default(), &RESTS, &progress(0), &verdict);
+        assert_eq!(settled.wakes, wakes, "{verdict:?}");
+    }
 }
 
 #[test]
@@ -256,85 +300,4 @@ fn an_event_expires_by_its_own_time() {
         None,
         "a clock that went back"
     );
-}
-
-fn any_ladder() -> impl Strategy<Value = Ladder> {
-    (
-        1_u64..10_000,
-        1.0_f64..10.0,
-        1_u64..7_200_000,
-        1_u64..200_000,
-        proptest::option::of(1_u32..30),
-    )
-        .prop_map(|(initial, factor, max, max_age, max_attempts)| Ladder {
-            initial: Duration::from_millis(initial.min(max)),
-            factor,
-            max: Duration::from_millis(max),
-            max_age: Duration::from_secs(max_age),
-            max_attempts,
-        })
-}
-
-fn any_failure() -> impl Strategy<Value = Verdict> {
-    prop_oneof![
-        any::<bool>().prop_map(retry),
-        proptest::option::of(1_u64..100_000).prop_map(later),
-        Just(Verdict::RetryPlain {
-            reason: "400 Bad Request".to_owned()
-        }),
-    ]
-}
-
-proptest! {
-    #[test]
-    fn every_wait_is_in_range(
-        ladder in any_ladder(),
-        verdict in any_failure(),
-        step in any::<u32>(),
-        rests in any::<u32>(),
-        jitter in any::<f64>(),
-        age in -10_000_i64..300_000,
-    ) {
-        let mut progress = Progress { step, rests, jitter, ..progress(0) };
-        progress.now = at(1_000_000 + age);
-        let settled = settle(&ladder, &RESTS, &progress, &verdict);
-        if settled.state == State::Waiting {
-            let wait = Duration::try_from(settled.due.duration_since(progress.now));
-            let cap = if settled.rest_until.is_some() { REST_MAX } else { ladder.max };
-            prop_assert!(wait.is_ok_and(|wait| wait <= cap), "{settled:?}");
-        }
-    }
-
-    #[test]
-    fn every_delivery_that_keeps_failing_ends(
-        ladder in any_ladder(),
-        verdict in any_failure(),
-        jitter in 0.0_f64..1.0,
-    ) {
-        let mut now = progress(0);
-        now.jitter = jitter;
-        let deadline = deadline(&ladder, &now);
-        // A wait is at least half of the first one, so this many attempts fit below the age limit.
-        let most = 2 * ladder.max_age.as_millis() / ladder.initial.min(Duration::from_secs(1)).as_millis() + 3;
-        // A ladder of tiny waits is as good as endless here, and its end is the same arithmetic.
-        prop_assume!(most < 200_000);
-        for _ in 0..most {
-            let settled = settle(&ladder, &RESTS, &now, &verdict);
-            if settled.state == State::Dead {
-                let reason = settled.reason.expect("a dead letter has a reason");
-                prop_assert!(reason.contains(verdict.reason().expect("it failed")));
-                return Ok(());
-            }
-            prop_assert!(settled.due <= deadline || settled.rest_until.is_some());
-            now = Progress {
-                attempt: now.attempt + 1,
-                step: settled.step,
-                plain: settled.plain,
-                now: settled.due,
-                rests: now.rests + 1,
-                ..now
-            };
-        }
-        prop_assert!(false, "still waiting after {most} attempts");
-    }
 }

@@ -128,6 +128,8 @@ impl Routed {
                 self.routes.push(Route {
                     sink: sink.clone(),
                     rule: Arc::clone(&rule.name),
+                    priority: rule.priority.unwrap_or(Route::PRIORITY),
+                    key: None,
                 });
             }
         }

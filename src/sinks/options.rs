@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Kind;
 use crate::config::Table;
-use crate::expr::{Expression, Mistake, Template};
+use crate::expr::{Expression, Fault, Mistake, Scope, Template};
 use crate::model::Ladder;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -24,6 +24,21 @@ pub enum Ordered {
     All,
     /// Those among which this expression has the same value.
     By(Expression),
+}
+
+impl Ordered {
+    /// What an event's delivery has in common with those that it keeps its order with; `None` when it
+    /// waits for no other.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the expression cannot be worked out for this event.
+    pub fn key(&self, scope: &Scope) -> Result<Option<String>, Fault> {
+        match self {
+            Self::No => Ok(None),
+            Self::All => Ok(Some(String::new())),
+            Self::By(expression) => expression.key(scope),
+        }
+    }
 }
 
 /// The pace of a sink.

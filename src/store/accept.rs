@@ -102,7 +102,8 @@ fn insert_delivery(
     route: &Route,
 ) -> Result<(), StoreError> {
     let mut insert = connection.prepare_cached(
-        "INSERT INTO deliveries (event, sink, rule, state, created, due) VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+        "INSERT INTO deliveries (event, sink, rule, state, created, due, priority, key)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7)",
     )?;
     insert.execute(params![
         event_seq,
@@ -110,6 +111,8 @@ fn insert_delivery(
         &*route.rule,
         state_column(State::Waiting),
         micros(event.received),
+        route.priority,
+        route.key.as_deref(),
     ])?;
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! Deliveries out: what is due is taken, and taken back from a process that is gone.
+//! Deliveries out: whose turn it is, what is taken, and what is taken back from a process that is gone.
 
 use std::num::NonZeroUsize;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::row::{
@@ -15,25 +15,75 @@ use crate::model::{Claim, Name, Outcome, State};
 /// So many interrupted attempts in a row are no accident any more: the delivery itself ends the process.
 const INTERRUPTED_MAX: u32 = 50;
 
-/// Takes up to `limit` due deliveries of a sink and says when the next one will be due.
+/// The priorities there are, in the order in which they are served.
+const PRIORITIES: [u8; 5] = [5, 4, 3, 2, 1];
+
+/// What became due within this time is fresh and goes before what is older: after an outage the news
+/// of the moment does not wait behind those of the night.
+const FRESH: SignedDuration = SignedDuration::from_secs(60);
+
+/// Of so many deliveries one is the one that has waited longest, so that nothing waits for ever behind
+/// what is more urgent or fresher.
+const LONGEST_EVERY: u64 = 4;
+
+/// The looks that every claim takes. However much waits, each is one into an index.
+pub(super) const BETWEEN: &str = "SELECT due, seq FROM deliveries
+     WHERE sink = ?1 AND state = 0 AND behind = 0 AND priority = ?2 AND due > ?3 AND due <= ?4
+     ORDER BY due, seq LIMIT ?5";
+pub(super) const NEXT: &str = "SELECT min(due) FROM deliveries WHERE sink = ?1 AND state = 0 AND behind = 0 AND priority = ?2";
+
+/// What waits for a sink that was away.
+pub(super) const WAKE: &str = "UPDATE deliveries SET due = created, wakes = 0
+     WHERE sink = ?1 AND state = 0 AND wakes = 1";
+
+/// Takes up to `limit` due deliveries of a sink and says when the next one will be due. `turn` counts
+/// the deliveries that its lane has taken before.
 pub(super) fn claim(
     connection: &Connection,
     tag: &str,
     sink: &Name,
     now: Timestamp,
     limit: NonZeroUsize,
+    turn: u64,
 ) -> Result<Claims, StoreError> {
-    let claims = due_claims(connection, tag, sink, now, limit)?;
+    let rows = chosen(connection, sink, now, limit.get(), turn)?;
+    take(connection, tag, sink, now, &rows)
+}
+
+/// Takes one delivery to see whether its sink is back: one that is due, else the one that is due next,
+/// before its time.
+pub(super) fn probe(
+    connection: &Connection,
+    tag: &str,
+    sink: &Name,
+    now: Timestamp,
+    turn: u64,
+) -> Result<Claims, StoreError> {
+    let at = next_due(connection, sink)?.map_or(now, |next| next.max(now));
+    let rows = chosen(connection, sink, at, 1, turn)?;
+    take(connection, tag, sink, now, &rows)
+}
+
+fn take(
+    connection: &Connection,
+    tag: &str,
+    sink: &Name,
+    now: Timestamp,
+    rows: &[i64],
+) -> Result<Claims, StoreError> {
+    let mut claims = Vec::with_capacity(rows.len());
     let mut take = connection.prepare_cached(
         "UPDATE deliveries SET state = ?2, attempts = ?3, due = ?4 WHERE seq = ?1",
     )?;
-    for claim in &claims {
+    for row in rows {
+        let claim = read(connection, tag, sink, now, *row)?;
         take.execute(params![
             claim.row,
             state_column(State::InFlight),
             claim.attempt,
             micros(now)
         ])?;
+        claims.push(claim);
     }
     Ok(Claims {
         claims,
@@ -48,24 +98,100 @@ pub(super) fn due(
     now: Timestamp,
     limit: usize,
 ) -> Result<Due, StoreError> {
-    let mut select = connection.prepare_cached(
-        "SELECT count(*) FROM
-             (SELECT 1 FROM deliveries WHERE sink = ?1 AND state = 0 AND due <= ?2 LIMIT ?3)",
-    )?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let count: i64 =
-        select.query_row(params![sink.as_str(), micros(now), limit], |row| row.get(0))?;
     Ok(Due {
-        count: usize::try_from(count).unwrap_or_default(),
+        count: chosen(connection, sink, now, limit, 0)?.len(),
         next: next_due(connection, sink)?,
     })
 }
 
+/// The rows whose turn it is: the most urgent ones, among these the fresh ones, among these the
+/// oldest.
+fn chosen(
+    connection: &Connection,
+    sink: &Name,
+    now: Timestamp,
+    limit: usize,
+    turn: u64,
+) -> Result<Vec<i64>, StoreError> {
+    let turns = turn..turn.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX));
+    let longest = turns
+        .filter(|turn| turn % LONGEST_EVERY == LONGEST_EVERY - 1)
+        .count();
+    let fresh = now.checked_sub(FRESH).unwrap_or(Timestamp::MIN);
+    let mut rows = Vec::with_capacity(limit);
+    'full: for priority in PRIORITIES {
+        for (from, to) in [(fresh, now), (Timestamp::MIN, fresh)] {
+            let wanted = limit - longest - rows.len();
+            if wanted == 0 {
+                break 'full;
+            }
+            let found = between(connection, sink, priority, from, to, wanted)?;
+            rows.extend(found.into_iter().map(|(_, row)| row));
+        }
+    }
+    if longest > 0 {
+        let mut oldest = Vec::new();
+        for priority in PRIORITIES {
+            oldest.extend(between(
+                connection,
+                sink,
+                priority,
+                Timestamp::MIN,
+                now,
+                limit,
+            )?);
+        }
+        oldest.sort_unstable();
+        oldest.retain(|(_, row)| !rows.contains(row));
+        rows.extend(oldest.into_iter().take(longest).map(|(_, row)| row));
+    }
+    Ok(rows)
+}
+
+/// When they were due and where they stand: the first ones of a priority that became due after `from`,
+/// and not after `to`.
+fn between(
+    connection: &Connection,
+    sink: &Name,
+    priority: u8,
+    from: Timestamp,
+    to: Timestamp,
+    limit: usize,
+) -> Result<Vec<(i64, i64)>, StoreError> {
+    let mut select = connection.prepare_cached(BETWEEN)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let found = select.query_map(
+        params![sink.as_str(), priority, micros(from), micros(to), limit],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
 fn next_due(connection: &Connection, sink: &Name) -> Result<Option<Timestamp>, StoreError> {
-    let mut select = connection
-        .prepare_cached("SELECT min(due) FROM deliveries WHERE sink = ?1 AND state = 0")?;
-    let next: Option<i64> = select.query_row([sink.as_str()], |row| row.get(0))?;
+    let mut select = connection.prepare_cached(NEXT)?;
+    let mut next: Option<i64> = None;
+    for priority in PRIORITIES {
+        let first: Option<i64> =
+            select.query_row(params![sink.as_str(), priority], |row| row.get(0))?;
+        next = [next, first].into_iter().flatten().min();
+    }
     Ok(next.map(time))
+}
+
+/// Makes everything due at once that waits for its sink.
+pub(super) fn wake(connection: &Connection, sink: &Name) -> Result<usize, StoreError> {
+    let mut update = connection.prepare_cached(WAKE)?;
+    Ok(update.execute([sink.as_str()])?)
+}
+
+/// How many deliveries of a sink wait.
+pub(super) fn waiting(connection: &Connection, sink: &Name) -> Result<u64, StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT (SELECT count(*) FROM deliveries WHERE sink = ?1 AND state = 0 AND behind = 0)
+              + (SELECT count(*) FROM deliveries WHERE sink = ?1 AND state <= 1 AND key IS NOT NULL AND behind = 1)",
+    )?;
+    let count: i64 = select.query_row([sink.as_str()], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
 }
 
 /// Takes back what an earlier process left in flight. The folder's lock proves that it is gone. The
@@ -99,34 +225,32 @@ pub(super) fn take_back(connection: &mut Connection, now: Timestamp) -> Result<(
     Ok(())
 }
 
-fn due_claims(
+fn read(
     connection: &Connection,
     tag: &str,
     sink: &Name,
     now: Timestamp,
-    limit: NonZeroUsize,
-) -> Result<Vec<Claim>, StoreError> {
+    seq: i64,
+) -> Result<Claim, StoreError> {
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {EVENT_COLUMNS}, d.seq, d.rule, d.attempts, d.step, d.plain, d.created
-         FROM deliveries d JOIN events e ON e.seq = d.event
-         WHERE d.sink = ?1 AND d.state = 0 AND d.due <= ?2
-         ORDER BY d.due, d.seq LIMIT ?3"
+        "SELECT {EVENT_COLUMNS}, d.rule, d.attempts, d.step, d.plain, d.created, d.due
+         FROM deliveries d JOIN events e ON e.seq = d.event WHERE d.seq = ?1"
     ))?;
-    let limit = i64::try_from(limit.get()).unwrap_or(i64::MAX);
-    let rows = select.query_map(params![sink.as_str(), micros(now), limit], |row| {
+    let claim = select.query_row([seq], |row| {
         let at = EVENT_COLUMN_COUNT;
-        let seq = row.get(at)?;
+        let due = time(row.get(at + 5)?);
         Ok(Claim {
             row: seq,
             id: delivery_id(tag, seq),
             sink: sink.clone(),
-            rule: row.get::<_, String>(at + 1)?.into(),
-            attempt: row.get::<_, u32>(at + 2)?.saturating_add(1),
-            step: row.get(at + 3)?,
-            plain: row.get(at + 4)?,
-            created: time(row.get(at + 5)?),
+            rule: row.get::<_, String>(at)?.into(),
+            attempt: row.get::<_, u32>(at + 1)?.saturating_add(1),
+            step: row.get(at + 2)?,
+            plain: row.get(at + 3)?,
+            created: time(row.get(at + 4)?),
+            early_for: (due > now).then_some(due),
             event: event(row)?,
         })
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    Ok(claim)
 }

@@ -43,6 +43,9 @@ const REQUESTS_MAX: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct Store {
     requests: mpsc::Sender<owner::Request>,
+    /// Requests made so far, for tests of who asks how often.
+    #[cfg(test)]
+    made: std::sync::Arc<std::sync::atomic::AtomicU64>,
 }
 
 impl Store {
@@ -65,7 +68,11 @@ impl Store {
                 path: folder.to_owned(),
                 source,
             })?;
-        Ok(Self { requests })
+        Ok(Self {
+            requests,
+            #[cfg(test)]
+            made: std::sync::Arc::default(),
+        })
     }
 
     /// Puts events and their deliveries into the queue and moves the cursor, all or nothing.
@@ -111,8 +118,11 @@ impl Store {
             .await
     }
 
-    /// Takes up to `limit` due deliveries of a sink, oldest first. Each counts as an attempt from now
-    /// on, durably, so that an event which kills the process runs out of attempts.
+    /// Takes up to `limit` due deliveries of a sink: the most urgent first, what has just become due
+    /// before what is older, and now and then the one that has waited longest, for which `turn` counts
+    /// what its lane has taken so far. Of those with one key only the first that has not ended is ever
+    /// taken. Each counts as an attempt from now on, durably, so that an event which kills the process
+    /// runs out of attempts.
     ///
     /// The caller must settle or end every claim; what it forgets is taken back at the next start.
     ///
@@ -123,9 +133,45 @@ impl Store {
         sink: &Name,
         now: Timestamp,
         limit: NonZeroUsize,
+        turn: u64,
     ) -> Result<Claims, StoreError> {
         let sink = sink.clone();
-        self.call(move |connection, tag| claim::claim(connection, tag, &sink, now, limit))
+        self.call(move |connection, tag| claim::claim(connection, tag, &sink, now, limit, turn))
+            .await
+    }
+
+    /// As [`Store::claim`], but one delivery at most, and where none is due, the one that is due next.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is then claimed.
+    pub async fn probe(
+        &self,
+        sink: &Name,
+        now: Timestamp,
+        turn: u64,
+    ) -> Result<Claims, StoreError> {
+        let sink = sink.clone();
+        self.call(move |connection, tag| claim::probe(connection, tag, &sink, now, turn))
+            .await
+    }
+
+    /// Makes due at once, durably, what waits because its sink was away; answers how many that were.
+    ///
+    /// # Errors
+    /// [`StoreError`]; everything is then due when it was.
+    pub async fn wake(&self, sink: &Name) -> Result<usize, StoreError> {
+        let sink = sink.clone();
+        self.call(move |connection, _| claim::wake(connection, &sink))
+            .await
+    }
+
+    /// How many deliveries of a sink wait, due or not.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn waiting(&self, sink: &Name) -> Result<u64, StoreError> {
+        let sink = sink.clone();
+        self.call(move |connection, _| claim::waiting(connection, &sink))
             .await
     }
 
@@ -234,10 +280,18 @@ impl Store {
         self.requests.closed().await;
     }
 
+    /// How many requests have been made through this handle and its clones.
+    #[cfg(test)]
+    pub(crate) fn requests_made(&self) -> u64 {
+        self.made.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     async fn call<T: Send + 'static>(
         &self,
         apply: impl FnMut(&Connection, &str) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        #[cfg(test)]
+        self.made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let (request, answer) = owner::Request::new(apply);
         self.requests
             .send(request)

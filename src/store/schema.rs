@@ -1,7 +1,8 @@
 //! The tables, and the steps that lead an older file to them.
 //!
 //! Times are microseconds since 1970. A delivery's state is a small number so that the index of what
-//! is due holds only what waits. `AUTOINCREMENT` keeps a delivery's number from ever being used
+//! is due holds only what waits; what has to wait for another delivery of its key is not in it, so
+//! that a long line behind one failing delivery costs a claim nothing. `AUTOINCREMENT` keeps a delivery's number from ever being used
 //! again, since its stable id is made of it.
 
 use std::fmt::Write as _;
@@ -17,7 +18,11 @@ use super::error::is_damage;
 pub(super) const FILE_NAME: &str = "bellwire.db";
 
 /// One step for each schema version; a released step is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+];
 
 /// Opens the file, makes or migrates its tables, and sets what holds for the connection.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {

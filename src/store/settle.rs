@@ -64,7 +64,7 @@ pub(super) fn end(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let mut update = connection.prepare_cached(
-        "UPDATE deliveries SET state = ?3, due = ?4, step = ?5, plain = ?6, reason = ?7, ended = ?8
+        "UPDATE deliveries SET state = ?3, due = ?4, step = ?5, plain = ?6, reason = ?7, ended = ?8, wakes = ?9
          WHERE seq = ?1 AND state = 1 AND attempts = ?2",
     )?;
     let ended = (settlement.state != State::Waiting).then(|| micros(now));
@@ -77,6 +77,7 @@ pub(super) fn end(
         settlement.plain,
         settlement.reason,
         ended,
+        settlement.wakes,
     ])?;
     Ok(changed > 0)
 }

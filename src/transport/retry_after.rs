@@ -76,4 +76,43 @@ mod tests {
         assert_eq!(retry_after(&headers, now), Some(Duration::MAX));
         assert_eq!(retry_after(&HeaderMap::new(), now), None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_spelling_is_a_wait_or_nothing(
+            text in "[ -~]{0,24}|[0-9]{1,40}([.][0-9]{0,20})?|[0-9]{1,3}[ .,eE+-][0-9]{1,9}",
+            second in -62_000_000_000_i64..253_000_000_000,
+        ) {
+            let now = Timestamp::from_second(second).expect("in range");
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RETRY_AFTER, text.parse().expect("visible"));
+            let wait = retry_after(&headers, now);
+            let trimmed = text.trim();
+            if let Ok(whole) = trimmed.parse::<u32>() && !trimmed.starts_with('+') {
+                proptest::prop_assert_eq!(wait, Some(Duration::from_secs(whole.into())));
+            }
+            if trimmed.starts_with(['-', '+', '.']) || trimmed.is_empty() {
+                proptest::prop_assert_eq!(wait, None);
+            }
+        }
+
+        #[test]
+        fn a_date_is_the_wait_until_then(
+            second in 0_i64..4_000_000_000,
+            ahead in -100_000_i64..100_000,
+        ) {
+            let now = Timestamp::from_second(second).expect("in range");
+            let then = Timestamp::from_second(second + ahead).expect("in range");
+            let expected = u64::try_from(ahead).ok().filter(|wait| *wait > 0).map(Duration::from_secs);
+            for form in ["%a, %d %b %Y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"] {
+                if then < Timestamp::UNIX_EPOCH {
+                    continue;
+                }
+                let mut headers = HeaderMap::new();
+                let text = then.strftime(form).to_string();
+                headers.insert(header::RETRY_AFTER, text.parse().expect("visible"));
+                proptest::prop_assert_eq!(retry_after(&headers, now), expected, "{}", text);
+            }
+        }
+    }
 }

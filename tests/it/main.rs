@@ -11,6 +11,8 @@ mod limits;
 mod missed;
 mod obligations;
 mod online;
+mod order;
+mod outage;
 mod pace;
 mod pages;
 mod reload;

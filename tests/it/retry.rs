@@ -105,13 +105,13 @@ async fn a_sink_that_hangs_or_resets_holds_up_nobody_else() {
     phones.handle.answer_by("/webhook/first", |_| {
         Some(Answer::status(200).sent(Manner::Hang))
     });
-    for number in 1..=20 {
+    for number in 1..=200 {
         upstream
             .send(HIT.replace("\"eventId\":1", &format!("\"eventId\":{number}")))
             .await;
     }
     until("the second sink to have all", || {
-        arrived(&phones, "/second").len() == 20
+        arrived(&phones, "/second").len() == 200
     })
     .await;
     assert_eq!(

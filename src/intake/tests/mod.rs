@@ -202,6 +202,8 @@ impl Router for Everything {
         vec![Route {
             sink: Name::new("phone").expect("a name"),
             rule: "all".into(),
+            priority: Route::PRIORITY,
+            key: None,
         }]
     }
 }

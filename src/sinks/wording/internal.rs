@@ -50,6 +50,7 @@ const KNOWN: &[(&str, &str, Tone, &str, u8)] = &[
     ),
     ("started", "Started", Tone::Neutral, "bell", 2),
     ("silence", "Silence", Tone::Warning, "mute", 4),
+    ("sink_failing", "Sink failing", Tone::Warning, "warning", 5),
     (
         "sink_suspended",
         "Sink suspended",

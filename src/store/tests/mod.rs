@@ -1,6 +1,7 @@
 //! The queue on a real file in a folder of its own.
 
 mod files;
+mod order;
 mod queue;
 
 use std::num::NonZeroUsize;
@@ -54,6 +55,8 @@ pub(super) fn batch(ids: &[&str], sinks: &[&str]) -> Batch {
         .map(|sink| Route {
             sink: name(sink),
             rule: "every".into(),
+            priority: Route::PRIORITY,
+            key: None,
         })
         .collect();
     Batch {
@@ -72,7 +75,7 @@ pub(super) fn batch(ids: &[&str], sinks: &[&str]) -> Batch {
 pub(super) async fn claim(store: &Store, sink: &str, at: Timestamp, limit: usize) -> Vec<Claim> {
     let limit = NonZeroUsize::new(limit).expect("more than none");
     store
-        .claim(&name(sink), at, limit)
+        .claim(&name(sink), at, limit, 0)
         .await
         .expect("claims")
         .claims
@@ -96,6 +99,7 @@ pub(super) fn settlement(state: State, due: Timestamp) -> Settlement {
         due,
         step: 1,
         plain: true,
+        wakes: false,
         reason: Some("status 500".to_owned()),
         rest_until: None,
         suspend: None,

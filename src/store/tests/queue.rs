@@ -45,7 +45,7 @@ async fn a_claim_is_taken_once_oldest_first_and_says_when_the_next_is_due() {
         .await
         .expect("accepts");
     let first = store
-        .claim(&name("phone"), now(), NonZeroUsize::new(2).expect("two"))
+        .claim(&name("phone"), now(), NonZeroUsize::new(2).expect("two"), 0)
         .await
         .expect("claims");
     let ids: Vec<_> = first

@@ -84,7 +84,12 @@ impl Drop for Upstream {
 
 impl Phones {
     pub(crate) async fn start() -> Self {
-        let receivers = receivers::bind(LOOPBACK).await.expect("a free port");
+        Self::at(LOOPBACK).await
+    }
+
+    /// The same at an address where nobody else listens.
+    pub(crate) async fn at(address: SocketAddr) -> Self {
+        let receivers = receivers::bind(address).await.expect("a free port");
         let handle = receivers.handle();
         let stop = CancellationToken::new();
         let ended = stop.clone();

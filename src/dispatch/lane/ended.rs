@@ -1,0 +1,140 @@
+//! What an ended attempt changes for its lane, and what the lane says about it.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::super::alarm::Trouble;
+use super::super::attempt::Done;
+use super::super::letter;
+use super::Lane;
+use crate::model::{Notice, Outcome, State};
+
+impl Lane {
+    pub(super) fn ended(&mut self, ended: Result<Done, tokio::task::JoinError>) {
+        match ended {
+            Ok(done) => self.apply(&done),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => {}
+        }
+    }
+
+    /// Takes over what an attempt means for the lane.
+    fn apply(&mut self, done: &Done) {
+        let now = self.now();
+        let outcome = done.attempt.as_ref().map(|attempt| attempt.outcome);
+        self.rest(done.rest_until);
+        self.hear(done, now);
+        if let Some(reason) = &done.suspend {
+            self.suspend(reason, now);
+        } else if outcome == Some(Outcome::Delivered) {
+            self.accepted();
+        }
+        if done.state == State::Dead && !done.claim.event.is_internal() {
+            let notice = self.obituary.dead(letter::json(done), now);
+            if let Some(notice) = notice {
+                self.sender.status.raise(notice);
+            }
+        }
+        self.note(done, outcome, now);
+    }
+
+    /// Lets the lane rest, unless it rests as long already.
+    pub(super) fn rest(&mut self, until: Option<Timestamp>) {
+        if until <= self.rest_until {
+            return;
+        }
+        self.rest_until = until;
+        self.sender
+            .status
+            .sink(&self.sender.sink.name, |sink| sink.resting_until = until);
+    }
+
+    /// Takes over what an attempt shows of the sink.
+    fn hear(&mut self, done: &Done, now: Timestamp) {
+        if let Some(attempt) = &done.attempt
+            && let Some(reason) = &attempt.reason
+            && !done.claim.event.is_internal()
+        {
+            self.alarm.failed(attempt.at, reason);
+        }
+        let attempted = done.attempt.is_some();
+        let change = self.outage.heard(done.claim.row, attempted, done.sign, now);
+        self.wake |= change.wake;
+        let sink = &self.sender.sink.name;
+        if change.began {
+            tracing::warn!(%sink, "the sink is away; one delivery at a time is tried");
+        } else if change.ended {
+            tracing::info!(%sink, "the sink is back");
+        }
+        if change.began || change.ended {
+            let since = self.outage.since();
+            self.sender
+                .status
+                .sink(sink, |status| status.away_since = since);
+        }
+    }
+
+    fn suspend(&mut self, reason: &str, now: Timestamp) {
+        if !self.suspension.begin(now) {
+            return;
+        }
+        self.outage.forget();
+        let sink = &self.sender.sink.name;
+        tracing::warn!(%sink, reason, "the sink is suspended; its deliveries are kept");
+        self.sender.status.sink(sink, |status| {
+            status.suspended = Some(reason.to_owned());
+            status.away_since = None;
+        });
+        let trouble = self.alarm.suspended(now, reason);
+        self.to_say
+            .push(("bellwire.sink_suspended", trouble, "held"));
+    }
+
+    fn accepted(&mut self) {
+        let sink = &self.sender.sink.name;
+        if self.suspension.end() {
+            tracing::info!(%sink, "the sink accepts deliveries again");
+            self.sender
+                .status
+                .sink(sink, |status| status.suspended = None);
+        }
+        if let Some(trouble) = self.alarm.accepted() {
+            self.to_say
+                .push(("bellwire.sink_recovered", trouble, "waiting"));
+        }
+    }
+
+    /// Raises what there is to say, with how many deliveries wait.
+    pub(super) async fn say(&mut self) {
+        for (kind, Trouble { since, reason }, word) in std::mem::take(&mut self.to_say) {
+            let sink = &self.sender.sink.name;
+            // A queue that cannot be read is told elsewhere; the rest is worth saying all the same.
+            let waiting = self.sender.store.waiting(sink).await.ok();
+            let since = format!("{since:.3}");
+            self.sender.status.raise(Notice {
+                kind,
+                time: self.now(),
+                data: json!({ "sink": sink.as_str(), "reason": reason, "since": since, word: waiting }),
+            });
+        }
+    }
+
+    fn note(&self, done: &Done, outcome: Option<Outcome>, now: Timestamp) {
+        self.sender.status.sink(&self.sender.sink.name, |status| {
+            status.dead += u64::from(done.state == State::Dead);
+            match outcome {
+                Some(Outcome::Delivered) => {
+                    status.failed_in_a_row = 0;
+                    status.delivered += 1;
+                    status.last_delivered = Some(now);
+                }
+                Some(_) => {
+                    status.failed_in_a_row = status.failed_in_a_row.saturating_add(1);
+                    status.failed += 1;
+                    status.last_failure.clone_from(&done.reason);
+                }
+                None => {}
+            }
+        });
+    }
+}

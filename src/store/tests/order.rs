@@ -1,0 +1,387 @@
+//! Whose turn it is: deliveries that keep an order, what is urgent or fresh, and what waits for its sink.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::super::claim::{BETWEEN, NEXT, WAKE};
+use super::*;
+
+/// One event for each of these: its id, its key, its priority.
+fn line(of: &[(&str, Option<&str>, u8)]) -> Batch {
+    let mut line = batch(&[], &[]);
+    for (id, key, priority) in of {
+        let route = Route {
+            sink: name("phone"),
+            rule: "every".into(),
+            priority: *priority,
+            key: key.map(Into::into),
+        };
+        line.events.push((event(id), vec![route]));
+    }
+    line
+}
+
+async fn filled(folder: &TempDir, of: &[(&str, Option<&str>, u8)]) -> Store {
+    let store = open(folder).expect("opens");
+    store.accept(line(of)).await.expect("accepts");
+    store
+}
+
+fn ids(claims: &[Claim]) -> Vec<&str> {
+    claims
+        .iter()
+        .map(|claim| claim.event.id.as_deref().expect("an id"))
+        .collect()
+}
+
+async fn settle(store: &Store, claim: &Claim, state: State, due: Timestamp) {
+    let settled = store
+        .settle(
+            claim.row,
+            &claim.sink,
+            attempt(claim.attempt, Outcome::Retry),
+            Settlement {
+                wakes: state == State::Waiting,
+                ..settlement(state, due)
+            },
+        )
+        .await;
+    assert!(settled.expect("settles"));
+}
+
+#[tokio::test]
+async fn one_key_goes_in_order_and_others_pass() {
+    let folder = TempDir::new().expect("a folder");
+    let a = Some("a");
+    let of = [
+        ("1", a, 3),
+        ("2", a, 5),
+        ("3", Some("b"), 3),
+        ("4", None, 3),
+        ("5", None, 3),
+        ("6", a, 3),
+    ];
+    let store = filled(&folder, &of).await;
+    let first = claim(&store, "phone", now(), 9).await;
+    assert_eq!(ids(&first), ["1", "3", "4", "5"]);
+    assert!(claim(&store, "phone", now(), 9).await.is_empty());
+
+    settle(&store, &first[0], State::Waiting, after(30)).await;
+    assert!(
+        claim(&store, "phone", after(29), 9).await.is_empty(),
+        "what failed holds the others of its key"
+    );
+    let again = claim(&store, "phone", after(30), 9).await;
+    assert_eq!(ids(&again), ["1"]);
+    for (end, next) in [
+        (State::Delivered, "2"),
+        (State::Dead, "6"),
+        (State::Expired, "7"),
+    ] {
+        let head = if next == "2" {
+            again[0].clone()
+        } else {
+            claim(&store, "phone", after(30), 9).await.remove(0)
+        };
+        settle(&store, &head, end, after(30)).await;
+        if next == "6" {
+            store.accept(line(&[("7", a, 3)])).await.expect("accepts");
+        }
+        let following = claim(&store, "phone", after(30), 9).await;
+        assert_eq!(ids(&following), [next], "after one that is {end:?}");
+        settle(&store, &following[0], State::Waiting, after(30)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_restart_keeps_who_is_first() {
+    let folder = TempDir::new().expect("a folder");
+    let all = Some("");
+    let store = filled(&folder, &[("1", all, 3), ("2", all, 3)]).await;
+    let taken = claim(&store, "phone", now(), 9).await;
+    assert_eq!(ids(&taken), ["1"], "it is in flight when the process ends");
+    store.close().await;
+    let store = open(&folder).expect("opens again");
+    store.accept(line(&[("3", all, 3)])).await.expect("accepts");
+    for id in ["1", "2", "3"] {
+        let taken = claim(&store, "phone", now(), 9).await;
+        assert_eq!(ids(&taken), [id]);
+        settle(&store, &taken[0], State::Delivered, now()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_sink_of_its_own_has_a_line_of_its_own() {
+    let folder = TempDir::new().expect("a folder");
+    let mut both = line(&[("1", Some(""), 3), ("2", Some(""), 3)]);
+    for (_, routes) in &mut both.events {
+        let mut other = routes[0].clone();
+        other.sink = name("team");
+        routes.push(other);
+    }
+    let store = open(&folder).expect("opens");
+    store.accept(both).await.expect("accepts");
+    assert_eq!(ids(&claim(&store, "phone", now(), 9).await), ["1"]);
+    assert_eq!(ids(&claim(&store, "team", now(), 9).await), ["1"]);
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_opened_again_or_removed_leaves_one_first() {
+    let folder = TempDir::new().expect("a folder");
+    let a = Some("a");
+    let store = filled(&folder, &[("1", a, 3), ("2", a, 3), ("3", a, 3)]).await;
+    let first = claim(&store, "phone", now(), 1).await.remove(0);
+    settle(&store, &first, State::Dead, now()).await;
+    store.close().await;
+    let file = Connection::open(folder.path().join("bellwire.db")).expect("opens");
+    let firsts = || -> Vec<i64> {
+        let mut select = file
+            .prepare("SELECT seq FROM deliveries WHERE state <= 1 AND behind = 0")
+            .expect("prepares");
+        let rows = select.query_map([], |row| row.get(0)).expect("runs");
+        rows.collect::<Result<_, _>>().expect("reads")
+    };
+    assert_eq!(firsts(), [2]);
+    let change = |sql: &str| file.execute(sql, []).expect("runs");
+    change("UPDATE deliveries SET state = 0 WHERE seq = 1");
+    assert_eq!(firsts(), [2], "one that is opened again joins the others");
+    change("UPDATE deliveries SET state = 3 WHERE seq = 2");
+    assert_eq!(firsts(), [1]);
+    change("UPDATE deliveries SET state = 3 WHERE seq = 3");
+    assert_eq!(firsts(), [1], "one behind another can end, too");
+    change("UPDATE deliveries SET state = 0 WHERE seq = 3");
+    change("DELETE FROM deliveries WHERE seq = 1");
+    assert_eq!(firsts(), [3]);
+    change("UPDATE deliveries SET state = 3 WHERE seq = 3");
+    change("UPDATE deliveries SET state = 0 WHERE seq = 3");
+    assert_eq!(firsts(), [3], "and alone it is the first");
+}
+
+#[tokio::test]
+async fn the_urgent_go_first_then_the_fresh_and_the_longest_waiting_now_and_then() {
+    let folder = TempDir::new().expect("a folder");
+    let of = [
+        ("old", None, 3),
+        ("old too", None, 3),
+        ("old and idle", None, 1),
+        ("old and urgent", None, 5),
+    ];
+    let store = filled(&folder, &of).await;
+    let mut news = line(&[
+        ("new", None, 3),
+        ("new too", None, 3),
+        ("new idle", None, 1),
+    ]);
+    for (event, _) in &mut news.events {
+        event.received = after(3600);
+    }
+    store.accept(news).await.expect("accepts");
+    let mut order = Vec::new();
+    for turn in 0..7 {
+        let one = NonZeroUsize::new(1).expect("one");
+        let claims = store.claim(&name("phone"), after(3610), one, turn).await;
+        order.extend(claims.expect("claims").claims);
+    }
+    assert_eq!(
+        ids(&order),
+        [
+            "old and urgent",
+            "new",
+            "new too",
+            "old",
+            "old too",
+            "new idle",
+            "old and idle"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn nothing_starves_behind_what_is_more_urgent() {
+    let folder = TempDir::new().expect("a folder");
+    let store = filled(&folder, &[("idle", None, 1)]).await;
+    let four = NonZeroUsize::new(2).expect("two");
+    let mut taken = Vec::new();
+    for turn in 0..2 {
+        let mut flood = line(&[]);
+        for number in 0..3 {
+            let id = format!("{turn} {number}");
+            flood.events.extend(line(&[(&id, None, 5)]).events);
+        }
+        store.accept(flood).await.expect("accepts");
+        let claims = store.claim(&name("phone"), now(), four, turn * 2).await;
+        taken.extend(claims.expect("claims").claims);
+    }
+    assert!(ids(&taken).contains(&"idle"), "{:?}", ids(&taken));
+}
+
+#[tokio::test]
+async fn a_probe_takes_one_before_its_time_and_a_recovery_wakes_the_rest() {
+    let folder = TempDir::new().expect("a folder");
+    let store = filled(&folder, &[("1", None, 3), ("2", None, 3)]).await;
+    let probe = async |at| {
+        let claims = store.probe(&name("phone"), at, 0).await.expect("claims");
+        claims.claims
+    };
+    let due = probe(now()).await.remove(0);
+    assert_eq!(
+        (ids(std::slice::from_ref(&due)), due.early_for),
+        (vec!["1"], None)
+    );
+    settle(&store, &due, State::Waiting, after(60)).await;
+    let due = probe(now()).await.remove(0);
+    assert_eq!(
+        ids(std::slice::from_ref(&due)),
+        ["2"],
+        "what is due comes first"
+    );
+    settle(&store, &due, State::Waiting, after(90)).await;
+    let early = probe(after(10)).await.remove(0);
+    assert_eq!(early.early_for, Some(after(60)), "the soonest of the rest");
+    settle(&store, &early, State::Delivered, after(10)).await;
+
+    assert_eq!(store.waiting(&name("phone")).await.expect("reads"), 1);
+    assert!(claim(&store, "phone", after(10), 9).await.is_empty());
+    assert_eq!(store.wake(&name("team")).await.expect("wakes"), 0);
+    assert_eq!(store.wake(&name("phone")).await.expect("wakes"), 1);
+    assert_eq!(ids(&claim(&store, "phone", after(10), 9).await), ["2"]);
+    assert!(probe(after(10)).await.is_empty(), "nothing waits");
+    assert_eq!(store.wake(&name("phone")).await.expect("wakes"), 0);
+}
+
+#[tokio::test]
+async fn every_look_of_a_claim_is_one_into_an_index() {
+    let folder = TempDir::new().expect("a folder");
+    open(&folder).expect("opens").close().await;
+    let file = Connection::open(folder.path().join("bellwire.db")).expect("opens");
+    let ended = "SELECT min(o.seq) FROM deliveries o
+         WHERE o.sink = ?1 AND o.key = ?2 AND o.behind = 1 AND o.state <= 1";
+    let begun = "SELECT 1 FROM deliveries o
+         WHERE o.sink = ?1 AND o.key = ?2 AND o.state <= 1 AND o.seq <> ?3";
+    for (sql, index) in [
+        (
+            BETWEEN,
+            "deliveries_due (sink=? AND priority=? AND due>? AND due<?)",
+        ),
+        (NEXT, "deliveries_due (sink=? AND priority=?)"),
+        (WAKE, "deliveries_wakes (sink=?)"),
+        (ended, "deliveries_keyed (sink=? AND key=? AND behind=?)"),
+        (begun, "deliveries_keyed (sink=? AND key=?)"),
+    ] {
+        let mut explain = file
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .expect("prepares");
+        let plan: Vec<String> = explain
+            .raw_query()
+            .mapped(|row| row.get(3))
+            .collect::<Result<_, _>>()
+            .expect("explains");
+        assert!(
+            plan.iter().any(|step| step.ends_with(index))
+                && !plan
+                    .iter()
+                    .any(|step| step.starts_with("SCAN") || step.contains("TEMP B-TREE")),
+            "{plan:?} of {sql}"
+        );
+    }
+}
+
+/// One step in the life of a queue whose sink keeps an order.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Arrive(u8),
+    Claim(usize),
+    End(usize, State),
+    Restart,
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let end = prop_oneof![
+        Just(State::Waiting),
+        Just(State::Delivered),
+        Just(State::Dead),
+        Just(State::Expired)
+    ];
+    prop_oneof![
+        4 => (0_u8..3).prop_map(Step::Arrive),
+        4 => (1_usize..5).prop_map(Step::Claim),
+        4 => (any::<usize>(), end).prop_map(|(which, end)| Step::End(which, end)),
+        1 => Just(Step::Restart),
+    ]
+}
+
+async fn live(steps: Vec<Step>) {
+    let folder = TempDir::new().expect("a folder");
+    let mut store = open(&folder).expect("opens");
+    let mut open_claims: Vec<Claim> = Vec::new();
+    let mut keys = BTreeMap::new();
+    let mut in_line: BTreeMap<u8, Vec<i64>> = BTreeMap::new();
+    for (number, step) in steps.into_iter().enumerate() {
+        match step {
+            Step::Arrive(key) => {
+                let (id, text) = (number.to_string(), key.to_string());
+                store
+                    .accept(line(&[(&id, Some(&text), 3)]))
+                    .await
+                    .expect("accepts");
+                let row = i64::try_from(keys.len()).expect("few") + 1;
+                keys.insert(row, key);
+                in_line.entry(key).or_default().push(row);
+            }
+            Step::Claim(limit) => {
+                for claim in claim(&store, "phone", now(), limit).await {
+                    let first = in_line[&keys[&claim.row]].first();
+                    assert_eq!(first, Some(&claim.row), "only the first of its key");
+                    open_claims.push(claim);
+                }
+            }
+            Step::End(which, state) => {
+                if open_claims.is_empty() {
+                    continue;
+                }
+                let claim = open_claims.swap_remove(which % open_claims.len());
+                settle(&store, &claim, state, now()).await;
+                if state != State::Waiting {
+                    in_line
+                        .get_mut(&keys[&claim.row])
+                        .expect("it arrived")
+                        .retain(|row| *row != claim.row);
+                }
+            }
+            Step::Restart => {
+                store.close().await;
+                open_claims.clear();
+                store = open(&folder).expect("opens again");
+            }
+        }
+    }
+    // Whatever happened before, the rest can be delivered.
+    for claim in open_claims {
+        settle(&store, &claim, State::Waiting, now()).await;
+    }
+    let left: usize = in_line.values().map(Vec::len).sum();
+    for _ in 0..left {
+        let next = claim(&store, "phone", now(), 1).await.remove(0);
+        assert_eq!(
+            in_line.get_mut(&keys[&next.row]).expect("known").remove(0),
+            next.row
+        );
+        settle(&store, &next, State::Delivered, now()).await;
+    }
+    assert!(claim(&store, "phone", now(), 9).await.is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn of_each_key_only_the_first_is_ever_taken(steps in proptest::collection::vec(any_step(), 1..40)) {
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime")
+            .block_on(live(steps));
+    }
+}
