@@ -4,11 +4,13 @@
 //! handles that it needs, owns the tasks, and stops them in order. It decides nothing about events.
 
 mod adapters;
+mod by_hand;
 mod following;
 mod plan;
 mod running;
 mod signals;
 
+pub use by_hand::stopped;
 pub use plan::Plan;
 pub use running::{Running, start};
 pub use signals::stop_on_signals;

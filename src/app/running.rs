@@ -13,8 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::Plan;
 use super::adapters::{RulesRouter, StoreQueue};
+use super::by_hand::tester;
 use super::following::Following;
 use crate::clock::Clock;
+use crate::dispatch::Mended;
 use crate::intake::{Gate, Router};
 use crate::model::Notice;
 use crate::status::Status;
@@ -60,6 +62,8 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
     let store = Store::open(&config.data_dir, status.clone(), clock.now())?;
     let (nudge, nudged) = watch::channel(0);
     plan.announce(&status);
+    let mended = Mended::default();
+    let (_, setup) = watch::channel(Arc::new(plan.setup()));
     let mut admin_group = Group::new();
     let mut address = None;
     if let Some(listen) = config.http.listen {
@@ -76,6 +80,9 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
             status: status.clone(),
             clock: clock.clone(),
             token: config.http.token.clone(),
+            setup,
+            tester: tester(&client, &clock, &status, &mended, &nudge),
+            nudge: nudge.clone(),
         };
         let ended = admin_group.stop.clone();
         admin_group.tasks.spawn(async move {
@@ -108,6 +115,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         status: status.clone(),
         clock: clock.clone(),
         nudge: nudged,
+        mended,
         drain: DRAIN,
     };
     dispatch_group.spawn(dispatch::run(

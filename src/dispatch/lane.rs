@@ -17,6 +17,7 @@ use super::obituary::Obituary;
 use super::pace::Pace;
 use super::rests::KindRests;
 use super::suspension::Suspension;
+use super::trial::Mended;
 use crate::model::{Notice, Outcome, State};
 use crate::sinks::Sink;
 use crate::store::{Claims, Due};
@@ -35,6 +36,7 @@ pub(super) struct Lane {
     pace: Pace,
     kind_rests: KindRests,
     suspension: Suspension,
+    mended: Mended,
     obituary: Obituary,
     rest_until: Option<Timestamp>,
     in_flight: JoinSet<Done>,
@@ -53,6 +55,7 @@ impl Lane {
         );
         Self {
             nudge: parts.nudge.clone(),
+            mended: parts.mended.clone(),
             drain: parts.drain,
             sender: Arc::new(Sender::new(parts, sink, kind_rests.clone())),
             kind_rests,
@@ -101,6 +104,9 @@ impl Lane {
     /// if nothing else happens before.
     async fn fill(&mut self) -> Instant {
         let now = self.now();
+        if self.mended.take(&self.sender.sink.name) && self.suspension.end() {
+            self.resumed(now);
+        }
         let mut look_again = Instant::now() + LOOK_ANYWAY;
         if let Some(due) = self.obituary.due() {
             look_again = look_again.min(self.instant(due));

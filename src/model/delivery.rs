@@ -64,6 +64,25 @@ pub enum State {
 }
 
 impl State {
+    /// Every state.
+    pub const ALL: [Self; 9] = [
+        Self::Waiting,
+        Self::InFlight,
+        Self::Delivered,
+        Self::Dead,
+        Self::Expired,
+        Self::Throttled,
+        Self::Held,
+        Self::Orphaned,
+        Self::Merged,
+    ];
+
+    /// The state that a word stands for.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
     /// The word for this state.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -100,6 +119,8 @@ pub struct Claim {
     pub plain: bool,
     /// When it was put into the queue.
     pub created: Timestamp,
+    /// When a person last asked for it; its ages count from there.
+    pub asked: Option<Timestamp>,
     /// What it is about.
     pub event: Event,
 }

@@ -107,7 +107,7 @@ fn due_claims(
     limit: NonZeroUsize,
 ) -> Result<Vec<Claim>, StoreError> {
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {EVENT_COLUMNS}, d.seq, d.rule, d.attempts, d.step, d.plain, d.created
+        "SELECT {EVENT_COLUMNS}, d.seq, d.rule, d.attempts, d.step, d.plain, d.created, d.asked
          FROM deliveries d JOIN events e ON e.seq = d.event
          WHERE d.sink = ?1 AND d.state = 0 AND d.due <= ?2
          ORDER BY d.due, d.seq LIMIT ?3"
@@ -125,6 +125,7 @@ fn due_claims(
             step: row.get(at + 3)?,
             plain: row.get(at + 4)?,
             created: time(row.get(at + 5)?),
+            asked: row.get::<_, Option<i64>>(at + 6)?.map(time),
             event: event(row)?,
         })
     })?;
