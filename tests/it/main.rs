@@ -1,5 +1,6 @@
 //! Black-box tests: the real program, real files, real sockets on loopback.
 
+mod api;
 mod configuration;
 mod crash;
 mod deliver;
@@ -12,8 +13,11 @@ mod missed;
 mod obligations;
 mod pace;
 mod pages;
+mod queue;
+mod replay;
 mod retry;
 mod secrets;
+mod send;
 mod shutdown;
 mod source;
 mod tidy;

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::super::{Parts, Refusal, standing};
-use super::{Answer, json};
+use super::{Answer, Named, json, named};
 use crate::store::ByHand;
 
 /// The delivery with every attempt.
-pub(super) async fn show(State(parts): State<Arc<Parts>>, Path(id): Path<String>) -> Answer {
+pub(super) async fn show(State(parts): State<Arc<Parts>>, id: Named) -> Answer {
+    let id = named(id)?;
     let standing = standing(&parts.status.snapshot());
     match parts.store.delivery(standing, &id).await? {
         Some((delivery, attempts)) => Ok(json(StatusCode::OK, &delivery.json_with(&attempts))),
@@ -19,7 +20,8 @@ pub(super) async fn show(State(parts): State<Arc<Parts>>, Path(id): Path<String>
 }
 
 /// Due now, its ladder anew, its id as before.
-pub(super) async fn retry(State(parts): State<Arc<Parts>>, Path(id): Path<String>) -> Answer {
+pub(super) async fn retry(State(parts): State<Arc<Parts>>, id: Named) -> Answer {
+    let id = named(id)?;
     let (standing, now) = (standing(&parts.status.snapshot()), parts.clock.now());
     let became = parts.store.retry(standing, &id, now).await?;
     parts.nudge.send_modify(|count| *count += 1);
@@ -27,7 +29,8 @@ pub(super) async fn retry(State(parts): State<Arc<Parts>>, Path(id): Path<String
 }
 
 /// A dead letter, by a person's will.
-pub(super) async fn drop(State(parts): State<Arc<Parts>>, Path(id): Path<String>) -> Answer {
+pub(super) async fn drop(State(parts): State<Arc<Parts>>, id: Named) -> Answer {
+    let id = named(id)?;
     let (standing, now) = (standing(&parts.status.snapshot()), parts.clock.now());
     let became = parts.store.drop_delivery(standing, &id, now).await?;
     told(became, &id, "cannot be dropped")

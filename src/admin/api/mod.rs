@@ -12,8 +12,8 @@ mod trial;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::{DefaultBodyLimit, Path};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -24,6 +24,9 @@ use super::{Parts, Refusal};
 
 /// Most bytes of a request's body: an event as large as a source takes by default fits in.
 const BODY_BYTES_MAX: usize = 2 << 20;
+
+/// The id or name in a path.
+type Named = Result<Path<String>, PathRejection>;
 
 /// What a handler answers.
 type Answer = Result<Response, Refusal>;
@@ -53,4 +56,9 @@ fn json(status: StatusCode, value: &Value) -> Response {
 
 fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Refusal> {
     body.map_err(|rejection| Refusal(rejection.status(), rejection.body_text()))
+}
+
+fn named(path: Named) -> Result<String, Refusal> {
+    let refused = |rejection: PathRejection| Refusal(rejection.status(), rejection.body_text());
+    path.map(|Path(name)| name).map_err(refused)
 }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::super::{Parts, Refusal};
-use super::{Answer, json, whole};
+use super::{Answer, Named, json, named, whole};
 use crate::model::{DataAt, Event, INTERNAL_SOURCE, Name, Outcome};
 
 /// The type of the message, where the caller brings no event.
@@ -42,10 +42,10 @@ struct Envelope<'a> {
 /// 200 where the receiver accepted it, 502 where it did not.
 pub(super) async fn test(
     State(parts): State<Arc<Parts>>,
-    Path(name): Path<String>,
+    name: Named,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
-    let body = whole(body)?;
+    let (name, body) = (named(name)?, whole(body)?);
     let setup = Arc::clone(&parts.setup.borrow());
     let sink = setup.sinks.iter().find(|sink| sink.name.as_str() == name);
     let sink = sink.ok_or_else(|| Refusal::unknown(format!("there is no sink `{name}`")))?;
