@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::Plan;
+use super::following::host;
 use crate::admin::{self, Setup, Tester};
 use crate::clock::Clock;
 use crate::dispatch::{self, Mended};
@@ -18,7 +19,8 @@ impl Plan {
     pub(super) fn setup(&self) -> Setup {
         let sources = self.sources.iter().map(|source| {
             let kind = if source.rest.is_some() { "ttmt" } else { "sse" };
-            (source.name.clone(), kind, source.display_url.clone())
+            // The path of a feed may be all that keeps others out.
+            (source.name.clone(), kind, host(&source.display_url))
         });
         Setup {
             rules: Arc::clone(&self.rules),

@@ -101,7 +101,7 @@ impl Following<'_> {
 }
 
 /// The host and port behind an address: what several sources can share.
-fn host(address: &str) -> String {
+pub(super) fn host(address: &str) -> String {
     let after_scheme = address.split_once("://").map_or(address, |(_, rest)| rest);
     after_scheme
         .split('/')

@@ -243,6 +243,27 @@ async fn a_delivery_whose_sink_is_gone_is_orphaned_and_can_be_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retried_delivery_is_tried_as_long_as_a_new_one() {
+    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
+    phones
+        .handle
+        .answer_by("/webhook", |_| Some(Answer::status(500)));
+    let short = "retry = { initial = \"100ms\", factor = 1.0, max_age = \"2s\" }";
+    let long = "retry = { initial = \"1h\" }";
+    let mut bridge = Bridge::new(&config(&upstream, &phones, "automation").replace(long, short));
+    bridge.start();
+    soon("the connection", upstream.handle.heard()).await;
+    upstream.send(hit(1)).await;
+    let first = listed(&bridge, &["--state", "dead"], 1).await.remove(0);
+    let tried = |delivery: &Value| delivery["attempts"].as_u64().expect("a number");
+    let told = bridge.tool(&["queue", "retry", &id_of(&first)]).await;
+    assert_eq!(told.status, Some(0), "{told:?}");
+    let second = listed(&bridge, &["--state", "dead"], 1).await.remove(0);
+    assert!(tried(&second) > tried(&first) + 1, "{first}\n{second}");
+    assert_eq!(second["created"], first["created"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn filters_narrow_the_list_and_a_wrong_one_exits_2() {
     let (upstream, phones, bridge) = answered(Answer::status(200)).await;
     for number in 2..=120 {
