@@ -52,9 +52,39 @@ impl Clock {
     }
 }
 
+/// A moment of the past as people write it: an age such as `2h`, or a time as RFC 3339 has it. `None`
+/// where it is neither, or beyond the calendar.
+#[must_use]
+pub fn since(text: &str, now: Timestamp) -> Option<Timestamp> {
+    let text = text.trim();
+    match humantime::parse_duration(text) {
+        Ok(age) => now.checked_sub(age).ok(),
+        Err(_) => text.parse().ok(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_past_is_an_age_or_a_time() {
+        let now = Timestamp::from_second(1_750_000_000).expect("in range");
+        for (text, second) in [
+            ("2h", Some(1_749_992_800)),
+            (" 1h 30m ", Some(1_749_994_600)),
+            ("2025-06-15T15:06:40Z", Some(1_750_000_000)),
+            ("2025-06-15T17:06:40+02:00", Some(1_750_000_000)),
+            ("2025-06-15", None),
+            ("yesterday", None),
+            ("-2h", None),
+            ("", None),
+            ("99999999y", None),
+        ] {
+            let read = since(text, now).map(Timestamp::as_second);
+            assert_eq!(read, second, "{text:?}");
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn follows_the_runtimes_clock() {

@@ -34,7 +34,7 @@
 //! | 3 | [`intake`] | source to store: keep a connection open, route events, commit them with the cursor; read over REST what the stream missed | |
 //! | 3 | [`dispatch`] | store to sink: claim, send, judge, settle; a lane for each sink | governor |
 //! | 3 | [`upkeep`] | notices become internal events; old rows leave the disk | |
-//! | 3 | [`admin`] | health, readiness, the page | axum, with `simulator` |
+//! | 3 | [`admin`] | health, readiness, the page; the API, and through it the queue by hand | axum, with `simulator` |
 //! | 3 | [`simulator`] | the TTMT API and local receivers, for demos and tests; knows nothing of the bridge | axum, with `admin` |
 //! | 2 | [`rules`] | event in, routes out; compiled once, pure | |
 //! | 2 | [`sinks`] | delivery to request, answer to verdict; pure translators, one for each kind | hmac, sha2 |
@@ -50,7 +50,9 @@
 //!
 //! # What always holds
 //!
-//! - The only way from an event to a sink is a row in the queue. There is no fast path.
+//! - The only way from an event to a sink is a row in the queue. There is no fast path. The test of a sink
+//!   by hand is no event, and leaves no row.
+//! - What a person does to the queue goes through the API, also on the files of a stopped instance.
 //! - The cursor is never ahead of the deliveries it stands for: both are in one transaction.
 //! - The picture of a source is never ahead of the events that it stands for: whoever takes something
 //!   in, from the stream or from REST, has the turn until both are committed.

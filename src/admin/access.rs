@@ -1,4 +1,4 @@
-//! Who may look: the token, where one is set.
+//! Who may look and act: the token, where one is set, and no page of another origin.
 
 use std::sync::Arc;
 
@@ -27,6 +27,33 @@ pub(super) async fn require_token(
         .headers_mut()
         .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     refusal
+}
+
+/// Refuses what a page of another origin makes its visitor's browser send. A browser names the origin
+/// of such a request, and of every one that is no plain reading; programs name none.
+pub(super) async fn refuse_other_origins(request: Request, next: Next) -> Response {
+    let reads = request.method().is_safe();
+    if reads || is_same_origin(request.headers()) {
+        return next.run(request).await;
+    }
+    problem(
+        StatusCode::FORBIDDEN,
+        "a page of another origin may not change anything here",
+    )
+}
+
+fn is_same_origin(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return true;
+    };
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let origin = origin.to_str().ok().and_then(|origin| {
+        let (_scheme, authority) = origin.split_once("://")?;
+        Some(authority)
+    });
+    origin.is_some_and(|origin| host.is_some_and(|host| origin.eq_ignore_ascii_case(host)))
 }
 
 /// Whether a request shows the token, where one is set.
@@ -59,6 +86,31 @@ fn equal(shown: &[u8], expected: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_page_of_this_very_host_is_of_the_same_origin() {
+        let check = |origin: Option<&'static str>, same: bool| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("127.0.0.1:8080"));
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
+            }
+            assert_eq!(is_same_origin(&headers), same, "{origin:?}");
+        };
+        check(None, true);
+        check(Some("http://127.0.0.1:8080"), true);
+        for other in [
+            "http://127.0.0.1:8081",
+            "http://127.0.0.1",
+            "http://example.org",
+            "http://127.0.0.1:8080.example.org",
+            "127.0.0.1:8080",
+            "null",
+            "",
+        ] {
+            check(Some(other), false);
+        }
+    }
 
     #[test]
     fn only_the_whole_token_opens() {

@@ -1,31 +1,48 @@
-//! What the running instance shows over HTTP: health, readiness, and the page at `/`.
+//! What the running instance shows over HTTP, and what people may do to the queue by hand: health,
+//! readiness, the page at `/`, and the API below `/api/v1/`.
 //!
-//! A room of its own because it only reads: the shared snapshot and the queue. It changes nothing in
-//! either, and it knows neither sources nor lanes.
+//! A room of its own because it is the only one that answers callers. It reads the shared snapshot and
+//! the queue; what it changes, it changes in the queue alone, as if it had always stood there, and
+//! wakes the lanes. It knows neither sources nor lanes: the test of a sink is lent to it. The command
+//! line asks the same API of a stopped instance's files, without a socket.
 
 mod access;
+mod api;
 mod page;
 mod ready;
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use bytes::Bytes;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 use crate::clock::Clock;
-use crate::model::Secret;
-use crate::status::Status;
-use crate::store::Store;
+use crate::model::{Attempt, Event, Name, Secret};
+use crate::rules::Rules;
+use crate::sinks::Sink;
+use crate::status::{Snapshot, Status};
+use crate::store::{Standing, Store, StoreError};
+
+/// What is being waited for, whoever waits.
+pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Sends one event to a sink at once, outside the queue, and says what came of it.
+pub type Tester = Arc<dyn Fn(Arc<Sink>, Event) -> Pending<Attempt> + Send + Sync>;
 
 /// What this room works with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Parts {
-    /// The queue, read only.
+    /// The queue.
     pub store: Store,
     /// The shared snapshot.
     pub status: Status,
@@ -33,6 +50,23 @@ pub struct Parts {
     pub clock: Clock,
     /// What callers have to show; `None` on an address that only this machine reaches.
     pub token: Option<Secret>,
+    /// What is configured at present.
+    pub setup: watch::Receiver<Arc<Setup>>,
+    /// Tests a sink.
+    pub tester: Tester,
+    /// Wakes the lanes.
+    pub nudge: watch::Sender<u64>,
+}
+
+/// What is configured, as far as lists show it and replays need it.
+#[derive(Debug, Default)]
+pub struct Setup {
+    /// The rules.
+    pub rules: Arc<Rules>,
+    /// The sinks.
+    pub sinks: Vec<Arc<Sink>>,
+    /// The sources, each with its kind and where it is, without credentials.
+    pub sources: Vec<(Name, &'static str, String)>,
 }
 
 /// Serves until `stop`, then lets open requests finish.
@@ -49,11 +83,21 @@ pub async fn run(
         .await
 }
 
+/// Answers one request without a socket: status and body.
+pub async fn answer(parts: Parts, request: Request<Bytes>) -> (u16, Bytes) {
+    let Ok(response) = router(parts).oneshot(request.map(Body::from)).await;
+    let status = response.status().as_u16();
+    // The bodies of this room are made in memory, so reading one cannot fail.
+    let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
+    (status, body.unwrap_or_default())
+}
+
 fn router(parts: Parts) -> Router {
     let shared = Arc::new(parts);
     let guarded = Router::new()
         .route("/", get(page::show))
         .route("/style.css", get(style))
+        .nest("/api/v1", api::routes())
         .route_layer(axum::middleware::from_fn_with_state(
             Arc::clone(&shared),
             access::require_token,
@@ -64,6 +108,7 @@ fn router(parts: Parts) -> Router {
         .merge(guarded)
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
+        .layer(axum::middleware::from_fn(access::refuse_other_origins))
         .with_state(shared)
 }
 
@@ -85,8 +130,46 @@ async fn nothing_here(State(_): State<Arc<Parts>>) -> Response {
 async fn wrong_method() -> Response {
     problem(
         StatusCode::METHOD_NOT_ALLOWED,
-        "this path is for reading: send GET",
+        "this path does not take that method",
     )
+}
+
+/// What the queue cannot know about the sinks.
+fn standing(snapshot: &Snapshot) -> Standing {
+    let suspended = snapshot.sinks.iter();
+    Standing {
+        configured: Some(snapshot.sinks.keys().cloned().collect()),
+        suspended: suspended
+            .filter(|(_, sink)| sink.suspended.is_some())
+            .map(|(name, _)| name.clone())
+            .collect(),
+    }
+}
+
+/// Why a request is not answered as it wished.
+#[derive(Debug)]
+struct Refusal(StatusCode, String);
+
+impl Refusal {
+    fn bad(detail: impl Into<String>) -> Self {
+        Self(StatusCode::BAD_REQUEST, detail.into())
+    }
+
+    fn unknown(detail: impl Into<String>) -> Self {
+        Self(StatusCode::NOT_FOUND, detail.into())
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        problem(self.0, &self.1)
+    }
 }
 
 /// An error as RFC 9457 wants it.

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 
-use super::{Parts, problem};
+use super::{Parts, problem, standing};
 use crate::model::State as DeliveryState;
 use crate::status::{SinkStatus, Snapshot, SourceStatus};
 use crate::store::{DeliveryRow, Depths, EventRow};
@@ -20,14 +20,14 @@ const EVENTS_SHOWN: u32 = 50;
 
 pub(super) async fn show(State(parts): State<Arc<Parts>>) -> Response {
     let now = parts.clock.now();
+    let snapshot = parts.status.snapshot();
     let (events, depths) = match tokio::try_join!(
-        parts.store.recent_events(EVENTS_SHOWN),
+        parts.store.events(standing(&snapshot), None, EVENTS_SHOWN),
         parts.store.depths()
     ) {
         Ok(read) => read,
         Err(error) => return problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     };
-    let snapshot = parts.status.snapshot();
     let page = whole(&snapshot, &depths, &events, now);
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -64,7 +64,7 @@ fn whole(snapshot: &Snapshot, depths: &Depths, events: &[EventRow], now: Timesta
                 }
                 (sources(snapshot, now))
                 (sinks(snapshot, depths, now))
-                (timeline(events, snapshot, now))
+                (timeline(events, now))
             }
         }
     }
@@ -138,7 +138,7 @@ fn sink_state(sink: &SinkStatus, now: Timestamp) -> Markup {
     }
 }
 
-fn timeline(events: &[EventRow], snapshot: &Snapshot, now: Timestamp) -> Markup {
+fn timeline(events: &[EventRow], now: Timestamp) -> Markup {
     html! {
         h2 { "Recent events" }
         @if events.is_empty() {
@@ -148,11 +148,11 @@ fn timeline(events: &[EventRow], snapshot: &Snapshot, now: Timestamp) -> Markup 
                 thead { tr { th { "Arrived" } th { "Source" } th { "Type" } th { "Deliveries" } } }
                 tbody { @for event in events { tr {
                     td { (ago(Some(event.received), now)) }
-                    td { (event.source) }
-                    td { (event.kind) }
+                    td { (event.head.source) }
+                    td { (event.head.kind) }
                     td {
                         @if event.deliveries.is_empty() { span.soft { "no rule matched" } }
-                        @for delivery in &event.deliveries { (one_delivery(delivery, snapshot)) }
+                        @for delivery in &event.deliveries { (one_delivery(delivery)) }
                     }
                 } } }
             } }
@@ -160,27 +160,17 @@ fn timeline(events: &[EventRow], snapshot: &Snapshot, now: Timestamp) -> Markup 
     }
 }
 
-fn one_delivery(delivery: &DeliveryRow, snapshot: &Snapshot) -> Markup {
-    let state = shown_state(delivery, snapshot);
-    let class = match state {
+fn one_delivery(delivery: &DeliveryRow) -> Markup {
+    let class = match delivery.state {
         DeliveryState::Delivered => "good",
         DeliveryState::Dead | DeliveryState::Expired => "bad",
         _ => "soft",
     };
     html! {
         div title=(delivery.id) {
-            (delivery.sink) " " span class=(class) { (state.as_str()) }
+            (delivery.sink) " " span class=(class) { (delivery.state.as_str()) }
             @if let Some(reason) = &delivery.reason { " " span.soft { (reason) } }
         }
-    }
-}
-
-/// A delivery that waits may wait for more than its time: for its sink to be resumed, or configured.
-fn shown_state(delivery: &DeliveryRow, snapshot: &Snapshot) -> DeliveryState {
-    match (delivery.state, snapshot.sinks.get(&delivery.sink)) {
-        (DeliveryState::Waiting, None) => DeliveryState::Orphaned,
-        (DeliveryState::Waiting, Some(sink)) if sink.suspended.is_some() => DeliveryState::Held,
-        (state, _) => state,
     }
 }
 

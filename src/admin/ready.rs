@@ -50,7 +50,7 @@ fn whole(snapshot: &Snapshot, reasons: &[String]) -> Value {
     })
 }
 
-fn of_source(source: &SourceStatus) -> Value {
+pub(super) fn of_source(source: &SourceStatus) -> Value {
     json!({
         "used": source.used,
         "connected": source.connected,
@@ -71,7 +71,7 @@ fn of_source(source: &SourceStatus) -> Value {
     })
 }
 
-fn of_sink(sink: &SinkStatus) -> Value {
+pub(super) fn of_sink(sink: &SinkStatus) -> Value {
     json!({
         "used": sink.used,
         "suspended": sink.suspended,

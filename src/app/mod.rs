@@ -4,6 +4,7 @@
 //! handles that it needs, owns the tasks, and stops them in order. It decides nothing about events.
 
 mod adapters;
+mod by_hand;
 mod following;
 mod online;
 mod plan;
@@ -12,6 +13,7 @@ mod running;
 mod signals;
 mod watch;
 
+pub use by_hand::stopped;
 pub use online::{Trial, Tried, TriedSource, try_online};
 pub use plan::Plan;
 pub use reload::Reload;

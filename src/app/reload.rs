@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::Plan;
 use super::following::Following;
 use super::watch::Watch;
+use crate::admin::Setup;
 use crate::clock::Clock;
 use crate::config::{HttpConfig, LogConfig, Print, RetentionConfig};
 use crate::model::{Name, Notice};
@@ -36,11 +37,17 @@ pub(super) struct Read {
     plan: Result<Plan, String>,
 }
 
+/// What other rooms know of the configuration, from the side that changes it.
+pub(super) struct Handles {
+    pub(super) lanes: watch::Sender<Vec<Arc<Sink>>>,
+    pub(super) rules: rules::Current,
+    pub(super) setup: watch::Sender<Arc<Setup>>,
+}
+
 /// The configuration that is in force, and the handles by which another one is put in its place.
 pub(super) struct InForce {
     following: Following,
-    lanes: watch::Sender<Vec<Arc<Sink>>>,
-    rules: rules::Current,
+    handles: Handles,
     sinks: BTreeMap<Name, (Print, Arc<Sink>)>,
     fixed: Fixed,
     status: Status,
@@ -87,16 +94,14 @@ impl InForce {
     pub(super) fn new(
         plan: Plan,
         mut following: Following,
-        lanes: watch::Sender<Vec<Arc<Sink>>>,
-        rules: rules::Current,
+        handles: Handles,
         status: Status,
         clock: Clock,
     ) -> anyhow::Result<Self> {
         following.arrange(&printed(&plan))?;
         Ok(Self {
             following,
-            lanes,
-            rules,
+            handles,
             sinks: sinks(&plan),
             fixed: Fixed::of(&plan),
             status,
@@ -160,8 +165,9 @@ impl InForce {
         // Lanes first, so that no rule sends to a sink that nobody serves.
         let lanes: Vec<Arc<Sink>> = sinks.values().map(|(_, sink)| Arc::clone(sink)).collect();
         self.following.router().arrange(&lanes);
-        self.lanes.send_replace(lanes);
-        self.rules.exchange(Arc::clone(&plan.rules));
+        self.handles.lanes.send_replace(lanes);
+        self.handles.rules.exchange(Arc::clone(&plan.rules));
+        self.handles.setup.send_replace(Arc::new(plan.setup()));
         let names: Vec<Name> = sources.iter().map(|(_, it)| it.name.clone()).collect();
         let sink_names: Vec<Name> = sinks.keys().cloned().collect();
         self.status.keep(&names, &sink_names);

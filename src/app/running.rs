@@ -13,9 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::Plan;
 use super::adapters::{RulesRouter, StoreQueue};
+use super::by_hand::tester;
 use super::following::{Following, Shared};
-use super::reload::{InForce, Reload};
+use super::reload::{Handles, InForce, Reload};
 use crate::clock::Clock;
+use crate::dispatch::Mended;
 use crate::intake::Router;
 use crate::model::Notice;
 use crate::rules;
@@ -64,6 +66,8 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
     let store = Store::open(&config.data_dir, status.clone(), clock.now())?;
     let (nudge, nudged) = watch::channel(0);
     plan.announce(&status);
+    let mended = Mended::default();
+    let (configured, setup) = watch::channel(Arc::new(plan.setup()));
     let mut admin_group = Group::new();
     let mut address = None;
     if let Some(listen) = config.http.listen {
@@ -80,6 +84,9 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
             status: status.clone(),
             clock: clock.clone(),
             token: config.http.token.clone(),
+            setup,
+            tester: tester(&client, &clock, &status, &mended, &nudge),
+            nudge: nudge.clone(),
         };
         let ended = admin_group.stop.clone();
         admin_group.tasks.spawn(async move {
@@ -114,6 +121,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         status: status.clone(),
         clock: clock.clone(),
         nudge: nudged,
+        mended,
         drain: DRAIN,
     };
     dispatch_group.spawn(dispatch::run(parts, lanes, dispatch_group.stop.clone()));
@@ -140,7 +148,12 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         page = address.map(|address| format!("http://{address}/")),
         "started"
     );
-    let in_force = InForce::new(plan, following, sinks, rules, status.clone(), clock)?;
+    let handles = Handles {
+        lanes: sinks,
+        rules,
+        setup: configured,
+    };
+    let in_force = InForce::new(plan, following, handles, status.clone(), clock)?;
     Ok(Running {
         stop,
         status,

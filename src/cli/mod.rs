@@ -8,9 +8,14 @@ mod check;
 mod configuration;
 mod demo;
 mod health;
+mod instance;
 mod output;
+mod queue;
+mod replay;
 mod run;
+mod send;
 mod simulate;
+mod table;
 
 use std::process::ExitCode;
 
@@ -32,6 +37,9 @@ enum Command {
     Demo(demo::Args),
     Simulate(simulate::Args),
     Health(health::Args),
+    Queue(queue::Args),
+    Replay(replay::Args),
+    Send(send::Args),
 }
 
 /// What a command came to.
@@ -75,6 +83,9 @@ pub fn main() -> ExitCode {
             Command::Demo(args) => Box::pin(demo::run(args)).await,
             Command::Simulate(args) => Box::pin(simulate::run(args)).await,
             Command::Health(args) => health::run(args).await,
+            Command::Queue(args) => Box::pin(queue::run(args)).await,
+            Command::Replay(args) => Box::pin(replay::run(args)).await,
+            Command::Send(args) => Box::pin(send::run(args)).await,
         }
     });
     // What a command left behind, such as a read from standard input, must not keep the process alive.

@@ -6,8 +6,13 @@ use std::process::ExitCode;
 use super::Exit;
 
 /// Writes a line of a command's result. A reader that has gone away ends the process quietly.
-pub(super) fn line(text: &str) {
-    if let Err(error) = writeln!(std::io::stdout().lock(), "{text}")
+pub(super) fn line(line: &str) {
+    text(&format!("{line}\n"));
+}
+
+/// Writes a part of a command's result. A reader that has gone away ends the process quietly.
+pub(super) fn text(text: &str) {
+    if let Err(error) = std::io::stdout().lock().write_all(text.as_bytes())
         && error.kind() == ErrorKind::BrokenPipe
     {
         std::process::exit(0);

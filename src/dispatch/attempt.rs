@@ -64,7 +64,11 @@ pub(super) async fn run(sender: Arc<Sender>, claim: Claim) -> Done {
     let rules = sender.rules.get();
     let rule = rules.rule(&claim.rule);
     let expires = rule.and_then(|rule| rule.expires).or(sender.sink.expires);
-    if let Some(age) = retry::expired(&claim.event, expires, now) {
+    // What a person asked for is as young as the asking.
+    let renewed = claim.asked.zip(expires).is_some_and(|(asked, limit)| {
+        Duration::try_from(now.duration_since(asked)).unwrap_or_default() <= limit
+    });
+    if let Some(age) = retry::expired(&claim.event, expires, now).filter(|_| !renewed) {
         let reason = format!("{} s old when its turn came", age.as_secs());
         return sender.end(claim, State::Expired, reason, now).await;
     }
@@ -73,20 +77,34 @@ pub(super) async fn run(sender: Arc<Sender>, claim: Claim) -> Done {
         Err(reason) => return sender.end(claim, State::Dead, reason, now).await,
     };
     let started = Instant::now();
-    let reach = if sender.sink.allow_link_local {
-        Reach::LinkLocalToo
-    } else {
-        Reach::Guarded
-    };
     let answer = sender
         .client
-        .send(request, sender.sink.timeout, reach)
+        .send(request, sender.sink.timeout, reach(&sender.sink))
         .await;
     sender.settle(claim, now, started.elapsed(), answer).await
 }
 
+/// Which addresses a sink's requests may go to.
+pub(super) const fn reach(sink: &Sink) -> Reach {
+    if sink.allow_link_local {
+        Reach::LinkLocalToo
+    } else {
+        Reach::Guarded
+    }
+}
+
+/// What is kept of an answer. Receivers repeat what they were sent, ntfy its topic every time.
+pub(super) fn start_of_body(sink: &Sink, reply: &Reply) -> Option<String> {
+    if reply.body.is_empty() {
+        return None;
+    }
+    let text = sink.without_credentials(&String::from_utf8_lossy(&reply.body));
+    let end = text.floor_char_boundary(ANSWER_BYTES_MAX);
+    Some(text[..end].to_owned())
+}
+
 /// The request of a delivery. A panic while it is made is that delivery's fault and nobody else's.
-fn encode(
+pub(super) fn encode(
     sink: &Sink,
     rule: Option<&Rule>,
     claim: &Claim,
@@ -195,7 +213,7 @@ impl Sender {
             answer: answer
                 .ok()
                 .as_ref()
-                .and_then(|reply| self.start_of_body(reply)),
+                .and_then(|reply| start_of_body(&self.sink, reply)),
         };
         log(&claim, &attempt, &settlement);
         let written = until_written(|| {
@@ -231,24 +249,12 @@ impl Sender {
         }
     }
 
-    /// What is kept of an answer. Receivers repeat what they were sent, ntfy its topic every time.
-    fn start_of_body(&self, reply: &Reply) -> Option<String> {
-        if reply.body.is_empty() {
-            return None;
-        }
-        let text = self
-            .sink
-            .without_credentials(&String::from_utf8_lossy(&reply.body));
-        let end = text.floor_char_boundary(ANSWER_BYTES_MAX);
-        Some(text[..end].to_owned())
-    }
-
     fn settlement(&self, claim: &Claim, verdict: &Verdict, now: Timestamp) -> Settlement {
         let progress = Progress {
             attempt: claim.attempt,
             step: claim.step,
             plain: claim.plain,
-            created: claim.created,
+            created: claim.asked.unwrap_or(claim.created),
             early_for: claim.early_for,
             now,
             rests: self.untold_rests(now),

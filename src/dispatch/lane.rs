@@ -19,6 +19,7 @@ use super::outage::Outage;
 use super::pace::Pace;
 use super::rests::KindRests;
 use super::suspension::Suspension;
+use super::trial::Mended;
 use crate::sinks::Sink;
 use crate::store::{Claims, Due, StoreError};
 
@@ -45,6 +46,7 @@ pub(super) struct Lane {
     alarm: Alarm,
     /// Trouble to speak of, with the word for what waits.
     to_say: Vec<(&'static str, Trouble, &'static str)>,
+    mended: Mended,
     obituary: Obituary,
     rest_until: Option<Timestamp>,
     /// Deliveries taken so far.
@@ -67,6 +69,7 @@ impl Lane {
         Self {
             outage: Outage::new(&sink.retry),
             nudge: parts.nudge.clone(),
+            mended: parts.mended.clone(),
             drain: parts.drain,
             sender: Arc::new(Sender::new(parts, sink, kind_rests.clone())),
             kind_rests,
@@ -125,6 +128,12 @@ impl Lane {
     /// if nothing else happens before.
     async fn fill(&mut self) -> Instant {
         let now = self.now();
+        if self.mended.take(&self.sender.sink.name) {
+            // A person has seen it accept a message.
+            self.outage.forget();
+            self.accepted();
+            self.wake = true;
+        }
         let mut look_again = Instant::now() + LOOK_ANYWAY;
         for due in [self.obituary.due(), self.alarm.due()]
             .into_iter()

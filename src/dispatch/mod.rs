@@ -16,6 +16,7 @@ mod rests;
 mod suspension;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod wording;
 
 use std::sync::Arc;
@@ -35,6 +36,8 @@ use crate::status::Status;
 use crate::store::Store;
 use crate::transport::Client;
 
+pub use trial::{Mended, test};
+
 /// What this room works with.
 #[derive(Clone)]
 pub struct Parts {
@@ -50,6 +53,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Changes whenever there may be new work.
     pub nudge: watch::Receiver<u64>,
+    /// Sinks that have accepted a test, which ends their suspension.
+    pub mended: Mended,
     /// How long attempts in flight may take to end once the process is told to stop.
     pub drain: Duration,
 }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Parts, run};
+use super::{Mended, Parts, run};
 use crate::clock::Clock;
 use crate::config;
 use crate::model::Name;
@@ -44,6 +44,7 @@ async fn looks_in_an_hour(more: &str) -> u64 {
         status,
         clock: clock.clone(),
         nudge: nudged,
+        mended: Mended::default(),
         drain: Duration::ZERO,
     };
     let lanes = run(

@@ -64,6 +64,25 @@ pub enum State {
 }
 
 impl State {
+    /// Every state.
+    pub const ALL: [Self; 9] = [
+        Self::Waiting,
+        Self::InFlight,
+        Self::Delivered,
+        Self::Dead,
+        Self::Expired,
+        Self::Throttled,
+        Self::Held,
+        Self::Orphaned,
+        Self::Merged,
+    ];
+
+    /// The state that a word stands for.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
     /// The word for this state.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -103,6 +122,8 @@ pub struct Claim {
     /// When it would have been due, for one that was taken before its time to see whether its sink is
     /// back.
     pub early_for: Option<Timestamp>,
+    /// When a person last asked for it; its ages count from there.
+    pub asked: Option<Timestamp>,
     /// What it is about.
     pub event: Event,
 }

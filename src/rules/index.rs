@@ -45,6 +45,14 @@ impl TypePattern {
         Ok(Self::Wild(Box::new(glob.compile_matcher())))
     }
 
+    /// The pattern as it was written.
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Self::Exact(text) => text,
+            Self::Wild(matcher) => matcher.glob().glob(),
+        }
+    }
+
     /// Whether it fits an event type.
     pub(super) fn fits(&self, kind: &str) -> bool {
         match self {

@@ -66,6 +66,13 @@ pub struct Coalesce {
 }
 
 impl Rule {
+    /// The patterns of the event type as they were written; `None` for all types.
+    #[must_use]
+    pub fn events(&self) -> Option<Vec<&str>> {
+        let types = self.types.as_ref()?;
+        Some(types.iter().map(TypePattern::text).collect())
+    }
+
     /// Whether it listens to the event's source.
     pub(super) fn listens_to(&self, event: &Event) -> bool {
         match &self.from {

@@ -233,7 +233,7 @@ fn read(
     seq: i64,
 ) -> Result<Claim, StoreError> {
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {EVENT_COLUMNS}, d.rule, d.attempts, d.step, d.plain, d.created, d.due
+        "SELECT {EVENT_COLUMNS}, d.rule, d.attempts, d.step, d.plain, d.created, d.due, d.asked
          FROM deliveries d JOIN events e ON e.seq = d.event WHERE d.seq = ?1"
     ))?;
     let claim = select.query_row([seq], |row| {
@@ -249,6 +249,7 @@ fn read(
             plain: row.get(at + 3)?,
             created: time(row.get(at + 4)?),
             early_for: (due > now).then_some(due),
+            asked: row.get::<_, Option<i64>>(at + 6)?.map(time),
             event: event(row)?,
         })
     })?;

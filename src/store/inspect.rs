@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
-use super::StoreError;
-use super::row::{attempt, delivery_id, name, state, time};
-use crate::model::{Attempt, DeliveryId, Name, State};
+use super::row::{
+    ATTEMPT_COLUMNS, attempt, attempt_at, delivery_id, delivery_row, micros, name, state,
+    state_column, time,
+};
+use super::shape::{DeliveryRow, EventHead, EventRow, Standing};
+use super::{Store, StoreError};
+use crate::model::{Attempt, Name, State};
 
 /// How many deliveries of each sink are in each state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,54 +22,95 @@ pub struct Depths {
     pub oldest_waiting: BTreeMap<Name, Timestamp>,
 }
 
-/// An event as a list shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventRow {
-    /// Its place in the queue's order.
-    pub seq: i64,
-    /// Where it came from.
-    pub source: Name,
-    /// The upstream's id.
-    pub id: Option<String>,
-    /// Its type.
-    pub kind: String,
-    /// When it happened.
-    pub time: Option<Timestamp>,
-    /// When it arrived.
-    pub received: Timestamp,
-    /// Whether it was fetched after a gap.
-    pub backfilled: bool,
-    /// Its deliveries, empty when no rule matched.
-    pub deliveries: Vec<DeliveryRow>,
+/// Which deliveries a list is to show.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only those in this state, as it is shown.
+    pub state: Option<State>,
+    /// Only those of this sink.
+    pub sink: Option<String>,
+    /// Only those that were put into the queue at this moment or later.
+    pub since: Option<Timestamp>,
+    /// Only those that come behind this row in the list.
+    pub after: Option<i64>,
 }
 
-/// A delivery as a list shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeliveryRow {
-    /// Its row in the queue.
-    pub row: i64,
-    /// Its stable id.
-    pub id: DeliveryId,
-    /// Type of its event.
-    pub kind: String,
-    /// Where it goes.
-    pub sink: Name,
-    /// The rule that asked for it.
-    pub rule: String,
-    /// Where it stands.
-    pub state: State,
-    /// Attempts so far.
-    pub attempts: u32,
-    /// When it was put into the queue.
-    pub created: Timestamp,
-    /// When it is due; of interest while it waits.
-    pub due: Timestamp,
-    /// Why it was not accepted.
-    pub reason: Option<String>,
+/// Columns of an event's head, in the order that [`head`] reads them.
+const HEAD_COLUMNS: &str = "e.source, e.id, e.kind, e.time, e.backfilled";
+const HEAD_COLUMN_COUNT: usize = 5;
+
+/// All that [`delivery`] reads, with the tables it comes from.
+fn delivery_select() -> String {
+    format!(
+        "SELECT {HEAD_COLUMNS}, d.seq, d.sink, d.rule, d.state, d.attempts, d.created, d.due, d.reason, \
+             d.replayed_from, {ATTEMPT_COLUMNS}
+         FROM deliveries d JOIN events e ON e.seq = d.event
+         LEFT JOIN attempts a ON a.delivery = d.seq
+             AND a.number = (SELECT max(number) FROM attempts WHERE delivery = d.seq)"
+    )
 }
 
-const DELIVERY_COLUMNS: &str =
-    "d.seq, e.kind, d.sink, d.rule, d.state, d.attempts, d.created, d.due, d.reason";
+impl Store {
+    /// Events with their deliveries, newest first, from behind a place in the queue's order on.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn events(
+        &self,
+        standing: Standing,
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        self.call(move |connection, tag| events(connection, tag, &standing, after, limit))
+            .await
+    }
+
+    /// Deliveries that pass a filter, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn deliveries(
+        &self,
+        standing: Standing,
+        filter: Filter,
+        limit: u32,
+    ) -> Result<Vec<DeliveryRow>, StoreError> {
+        self.call(move |connection, tag| deliveries(connection, tag, &standing, &filter, limit))
+            .await
+    }
+
+    /// The newest deliveries, newest first, in the states that the queue alone can tell.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn recent_deliveries(&self, limit: u32) -> Result<Vec<DeliveryRow>, StoreError> {
+        self.deliveries(Standing::default(), Filter::default(), limit)
+            .await
+    }
+
+    /// One delivery by its stable id, with every attempt that is kept, first one first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn delivery(
+        &self,
+        standing: Standing,
+        id: &str,
+    ) -> Result<Option<(DeliveryRow, Vec<Attempt>)>, StoreError> {
+        let id = id.to_owned();
+        self.call(move |connection, tag| whole(connection, tag, &standing, &id))
+            .await
+    }
+
+    /// Every attempt of a delivery, first one first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn attempts(&self, row: i64) -> Result<Vec<Attempt>, StoreError> {
+        self.call(move |connection, _| attempts(connection, row))
+            .await
+    }
+}
 
 pub(super) fn depths(connection: &Connection) -> Result<Depths, StoreError> {
     let mut select = connection.prepare_cached(
@@ -91,74 +136,168 @@ pub(super) fn depths(connection: &Connection) -> Result<Depths, StoreError> {
     Ok(depths)
 }
 
-pub(super) fn recent_events(
+/// Events, newest first, from behind `after` on.
+fn events(
     connection: &Connection,
     tag: &str,
+    standing: &Standing,
+    after: Option<i64>,
     limit: u32,
 ) -> Result<Vec<EventRow>, StoreError> {
-    let mut select = connection.prepare_cached(
-        "SELECT seq, source, id, kind, time, received, backfilled FROM events ORDER BY seq DESC LIMIT ?1",
-    )?;
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT {HEAD_COLUMNS}, e.seq, e.received FROM events e
+         WHERE e.seq < ?1 ORDER BY e.seq DESC LIMIT ?2"
+    ))?;
     let mut events = select
-        .query_map([limit], |row| {
+        .query_map(params![after.unwrap_or(i64::MAX), limit], |row| {
             Ok(EventRow {
-                seq: row.get(0)?,
-                source: name(&row.get::<_, String>(1)?, 1)?,
-                id: row.get(2)?,
-                kind: row.get(3)?,
-                time: row.get::<_, Option<i64>>(4)?.map(time),
-                received: time(row.get(5)?),
-                backfilled: row.get(6)?,
+                seq: row.get(HEAD_COLUMN_COUNT)?,
+                head: head(row)?,
+                received: time(row.get(HEAD_COLUMN_COUNT + 1)?),
                 deliveries: Vec::new(),
             })
         })?
         .collect::<Result<Vec<_>, _>>()?;
     let mut of_event = connection.prepare_cached(&format!(
-        "SELECT {DELIVERY_COLUMNS} FROM deliveries d JOIN events e ON e.seq = d.event
-         WHERE d.event = ?1 ORDER BY d.seq"
+        "{} WHERE d.event = ?1 ORDER BY d.seq",
+        delivery_select()
     ))?;
     for event in &mut events {
         event.deliveries = of_event
-            .query_map([event.seq], |row| delivery(row, tag))?
+            .query_map([event.seq], |row| delivery(row, tag, standing))?
             .collect::<Result<_, _>>()?;
     }
     Ok(events)
 }
 
-pub(super) fn recent_deliveries(
+/// Deliveries, newest first.
+fn deliveries(
     connection: &Connection,
     tag: &str,
+    standing: &Standing,
+    filter: &Filter,
     limit: u32,
 ) -> Result<Vec<DeliveryRow>, StoreError> {
-    let mut select = connection.prepare_cached(&format!(
-        "SELECT {DELIVERY_COLUMNS} FROM deliveries d JOIN events e ON e.seq = d.event
-         ORDER BY d.seq DESC LIMIT ?1"
+    let mut conditions = vec!["d.seq < ?1".to_owned()];
+    let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(filter.after.unwrap_or(i64::MAX))];
+    let mut bind = |condition: &str, value: Box<dyn ToSql>| {
+        values.push(value);
+        format!("{condition} ?{}", values.len())
+    };
+    if let Some(sink) = &filter.sink {
+        conditions.push(bind("d.sink =", Box::new(sink.clone())));
+    }
+    if let Some(since) = filter.since {
+        conditions.push(bind("d.created >=", Box::new(micros(since))));
+    }
+    if let Some(state) = filter.state {
+        conditions.extend(state_conditions(state, standing));
+    }
+    let mut select = connection.prepare(&format!(
+        "{} WHERE {} ORDER BY d.seq DESC LIMIT {limit}",
+        delivery_select(),
+        conditions.join(" AND ")
     ))?;
-    let rows = select.query_map([limit], |row| delivery(row, tag))?;
+    let rows = select.query_map(rusqlite::params_from_iter(values), |row| {
+        delivery(row, tag, standing)
+    })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn attempts(connection: &Connection, row: i64) -> Result<Vec<Attempt>, StoreError> {
-    let mut select = connection.prepare_cached(
-        "SELECT number, at, duration_us, outcome, status, reason, answer
-         FROM attempts WHERE delivery = ?1 ORDER BY number",
-    )?;
+/// One delivery by its stable id, with its attempts.
+fn whole(
+    connection: &Connection,
+    tag: &str,
+    standing: &Standing,
+    id: &str,
+) -> Result<Option<(DeliveryRow, Vec<Attempt>)>, StoreError> {
+    let Some(row) = delivery_row(tag, id) else {
+        return Ok(None);
+    };
+    let Some(found) = one(connection, tag, standing, row)? else {
+        return Ok(None);
+    };
+    Ok(Some((found, attempts(connection, row)?)))
+}
+
+/// One delivery.
+pub(super) fn one(
+    connection: &Connection,
+    tag: &str,
+    standing: &Standing,
+    seq: i64,
+) -> Result<Option<DeliveryRow>, StoreError> {
+    let mut select =
+        connection.prepare_cached(&format!("{} WHERE d.seq = ?1", delivery_select()))?;
+    Ok(select
+        .query_row([seq], |row| delivery(row, tag, standing))
+        .optional()?)
+}
+
+fn attempts(connection: &Connection, row: i64) -> Result<Vec<Attempt>, StoreError> {
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT {ATTEMPT_COLUMNS} FROM attempts a WHERE a.delivery = ?1 ORDER BY a.number"
+    ))?;
     let rows = select.query_map(params![row], attempt)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn delivery(row: &Row<'_>, tag: &str) -> rusqlite::Result<DeliveryRow> {
-    let seq = row.get(0)?;
+/// What holds for a delivery that is shown in a state. Numbers are written out, not bound: only then
+/// is the index of dead letters of use.
+fn state_conditions(state: State, standing: &Standing) -> Vec<String> {
+    let mut conditions = vec![format!("d.state = {}", state_column(state))];
+    let unknown = match &standing.configured {
+        Some(configured) => not_in("d.sink", configured),
+        None => "0".to_owned(),
+    };
+    let free = not_in("d.sink", &standing.suspended);
+    match state {
+        State::Orphaned => conditions.push(unknown),
+        State::Held => conditions.extend([format!("NOT {unknown}"), format!("NOT {free}")]),
+        State::Waiting => conditions.extend([format!("NOT {unknown}"), free]),
+        _ => {}
+    }
+    conditions
+}
+
+/// A condition that holds for what is none of these names. A name has no character that would have to
+/// be escaped.
+fn not_in<'a>(column: &str, names: impl IntoIterator<Item = &'a Name>) -> String {
+    let quoted: Vec<String> = names.into_iter().map(|name| format!("'{name}'")).collect();
+    format!("({column} NOT IN ({}))", quoted.join(", "))
+}
+
+fn head(row: &Row<'_>) -> rusqlite::Result<EventHead> {
+    Ok(EventHead {
+        source: name(&row.get::<_, String>(0)?, 0)?,
+        id: row.get(1)?,
+        kind: row.get(2)?,
+        time: row.get::<_, Option<i64>>(3)?.map(time),
+        backfilled: row.get(4)?,
+    })
+}
+
+fn delivery(row: &Row<'_>, tag: &str, standing: &Standing) -> rusqlite::Result<DeliveryRow> {
+    let at = HEAD_COLUMN_COUNT;
+    let seq = row.get(at)?;
+    let sink = name(&row.get::<_, String>(at + 1)?, at + 1)?;
+    let replayed_from: Option<i64> = row.get(at + 8)?;
+    let last = at + 9;
     Ok(DeliveryRow {
         row: seq,
         id: delivery_id(tag, seq),
-        kind: row.get(1)?,
-        sink: name(&row.get::<_, String>(2)?, 2)?,
-        rule: row.get(3)?,
-        state: state(row.get(4)?),
-        attempts: row.get(5)?,
-        created: time(row.get(6)?),
-        due: time(row.get(7)?),
-        reason: row.get(8)?,
+        event: head(row)?,
+        rule: row.get(at + 2)?,
+        state: standing.shown(state(row.get(at + 3)?), &sink),
+        sink,
+        attempts: row.get(at + 4)?,
+        created: time(row.get(at + 5)?),
+        due: time(row.get(at + 6)?),
+        reason: row.get(at + 7)?,
+        replayed_from: replayed_from.map(|seq| delivery_id(tag, seq)),
+        last: match row.get::<_, Option<u32>>(last)? {
+            Some(_) => Some(attempt_at(row, last)?),
+            None => None,
+        },
     })
 }

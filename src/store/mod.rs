@@ -10,6 +10,7 @@
 //! out of the folder.
 
 mod accept;
+mod by_hand;
 mod claim;
 mod error;
 mod inspect;
@@ -19,6 +20,7 @@ mod prune;
 mod row;
 mod schema;
 mod settle;
+mod shape;
 #[cfg(test)]
 mod tests;
 
@@ -32,9 +34,11 @@ use tokio::sync::mpsc;
 use crate::model::{Accepted, Attempt, Batch, Checkpoint, Name, PictureRow, Settlement};
 use crate::status::Status;
 
+pub use by_hand::{ByHand, Past};
 pub use error::StoreError;
-pub use inspect::{DeliveryRow, Depths, EventRow};
+pub use inspect::{Depths, Filter};
 pub use owner::{Claims, Due};
+pub use shape::{DeliveryRow, EventHead, EventRow, Standing};
 
 /// Requests that may wait for the owner thread. Callers beyond that wait in line themselves.
 const REQUESTS_MAX: usize = 1024;
@@ -236,33 +240,6 @@ impl Store {
     /// [`StoreError`] when the queue cannot be read.
     pub async fn depths(&self) -> Result<Depths, StoreError> {
         self.call(|connection, _| inspect::depths(connection)).await
-    }
-
-    /// The newest events, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the queue cannot be read.
-    pub async fn recent_events(&self, limit: u32) -> Result<Vec<EventRow>, StoreError> {
-        self.call(move |connection, tag| inspect::recent_events(connection, tag, limit))
-            .await
-    }
-
-    /// The newest deliveries, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the queue cannot be read.
-    pub async fn recent_deliveries(&self, limit: u32) -> Result<Vec<DeliveryRow>, StoreError> {
-        self.call(move |connection, tag| inspect::recent_deliveries(connection, tag, limit))
-            .await
-    }
-
-    /// Every attempt of a delivery, first one first.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the queue cannot be read.
-    pub async fn attempts(&self, row: i64) -> Result<Vec<Attempt>, StoreError> {
-        self.call(move |connection, _| inspect::attempts(connection, row))
-            .await
     }
 
     /// Carries out what is on the line, closes the file and frees the folder; all that is done once

@@ -117,13 +117,33 @@ pub(super) fn delivery_id(tag: &str, seq: i64) -> DeliveryId {
     DeliveryId::new(&format!("msg_{tag}_{seq}"))
 }
 
-/// An attempt from the columns `number, at, duration_us, outcome, status, reason, answer`.
+/// The delivery's row behind a stable id; `None` for an id that is none of this queue's.
+pub(super) fn delivery_row(tag: &str, id: &str) -> Option<i64> {
+    let digits = id
+        .strip_prefix("msg_")?
+        .strip_prefix(tag)?
+        .strip_prefix('_')?;
+    let row = digits.parse().ok()?;
+    // What is not written as we write it, such as `+7`, is no id.
+    (delivery_id(tag, row).as_str() == id).then_some(row)
+}
+
+/// The columns that [`attempt`] reads, in its order. The table is to be called `a`.
+pub(super) const ATTEMPT_COLUMNS: &str =
+    "a.number, a.at, a.duration_us, a.outcome, a.status, a.reason, a.answer";
+
+/// An attempt from [`ATTEMPT_COLUMNS`] at the start of a row.
 pub(super) fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
+    attempt_at(row, 0)
+}
+
+/// An attempt from [`ATTEMPT_COLUMNS`] from a column on.
+pub(super) fn attempt_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Attempt> {
     Ok(Attempt {
-        number: row.get(0)?,
-        at: time(row.get(1)?),
-        duration: Duration::from_micros(row.get::<_, i64>(2)?.unsigned_abs()),
-        outcome: match row.get::<_, i64>(3)? {
+        number: row.get(column)?,
+        at: time(row.get(column + 1)?),
+        duration: Duration::from_micros(row.get::<_, i64>(column + 2)?.unsigned_abs()),
+        outcome: match row.get::<_, i64>(column + 3)? {
             0 => Outcome::Delivered,
             1 => Outcome::Retry,
             2 => Outcome::RetryAfter,
@@ -131,8 +151,8 @@ pub(super) fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
             4 => Outcome::Suspend,
             _ => Outcome::Interrupted,
         },
-        status: row.get(4)?,
-        reason: row.get(5)?,
-        answer: row.get(6)?,
+        status: row.get(column + 4)?,
+        reason: row.get(column + 5)?,
+        answer: row.get(column + 6)?,
     })
 }

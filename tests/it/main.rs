@@ -1,5 +1,6 @@
 //! Black-box tests: the real program, real files, real sockets on loopback.
 
+mod api;
 mod configuration;
 mod crash;
 mod deliver;
@@ -15,9 +16,12 @@ mod order;
 mod outage;
 mod pace;
 mod pages;
+mod queue;
 mod reload;
+mod replay;
 mod retry;
 mod secrets;
+mod send;
 mod shutdown;
 mod source;
 mod tidy;

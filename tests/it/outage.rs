@@ -208,6 +208,7 @@ async fn with_lanes(address: SocketAddr, more: &str, scene: impl AsyncFnOnce(&mu
         status,
         clock: clock.clone(),
         nudge: nudged,
+        mended: dispatch::Mended::default(),
         drain: Duration::ZERO,
     };
     let mut stage = Scene {

@@ -217,7 +217,10 @@ async fn auth_2_feed_s1_feed_s2_wh_12_sl_8_no_secret_is_seen_again_whatever_goes
     drive_feed(&server).await;
     let ready = bridge.ready("all that trouble", has_suffered).await;
     let address = bridge.address().await;
-    for path in ["/", "/readyz", "/healthz", "/nothing", "/?token=wrong"] {
+    let shown = ["/", "/readyz", "/healthz", "/nothing", "/?token=wrong"];
+    let lists = ["deliveries", "events", "sources", "sinks", "rules"];
+    let lists = lists.map(|list| format!("/api/v1/{list}?limit=100"));
+    for path in shown.into_iter().chain(lists.iter().map(String::as_str)) {
         let (open, shut) = (bridge.page(path).await, Page::get(address, path, &[]).await);
         for page in [open, shut] {
             check_hushed(path, format!("{}\n{}", page.head, page.body).as_bytes());
@@ -236,6 +239,17 @@ async fn auth_2_feed_s1_feed_s2_wh_12_sl_8_no_secret_is_seen_again_whatever_goes
             command,
             format!("{}{}", told.out, told.complaint).as_bytes(),
         );
+    }
+    for arguments in [
+        &["queue", "--json"][..],
+        &["send", "failing"],
+        &["send", "refused"],
+        &["send", "desk", "--json"],
+    ] {
+        let told = bridge.tool(arguments).await;
+        assert_ne!(told.out, "", "{arguments:?}: {told:?}");
+        let said = format!("{}{}", told.out, told.complaint);
+        check_hushed(arguments[0], said.as_bytes());
     }
     bridge.signal("TERM");
     until("the stop", || bridge.log().contains("stopping")).await;

@@ -90,7 +90,7 @@ impl Lane {
             .push(("bellwire.sink_suspended", trouble, "held"));
     }
 
-    fn accepted(&mut self) {
+    pub(super) fn accepted(&mut self) {
         let sink = &self.sender.sink.name;
         if self.suspension.end() {
             tracing::info!(%sink, "the sink accepts deliveries again");

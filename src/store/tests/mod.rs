@@ -1,5 +1,6 @@
 //! The queue on a real file in a folder of its own.
 
+mod by_hand;
 mod files;
 mod order;
 mod queue;
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-use super::{Store, StoreError};
+use super::{Standing, Store, StoreError};
 use crate::model::{
     Attempt, Batch, Checkpoint, Claim, Cursor, DataAt, Event, Identity, Name, Outcome, PictureRow,
     Route, Settlement, State,

@@ -135,7 +135,10 @@ async fn depths_count_by_sink_and_state() {
     assert_eq!(depths.by_sink[&name("phone")]["in_flight"], 1);
     assert_eq!(depths.by_sink[&name("team")]["waiting"], 2);
     assert_eq!(depths.oldest_waiting[&name("team")], now());
-    let events = store.recent_events(1).await.expect("reads");
+    let events = store
+        .events(Standing::default(), None, 1)
+        .await
+        .expect("reads");
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].deliveries.len(), 2);
 }

@@ -17,6 +17,7 @@ pub(crate) struct Bridge {
     child: Option<Child>,
     environment: Vec<(String, String)>,
     token: Option<String>,
+    starts: usize,
 }
 
 impl Bridge {
@@ -29,6 +30,7 @@ impl Bridge {
             child: None,
             environment: Vec::new(),
             token: None,
+            starts: 0,
         }
     }
 
@@ -63,6 +65,7 @@ impl Bridge {
             .spawn()
             .expect("starts");
         self.child = Some(child);
+        self.starts += 1;
     }
 
     /// Ends it as a power cut would.
@@ -102,11 +105,28 @@ impl Bridge {
         ran(self.command(command).args(options)).await
     }
 
+    /// Runs a command line to its end; it is told where the instance listens, while one runs.
+    pub(crate) async fn tool(&self, arguments: &[&str]) -> Ran {
+        let mut line = self.command(arguments[0]);
+        line.args(&arguments[1..]);
+        if self.child.is_some() {
+            line.env("BELLWIRE_HTTP__LISTEN", self.address().await.to_string());
+        }
+        ran(&mut line).await
+    }
+
+    /// Another configuration, for the next start.
+    pub(crate) fn configure(&self, config: &str) {
+        fs::write(self.folder.path().join("config.toml"), config).expect("writes");
+    }
+
     /// Where the status page is. For a configuration that listens on port 0.
     pub(crate) async fn address(&self) -> SocketAddr {
         let mut address = None;
         until("the address of the page", || {
-            address = self.logged("page").last().and_then(|page| {
+            // An earlier start has told where it was, too.
+            let pages = self.logged("page");
+            address = pages.get(self.starts - 1).and_then(|page| {
                 let bare = page.strip_prefix("http://")?.strip_suffix('/')?;
                 bare.parse().ok()
             });

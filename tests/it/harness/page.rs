@@ -19,7 +19,17 @@ pub(crate) struct Page {
 impl Page {
     /// Asks for a path, with more header lines.
     pub(crate) async fn get(address: SocketAddr, path: &str, headers: &[String]) -> Self {
-        soon(path, exchange(address, path, headers)).await
+        soon(path, exchange(address, "GET", path, headers, "")).await
+    }
+
+    /// Sends a body to a path, with more header lines.
+    pub(crate) async fn post(
+        address: SocketAddr,
+        path: &str,
+        headers: &[String],
+        body: &str,
+    ) -> Self {
+        soon(path, exchange(address, "POST", path, headers, body)).await
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -27,13 +37,24 @@ impl Page {
     }
 }
 
-async fn exchange(address: SocketAddr, path: &str, headers: &[String]) -> Page {
+async fn exchange(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[String],
+    body: &str,
+) -> Page {
     let mut socket = TcpStream::connect(address).await.expect("a connection");
-    let mut request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    let mut request =
+        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    if method == "POST" {
+        request.push_str(&format!("Content-Length: {}\r\n", body.len()));
+    }
     for header in headers {
         request.push_str(&format!("{header}\r\n"));
     }
     request.push_str("\r\n");
+    request.push_str(body);
     socket.write_all(request.as_bytes()).await.expect("sent");
     let mut answer = String::new();
     socket.read_to_string(&mut answer).await.expect("text");

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::until;
@@ -17,6 +18,13 @@ pub(crate) struct Ran {
     pub(crate) out: String,
     /// What it wrote to standard error.
     pub(crate) complaint: String,
+}
+
+impl Ran {
+    /// The one JSON document that it wrote to standard output.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
 }
 
 /// The program in a folder, with an empty environment and nothing to read.

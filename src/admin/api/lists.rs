@@ -1,0 +1,136 @@
+//! The lists: `{"data": […], "has_more": …, "next_cursor": …}`, whatever they hold.
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::super::{Parts, ready, standing};
+use super::query::Query;
+use super::{Answer, json};
+use crate::model::State as DeliveryState;
+use crate::rules::Rule;
+use crate::store::{DeliveryRow, EventRow, Filter};
+
+/// Events, newest first.
+pub(super) async fn events(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQuery) -> Answer {
+    let query = Query::read(raw.as_deref(), &["limit", "after"])?;
+    let (limit, after) = (query.limit()?, query.after()?);
+    let standing = standing(&parts.status.snapshot());
+    let found = parts.store.events(standing, after, limit + 1).await?;
+    Ok(page(found, limit, EventRow::json, |event| event.seq))
+}
+
+/// Deliveries, newest first.
+pub(super) async fn deliveries(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQuery) -> Answer {
+    let query = Query::read(
+        raw.as_deref(),
+        &["limit", "after", "state", "sink", "since"],
+    )?;
+    let limit = query.limit()?;
+    let filter = Filter {
+        state: query.state()?,
+        sink: query.text("sink").map(str::to_owned),
+        since: query.since(parts.clock.now())?,
+        after: query.after()?,
+    };
+    let standing = standing(&parts.status.snapshot());
+    let found = parts.store.deliveries(standing, filter, limit + 1).await?;
+    Ok(page(found, limit, DeliveryRow::json, |delivery| {
+        delivery.row
+    }))
+}
+
+/// Sources, in the order of the configuration.
+pub(super) async fn sources(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQuery) -> Answer {
+    let query = Query::read(raw.as_deref(), &["limit", "after"])?;
+    let snapshot = parts.status.snapshot();
+    let setup = Arc::clone(&parts.setup.borrow());
+    let of_source = |(name, kind, place): &(_, &str, String)| {
+        let head = json!({ "name": format!("{name}"), "kind": kind, "place": place });
+        joined(head, snapshot.sources.get(name).map(ready::of_source))
+    };
+    configured(&query, setup.sources.iter().map(of_source))
+}
+
+/// Sinks, in the order of the configuration, with what of their deliveries is where.
+pub(super) async fn sinks(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQuery) -> Answer {
+    let query = Query::read(raw.as_deref(), &["limit", "after"])?;
+    let snapshot = parts.status.snapshot();
+    let standing = standing(&snapshot);
+    let depths = parts.store.depths().await?;
+    let setup = Arc::clone(&parts.setup.borrow());
+    let of_sink = |sink: &Arc<crate::sinks::Sink>| {
+        let mut counts = depths.by_sink.get(&sink.name).cloned().unwrap_or_default();
+        if let Some(waiting) = counts.remove(DeliveryState::Waiting.as_str()) {
+            let shown = standing.shown(DeliveryState::Waiting, &sink.name);
+            counts.insert(shown.as_str(), waiting);
+        }
+        let head = json!({
+            "name": sink.name.as_str(),
+            "kind": sink.kind,
+            "place": sink.display,
+            "deliveries": counts,
+        });
+        joined(head, snapshot.sinks.get(&sink.name).map(ready::of_sink))
+    };
+    configured(&query, setup.sinks.iter().map(of_sink))
+}
+
+/// Rules, in the order of the configuration.
+pub(super) async fn rules(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQuery) -> Answer {
+    let query = Query::read(raw.as_deref(), &["limit", "after"])?;
+    let setup = Arc::clone(&parts.setup.borrow());
+    let of_rule = |rule: &Rule| {
+        let names = |names: &[crate::model::Name]| -> Vec<String> {
+            names.iter().map(ToString::to_string).collect()
+        };
+        json!({
+            "name": &*rule.name,
+            "from": rule.from.as_deref().map(names),
+            "events": rule.events(),
+            "when": rule.when.as_ref().map(|when| when.source()),
+            "to": names(&rule.to),
+        })
+    };
+    configured(&query, setup.rules.all().iter().map(of_rule))
+}
+
+fn joined(mut head: Value, state: Option<Value>) -> Value {
+    if let (Value::Object(head), Some(Value::Object(state))) = (&mut head, state) {
+        head.extend(state);
+    }
+    head
+}
+
+/// A page of what the queue found, one more than the limit where there is more.
+fn page<T>(
+    mut found: Vec<T>,
+    limit: u32,
+    item: impl Fn(&T) -> Value,
+    place: impl Fn(&T) -> i64,
+) -> axum::response::Response {
+    let limit = limit as usize;
+    let has_more = found.len() > limit;
+    found.truncate(limit);
+    let next = found
+        .last()
+        .filter(|_| has_more)
+        .map(|last| place(last).to_string());
+    list(found.iter().map(item).collect(), next)
+}
+
+/// A page of what stands in the configuration; its cursor counts what came before.
+fn configured(query: &Query, items: impl ExactSizeIterator<Item = Value>) -> Answer {
+    let limit = query.limit()? as usize;
+    let before = usize::try_from(query.after()?.unwrap_or_default()).unwrap_or(usize::MAX);
+    let has_more = items.len() > before.saturating_add(limit);
+    let next = has_more.then(|| (before + limit).to_string());
+    Ok(list(items.skip(before).take(limit).collect(), next))
+}
+
+fn list(data: Vec<Value>, next: Option<String>) -> axum::response::Response {
+    let value = json!({ "data": data, "has_more": next.is_some(), "next_cursor": next });
+    json(StatusCode::OK, &value)
+}

@@ -1,0 +1,64 @@
+//! The API below `/api/v1/`: what the page shows, as JSON, and what a person may do by hand.
+//!
+//! Every list has the same form, and every refusal is a problem document. Bodies are small and have
+//! limits; whether a caller may ask at all is decided before.
+
+mod by_hand;
+mod lists;
+mod query;
+mod replay;
+mod trial;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::{DefaultBodyLimit, Path};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::{Parts, Refusal};
+
+/// Most bytes of a request's body: an event as large as a source takes by default fits in.
+const BODY_BYTES_MAX: usize = 2 << 20;
+
+/// The id or name in a path.
+type Named = Result<Path<String>, PathRejection>;
+
+/// What a handler answers.
+type Answer = Result<Response, Refusal>;
+
+pub(super) fn routes() -> Router<Arc<Parts>> {
+    Router::new()
+        .route("/events", get(lists::events))
+        .route("/deliveries", get(lists::deliveries))
+        .route("/sources", get(lists::sources))
+        .route("/sinks", get(lists::sinks))
+        .route("/rules", get(lists::rules))
+        .route("/deliveries/{id}", get(by_hand::show))
+        .route("/deliveries/{id}/retry", post(by_hand::retry))
+        .route("/deliveries/{id}/drop", post(by_hand::drop))
+        .route("/replay", post(replay::replay))
+        .route("/sinks/{name}/test", post(trial::test))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+}
+
+fn json(status: StatusCode, value: &Value) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (status, headers, value.to_string()).into_response()
+}
+
+fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Refusal> {
+    body.map_err(|rejection| Refusal(rejection.status(), rejection.body_text()))
+}
+
+fn named(path: Named) -> Result<String, Refusal> {
+    let refused = |rejection: PathRejection| Refusal(rejection.status(), rejection.body_text());
+    path.map(|Path(name)| name).map_err(refused)
+}

@@ -1,0 +1,151 @@
+//! One message to one sink, now, and what its receiver says. It is no event, so it has no row.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::StatusCode;
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::super::{Parts, Refusal};
+use super::{Answer, Named, json, named, whole};
+use crate::model::{DataAt, Event, INTERNAL_SOURCE, Name, Outcome};
+
+/// The type of the message, where the caller brings no event.
+const KIND: &str = "bellwire.test";
+
+/// The source of an event that the caller brings.
+const SOURCE: &str = "test";
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wish<'a> {
+    #[serde(borrow)]
+    event: Option<&'a RawValue>,
+}
+
+/// What is read of an event; the rest is passed on as it is.
+#[derive(Debug, serde::Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    timestamp: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
+/// 200 where the receiver accepted it, 502 where it did not.
+pub(super) async fn test(
+    State(parts): State<Arc<Parts>>,
+    name: Named,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    let (name, body) = (named(name)?, whole(body)?);
+    let setup = Arc::clone(&parts.setup.borrow());
+    let sink = setup.sinks.iter().find(|sink| sink.name.as_str() == name);
+    let sink = sink.ok_or_else(|| Refusal::unknown(format!("there is no sink `{name}`")))?;
+    let now = parts.clock.now();
+    let wish = match body.is_empty() {
+        true => Wish { event: None },
+        false => serde_json::from_slice(&body).map_err(|error| {
+            Refusal::bad(format!("the body is empty, or JSON with `event`: {error}"))
+        })?,
+    };
+    let event = match wish.event {
+        Some(payload) => brought(payload, now)?,
+        None => own(&name, now),
+    };
+    let attempt = (parts.tester)(Arc::clone(sink), event).await;
+    let accepted = attempt.outcome == Outcome::Delivered;
+    let value = json!({
+        "sink": name,
+        "accepted": accepted,
+        "status": attempt.status,
+        "answer": attempt.answer,
+        "reason": attempt.reason,
+        "duration_ms": u64::try_from(attempt.duration.as_millis()).unwrap_or(u64::MAX),
+    });
+    let status = if accepted {
+        StatusCode::OK
+    } else {
+        StatusCode::BAD_GATEWAY
+    };
+    Ok(json(status, &value))
+}
+
+/// The message that says nothing but that it arrived.
+fn own(sink: &str, now: Timestamp) -> Event {
+    let payload = json!({
+        "type": KIND,
+        "timestamp": format!("{now:.3}"),
+        "data": { "sink": sink, "message": "This is a test. Nothing has happened." },
+    });
+    read(payload.to_string(), INTERNAL_SOURCE, now).expect("our own message is an event")
+}
+
+/// An event that the caller brings, byte for byte.
+fn brought(payload: &RawValue, now: Timestamp) -> Result<Event, Refusal> {
+    read(payload.get().to_owned(), SOURCE, now).map_err(|error| {
+        Refusal::bad(format!(
+            "`event` is an object with `type` and `data`: {error}"
+        ))
+    })
+}
+
+fn read(payload: String, source: &str, now: Timestamp) -> serde_json::Result<Event> {
+    let envelope: Envelope<'_> = serde_json::from_str(&payload)?;
+    let data = match envelope.data {
+        Some(data) => {
+            let start = (data.get().as_ptr() as usize).wrapping_sub(payload.as_ptr() as usize);
+            DataAt::Json {
+                start,
+                end: start.wrapping_add(data.get().len()),
+            }
+        }
+        None => DataAt::Json {
+            start: 0,
+            end: payload.len(),
+        },
+    };
+    let time = envelope.timestamp.and_then(|text| text.parse().ok());
+    Ok(Event {
+        source: Name::new(source).expect("a constant that is a name"),
+        id: None,
+        kind: envelope.kind.unwrap_or("message".into()).as_ref().into(),
+        time,
+        received: now,
+        backfilled: false,
+        identity: None,
+        data,
+        about: None,
+        payload: Bytes::from(payload),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_that_is_brought_stays_as_it_is_byte_for_byte() {
+        let text = r#"{ "type":"tp_hit","data" : {"price":1.10 ,"symbol":"X"}, "more":[1] }"#;
+        let body = format!("{{\"event\":{text}}}");
+        let wish: Wish<'_> = serde_json::from_str(&body).expect("a wish");
+        let now = Timestamp::UNIX_EPOCH;
+        let event = brought(wish.event.expect("an event"), now).expect("readable");
+        assert_eq!(event.payload, text.as_bytes());
+        assert_eq!(
+            event.data_bytes(),
+            Some(br#"{"price":1.10 ,"symbol":"X"}"#.as_slice())
+        );
+        assert_eq!(&*event.kind, "tp_hit");
+        let own = own("phone", now);
+        assert_eq!((own.is_internal(), &*own.kind), (true, KIND));
+        assert_eq!(own.data_json().expect("data")["sink"], "phone");
+    }
+}

@@ -1,0 +1,80 @@
+//! What the API needs to act on the queue, for a running instance and for the files of a stopped one.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::Plan;
+use super::following::host;
+use crate::admin::{self, Setup, Tester};
+use crate::clock::Clock;
+use crate::dispatch::{self, Mended};
+use crate::model::Outcome;
+use crate::status::Status;
+use crate::store::Store;
+use crate::transport::Client;
+
+impl Plan {
+    /// What is configured, as far as the API wants to know it.
+    pub(super) fn setup(&self) -> Setup {
+        let sources = self.sources.iter().map(|source| {
+            let kind = if source.rest.is_some() { "ttmt" } else { "sse" };
+            // The path of a feed may be all that keeps others out.
+            (source.name.clone(), kind, host(&source.display_url))
+        });
+        Setup {
+            rules: Arc::clone(&self.rules),
+            sinks: self.sinks.clone(),
+            sources: sources.collect(),
+        }
+    }
+}
+
+/// Tests sinks; one that accepts is no longer failing, and its lane goes on.
+pub(super) fn tester(
+    client: &Client,
+    clock: &Clock,
+    status: &Status,
+    mended: &Mended,
+    nudge: &watch::Sender<u64>,
+) -> Tester {
+    let (client, clock, status) = (client.clone(), clock.clone(), status.clone());
+    let (mended, nudge) = (mended.clone(), nudge.clone());
+    Arc::new(move |sink, event| {
+        let (client, clock, status) = (client.clone(), clock.clone(), status.clone());
+        let (mended, nudge) = (mended.clone(), nudge.clone());
+        Box::pin(async move {
+            let attempt = dispatch::test(&client, &clock, &sink, event).await;
+            if attempt.outcome == Outcome::Delivered {
+                status.sink(&sink.name, |sink| sink.failed_in_a_row = 0);
+                mended.note(&sink.name);
+                nudge.send_modify(|count| *count += 1);
+            }
+            attempt
+        })
+    })
+}
+
+/// The queue of a stopped instance, under the lock of its folder, with all that its API needs.
+///
+/// # Errors
+/// [`crate::store::StoreError`] inside, when the queue cannot be had: it is `Locked` while an instance runs.
+pub fn stopped(plan: &Plan) -> anyhow::Result<admin::Parts> {
+    let clock = Clock::system();
+    let client = Client::new(None)?;
+    // Nobody is there to hear notices, and nothing that is done by hand raises one.
+    let (status, _) = Status::new();
+    plan.announce(&status);
+    let store = Store::open(&plan.config.data_dir, status.clone(), clock.now())?;
+    let (nudge, _) = watch::channel(0);
+    let (_, setup) = watch::channel(Arc::new(plan.setup()));
+    Ok(admin::Parts {
+        tester: tester(&client, &clock, &status, &Mended::default(), &nudge),
+        store,
+        status,
+        clock,
+        token: None,
+        setup,
+        nudge,
+    })
+}

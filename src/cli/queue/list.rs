@@ -1,0 +1,119 @@
+//! The list: an array as JSON, or a table.
+
+use serde_json::Value;
+
+use super::super::instance::Instance;
+use super::super::table::{self, Table};
+use super::super::{Exit, output};
+use super::Filter;
+use crate::clock::Clock;
+
+/// Rows of the table, unless told otherwise.
+const ROWS: usize = 50;
+
+/// Most deliveries that are asked for at once.
+const PAGE: usize = 100;
+
+pub(super) async fn run(instance: &Instance, filter: &Filter, json: bool) -> anyhow::Result<Exit> {
+    let limit = filter.limit.map(std::num::NonZero::get);
+    if json {
+        let mut separator = "[";
+        let ended = pages(instance, filter, limit.unwrap_or(usize::MAX), |delivery| {
+            output::text(&format!("{separator}{delivery}"));
+            separator = ",";
+        });
+        if let Err(exit) = ended.await? {
+            return Ok(exit);
+        }
+        output::line(if separator == "[" { "[]" } else { "]" });
+        return Ok(Exit::Done);
+    }
+    let now = Clock::system().now();
+    let mut rows = Table::new(&[
+        ("ID", false),
+        ("STATE", false),
+        ("SINK", true),
+        ("TYPE", true),
+        ("TRIES", false),
+        ("AGE", false),
+        ("REASON", true),
+    ]);
+    let mut count = 0;
+    let ended = pages(instance, filter, limit.unwrap_or(ROWS), |delivery| {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let age = delivery["created"]
+            .as_str()
+            .and_then(|text| text.parse().ok());
+        let age = age.map(|created| now.duration_since(created).unsigned_abs());
+        rows.row(&[
+            &text(&delivery["id"]),
+            &text(&delivery["state"]),
+            &text(&delivery["sink"]),
+            &text(&delivery["event"]["type"]),
+            &delivery["attempts"].to_string(),
+            &age.map(rough).unwrap_or_default(),
+            &text(&delivery["reason"]),
+        ]);
+        count += 1;
+    });
+    let has_more = match ended.await? {
+        Ok(has_more) => has_more,
+        Err(exit) => return Ok(exit),
+    };
+    if count == 0 {
+        output::line("no deliveries");
+        return Ok(Exit::Done);
+    }
+    for line in rows.lines(table::columns()) {
+        output::line(&line);
+    }
+    if has_more {
+        output::complain(&format!(
+            "there are more than these {count}: `--limit` shows more of them"
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// Hands on up to `limit` deliveries, page by page; answers whether there are more.
+async fn pages(
+    instance: &Instance,
+    filter: &Filter,
+    limit: usize,
+    mut each: impl FnMut(&Value),
+) -> anyhow::Result<Result<bool, Exit>> {
+    let mut left = limit;
+    let mut after = None;
+    loop {
+        let mut parameters = vec![("limit", left.min(PAGE).to_string())];
+        parameters.extend(filter.sink.clone().map(|sink| ("sink", sink)));
+        parameters.extend(filter.since.clone().map(|since| ("since", since)));
+        let state = filter.state.map(|state| state.as_str().to_owned());
+        parameters.extend(state.map(|state| ("state", state)));
+        parameters.extend(after.take().map(|after| ("after", after)));
+        let page = match instance.get(&["deliveries"], &parameters).await?.granted() {
+            Ok(page) => page,
+            Err(exit) => return Ok(Err(exit)),
+        };
+        let deliveries = page["data"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        deliveries.iter().for_each(&mut each);
+        left = left.saturating_sub(deliveries.len());
+        after = page["next_cursor"].as_str().map(str::to_owned);
+        if left == 0 || after.is_none() {
+            return Ok(Ok(after.is_some()));
+        }
+    }
+}
+
+/// An age by its largest unit.
+fn rough(age: std::time::Duration) -> String {
+    match age.as_secs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds @ 60..3_600 => format!("{} min", seconds / 60),
+        seconds @ 3_600..172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} d", seconds / 86_400),
+    }
+}

@@ -1,0 +1,159 @@
+//! `bellwire queue`: deliveries and dead letters, on a running instance and on a stopped one's files.
+
+mod list;
+mod show;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::instance::Instance;
+use super::{Exit, configuration, output, table};
+use crate::clock;
+use crate::model::State;
+
+/// Look into the queue: list deliveries, show one whole, send one again, give one up.
+///
+/// Works on the running instance of the configuration, or on its files while none runs.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: bellwire queue --state dead --since 24h")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    filter: Filter,
+    /// Print one JSON document.
+    #[arg(long, global = true)]
+    json: bool,
+    /// The configuration file [default: `BELLWIRE_CONFIG`, ./config.toml, /etc/bellwire/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// List deliveries in every state, newest first.
+    #[command(after_help = "Example: bellwire queue list --sink phone --limit 10")]
+    List(Filter),
+    /// Show one delivery with every attempt.
+    #[command(after_help = "Example: bellwire queue show msg_0123456789ab_42 --json")]
+    Show {
+        /// The delivery's id, which its receiver knows as `webhook-id`.
+        id: String,
+    },
+    /// Send deliveries once more, now, each under its old id.
+    #[command(after_help = "Example: bellwire queue retry msg_0123456789ab_42 msg_0123456789ab_43")]
+    Retry {
+        /// The ids of the deliveries.
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
+    /// End deliveries that wait: each becomes a dead letter, `dropped by hand`.
+    #[command(after_help = "Example: bellwire queue drop msg_0123456789ab_42")]
+    Drop {
+        /// The ids of the deliveries.
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
+}
+
+/// Which deliveries to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
+struct Filter {
+    /// Only deliveries to this sink.
+    #[arg(long, value_name = "NAME")]
+    sink: Option<String>,
+    /// Only deliveries in this state, such as `dead` or `waiting`.
+    #[arg(long, value_parser = state)]
+    state: Option<State>,
+    /// Only deliveries since then: an age such as `2h`, or a time such as `2026-06-11T08:00:00Z`.
+    #[arg(long, value_name = "WHEN", value_parser = since)]
+    since: Option<String>,
+    /// At most so many [default: 50, or all with `--json`]
+    #[arg(long, value_name = "N")]
+    limit: Option<NonZeroUsize>,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
+    if args.filter != Filter::default() && !matches!(args.what, None | Some(What::List(_))) {
+        output::complain(
+            "bellwire: `--sink`, `--state`, `--since` and `--limit` are for `queue list`",
+        );
+        return Ok(Exit::Wrong);
+    }
+    let plan = match configuration::load(args.config.as_deref()) {
+        Ok(plan) => plan,
+        Err(report) => {
+            output::complain(&report);
+            return Ok(Exit::Wrong);
+        }
+    };
+    let instance = Instance::find(&plan)?;
+    let exit = match args.what {
+        None => list::run(&instance, &args.filter, args.json).await,
+        Some(What::List(inner)) => list::run(&instance, &inner.or(args.filter), args.json).await,
+        Some(What::Show { id }) => show::run(&instance, &id, args.json).await,
+        Some(What::Retry { ids }) => act(&instance, "retry", &ids, args.json).await,
+        Some(What::Drop { ids }) => act(&instance, "drop", &ids, args.json).await,
+    };
+    instance.leave().await;
+    exit
+}
+
+/// Does the same to each delivery; one that is refused does not keep the others.
+async fn act(instance: &Instance, verb: &str, ids: &[String], json: bool) -> anyhow::Result<Exit> {
+    let mut exit = Exit::Done;
+    let mut done = Vec::new();
+    for id in ids {
+        match instance
+            .post(&["deliveries", id, verb], "")
+            .await?
+            .granted()
+        {
+            Ok(delivery) => done.push(delivery),
+            Err(failed) => exit = failed,
+        }
+    }
+    if json {
+        output::line(&Value::Array(done).to_string());
+        return Ok(exit);
+    }
+    for delivery in &done {
+        let text = |key: &str| table::printable(delivery[key].as_str().unwrap_or_default());
+        let when = match delivery["state"].as_str() {
+            Some("waiting") if instance.runs() => ", due now",
+            Some("waiting") => ", due when bellwire runs",
+            _ => "",
+        };
+        output::line(&format!("{}: {}{when}", text("id"), text("state")));
+    }
+    Ok(exit)
+}
+
+impl Filter {
+    fn or(self, other: Self) -> Self {
+        Self {
+            sink: self.sink.or(other.sink),
+            state: self.state.or(other.state),
+            since: self.since.or(other.since),
+            limit: self.limit.or(other.limit),
+        }
+    }
+}
+
+fn state(text: &str) -> Result<State, String> {
+    State::of(text).ok_or_else(|| {
+        let words = State::ALL.map(State::as_str).join(", ");
+        format!("possible are {words}")
+    })
+}
+
+/// Checked here, read by whoever answers: an age counts from there.
+pub(super) fn since(text: &str) -> Result<String, String> {
+    let now = clock::Clock::system().now();
+    match clock::since(text, now) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("an age such as `2h`, or a time such as `2026-06-11T08:00:00Z`".to_owned()),
+    }
+}

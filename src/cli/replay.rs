@@ -1,0 +1,121 @@
+//! `bellwire replay`: stored events are routed again and sent again, after a look at how many.
+
+use std::io::{BufRead, IsTerminal};
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::instance::{Answer, Instance};
+use super::{Exit, configuration, output, queue};
+
+/// Send stored events again: those since a time, by the rules of today, after showing how many.
+///
+/// Events that matched no rule before are sent, too, if one matches them now. Each new delivery has a
+/// new id. What bellwire said about itself is sent again only by a rule that is named.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: bellwire replay --since 2h --rule gold-tp --yes")]
+pub(super) struct Args {
+    /// Events that arrived since then: an age such as `2h`, or a time such as `2026-06-11T08:00:00Z`.
+    #[arg(long, value_name = "WHEN", value_parser = queue::since)]
+    since: String,
+    /// Only what this rule sends.
+    #[arg(long, value_name = "NAME")]
+    rule: Option<String>,
+    /// Only to this sink.
+    #[arg(long, value_name = "NAME")]
+    sink: Option<String>,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+    /// Print one JSON document.
+    #[arg(long)]
+    json: bool,
+    /// The configuration file [default: `BELLWIRE_CONFIG`, ./config.toml, /etc/bellwire/config.toml]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
+    let plan = match configuration::load(args.config.as_deref()) {
+        Ok(plan) => plan,
+        Err(report) => {
+            output::complain(&report);
+            return Ok(Exit::Wrong);
+        }
+    };
+    let instance = Instance::find(&plan)?;
+    let exit = replay(&instance, &args).await;
+    instance.leave().await;
+    exit
+}
+
+async fn replay(instance: &Instance, args: &Args) -> anyhow::Result<Exit> {
+    if !args.yes {
+        let counted = match told(wish(instance, args, true).await?) {
+            Ok(counted) => counted,
+            Err(exit) => return Ok(exit),
+        };
+        output::complain(&format!("{} would be sent again", number(&counted)));
+        if !std::io::stdin().is_terminal() {
+            output::complain("bellwire: nobody is there to ask; `--yes` does not ask");
+            return Ok(Exit::Failed);
+        }
+        if !confirmed() {
+            output::complain("nothing was sent");
+            return Ok(Exit::Failed);
+        }
+    }
+    let done = match told(wish(instance, args, false).await?) {
+        Ok(done) => done,
+        Err(exit) => return Ok(exit),
+    };
+    if args.json {
+        output::line(&done.to_string());
+        return Ok(Exit::Done);
+    }
+    let when = if instance.runs() {
+        "now"
+    } else {
+        "when bellwire runs"
+    };
+    output::line(&format!("{}, due {when}", number(&done)));
+    Ok(Exit::Done)
+}
+
+async fn wish(instance: &Instance, args: &Args, dry_run: bool) -> anyhow::Result<Answer> {
+    let body = json!({
+        "since": args.since,
+        "rule": args.rule,
+        "sink": args.sink,
+        "dry_run": dry_run,
+    });
+    instance.post(&["replay"], body.to_string()).await
+}
+
+/// What was answered; a name that nothing has is a mistake of the command line.
+fn told(answer: Answer) -> Result<Value, Exit> {
+    let unknown = answer.status == 404;
+    answer
+        .granted()
+        .map_err(|exit| if unknown { Exit::Wrong } else { exit })
+}
+
+fn number(counted: &Value) -> String {
+    let count = |key: &str, one: &str, more: &str| match counted[key].as_u64() {
+        Some(1) => format!("1 {one}"),
+        count => format!("{} {more}", count.unwrap_or_default()),
+    };
+    format!(
+        "{} of {}",
+        count("deliveries", "delivery", "deliveries"),
+        count("events", "event", "events")
+    )
+}
+
+/// Asks on the terminal. Anything but a yes is a no.
+fn confirmed() -> bool {
+    output::complain("send? [y/N]");
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+}

@@ -1,0 +1,79 @@
+//! `bellwire send`: one test message to one sink, and what its receiver says.
+
+use std::path::PathBuf;
+
+use super::instance::Instance;
+use super::{Exit, configuration, output, table};
+
+/// Send one test message to a sink and show the receiver's answer.
+///
+/// Through the running instance, where an accepted message also ends the sink's suspension, or directly
+/// while none runs.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: bellwire send phone --event samples/tp.json")]
+pub(super) struct Args {
+    /// The name of the sink.
+    sink: String,
+    /// Send this event instead: a JSON object with `type` and `data`.
+    #[arg(long, value_name = "FILE")]
+    event: Option<PathBuf>,
+    /// Print one JSON document.
+    #[arg(long)]
+    json: bool,
+    /// The configuration file [default: `BELLWIRE_CONFIG`, ./config.toml, /etc/bellwire/config.toml]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
+    let plan = match configuration::load(args.config.as_deref()) {
+        Ok(plan) => plan,
+        Err(report) => {
+            output::complain(&report);
+            return Ok(Exit::Wrong);
+        }
+    };
+    let body = match args.event.as_deref().map(std::fs::read) {
+        None => Vec::new(),
+        // The event's own bytes, not re-encoded: a receiver gets them as they are.
+        Some(Ok(event)) => [b"{\"event\":", event.as_slice(), b"}"].concat(),
+        Some(Err(error)) => {
+            output::complain(&format!("bellwire: the event cannot be read: {error}"));
+            return Ok(Exit::Wrong);
+        }
+    };
+    let instance = Instance::find(&plan)?;
+    let answer = instance.post(&["sinks", &args.sink, "test"], body).await;
+    instance.leave().await;
+    let answer = answer?;
+    if !matches!(answer.status, 200 | 502) {
+        output::complain(&format!("bellwire: {}", answer.reason()));
+        // A name that no sink has is a mistake of the command line.
+        return Ok(if answer.status == 404 {
+            Exit::Wrong
+        } else {
+            Exit::Failed
+        });
+    }
+    let accepted = answer.status == 200;
+    if args.json {
+        output::line(&answer.body.to_string());
+    } else {
+        let took = format!("{} ms", answer.body["duration_ms"]);
+        let status = match answer.body["status"].as_u64() {
+            Some(status) => format!("status {status}, {took}"),
+            None => format!("no answer, {took}"),
+        };
+        let reason = answer.body["reason"].as_str().map(table::printable);
+        let reason = reason
+            .map(|reason| format!(": {reason}"))
+            .unwrap_or_default();
+        let verdict = if accepted { "accepted" } else { "refused" };
+        output::line(&format!("{}: {verdict} ({status}){reason}", args.sink));
+        let said = answer.body["answer"].as_str().unwrap_or_default();
+        for line in said.lines() {
+            output::line(&table::printable(line));
+        }
+    }
+    Ok(if accepted { Exit::Done } else { Exit::Failed })
+}

@@ -1,0 +1,259 @@
+//! What a person does to the queue: send a delivery once more, give one up, send past events again.
+//!
+//! A file of its own because nothing here happens by itself. A delivery on its way is left alone: its
+//! attempt would settle what is no longer true.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::row::{EVENT_COLUMN_COUNT, EVENT_COLUMNS, delivery_row, event, micros, state_column};
+use super::shape::{DeliveryRow, Standing};
+use super::{Store, StoreError, inspect};
+use crate::model::{Event, Route, State};
+
+/// The reason on a delivery that a person gave up.
+const DROPPED: &str = "dropped by hand";
+
+/// What became of a wish about one delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ByHand {
+    /// It was done; so the delivery stands now.
+    Done(Box<DeliveryRow>),
+    /// There is no delivery with that id.
+    Unknown,
+    /// It was not done, for this reason.
+    Refused(String),
+}
+
+/// Past events for [`Store::replay`], oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// Since when they arrived.
+    pub since: Timestamp,
+    /// Only those behind this place in the queue's order.
+    pub after: i64,
+    /// Only those up to this place.
+    pub until: i64,
+}
+
+impl Store {
+    /// Makes a delivery due now, whatever became of it, with its ladder of waits anew; its id and the
+    /// count of its attempts stay. Durable once it returns. Refused while an attempt is on its way,
+    /// and where its sink is no longer configured.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is then changed.
+    pub async fn retry(
+        &self,
+        standing: Standing,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<ByHand, StoreError> {
+        let id = id.to_owned();
+        self.call(move |connection, tag| retry(connection, tag, &standing, &id, now))
+            .await
+    }
+
+    /// Ends a delivery that waits as a dead letter. Durable once it returns. Refused while an attempt
+    /// is on its way, and where it has ended already.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is then changed.
+    pub async fn drop_delivery(
+        &self,
+        standing: Standing,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<ByHand, StoreError> {
+        let id = id.to_owned();
+        self.call(move |connection, tag| drop(connection, tag, &standing, &id, now))
+            .await
+    }
+
+    /// The place of the newest event in the queue's order; 0 when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn newest_event(&self) -> Result<i64, StoreError> {
+        self.call(|connection, _| newest(connection)).await
+    }
+
+    /// Up to `limit` past events, oldest first, each with its place in the queue's order.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn past(&self, which: Past, limit: u32) -> Result<Vec<(i64, Event)>, StoreError> {
+        self.call(move |connection, _| past(connection, &which, limit))
+            .await
+    }
+
+    /// Puts a new delivery into the queue for each route of these past events, durably, and answers
+    /// how many it were; with `dry` it only counts. An event that is still on its way to a sink is
+    /// left out there.
+    ///
+    /// # Errors
+    /// [`StoreError`]; none of these deliveries is then in the queue.
+    pub async fn replay(
+        &self,
+        routed: Vec<(i64, Vec<Route>)>,
+        now: Timestamp,
+        dry: bool,
+    ) -> Result<usize, StoreError> {
+        self.call(move |connection, _| replay(connection, &routed, now, dry))
+            .await
+    }
+}
+
+/// Makes a delivery due now, with its ladder anew. Its id and the count of its attempts stay.
+fn retry(
+    connection: &Connection,
+    tag: &str,
+    standing: &Standing,
+    id: &str,
+    now: Timestamp,
+) -> Result<ByHand, StoreError> {
+    change(connection, tag, standing, id, |found| match found.state {
+        State::InFlight => Err("an attempt is on its way".to_owned().into()),
+        State::Orphaned => Err(format!("its sink `{}` is no longer configured", found.sink).into()),
+        _ => {
+            let mut update = connection.prepare_cached(
+                "UPDATE deliveries SET state = ?2, due = ?3, asked = ?3, step = 0, plain = 0,
+                     reason = NULL, ended = NULL WHERE seq = ?1",
+            )?;
+            update.execute(params![
+                found.row,
+                state_column(State::Waiting),
+                micros(now)
+            ])?;
+            Ok(())
+        }
+    })
+}
+
+/// Ends a delivery that waits.
+fn drop(
+    connection: &Connection,
+    tag: &str,
+    standing: &Standing,
+    id: &str,
+    now: Timestamp,
+) -> Result<ByHand, StoreError> {
+    change(connection, tag, standing, id, |found| match found.state {
+        State::InFlight => Err("an attempt is on its way".to_owned().into()),
+        State::Waiting | State::Held | State::Orphaned => {
+            let mut update = connection.prepare_cached(
+                "UPDATE deliveries SET state = ?2, reason = ?3, ended = ?4 WHERE seq = ?1",
+            )?;
+            update.execute(params![
+                found.row,
+                state_column(State::Dead),
+                DROPPED,
+                micros(now)
+            ])?;
+            Ok(())
+        }
+        ended => Err(format!("it has ended already: {}", ended.as_str()).into()),
+    })
+}
+
+/// The place of the newest event.
+fn newest(connection: &Connection) -> Result<i64, StoreError> {
+    let newest: Option<i64> =
+        connection.query_row("SELECT max(seq) FROM events", [], |row| row.get(0))?;
+    Ok(newest.unwrap_or_default())
+}
+
+/// Up to `limit` past events, whole, with their places.
+fn past(connection: &Connection, past: &Past, limit: u32) -> Result<Vec<(i64, Event)>, StoreError> {
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT {EVENT_COLUMNS}, e.seq FROM events e
+         WHERE e.seq > ?1 AND e.seq <= ?2 AND e.received >= ?3 ORDER BY e.seq LIMIT ?4"
+    ))?;
+    let values = params![past.after, past.until, micros(past.since), limit];
+    let rows = select.query_map(values, |row| {
+        Ok((row.get(EVENT_COLUMN_COUNT)?, event(row)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Puts a new delivery into the queue for each route, unless the event is still on its way to that
+/// sink; answers how many it were. With `dry` it only counts.
+fn replay(
+    connection: &Connection,
+    routed: &[(i64, Vec<Route>)],
+    now: Timestamp,
+    dry: bool,
+) -> Result<usize, StoreError> {
+    let mut newest = connection.prepare_cached(
+        "SELECT seq, state <= 1 FROM deliveries WHERE event = ?1 AND sink = ?2
+         ORDER BY state <= 1 DESC, seq DESC LIMIT 1",
+    )?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO deliveries (event, sink, rule, state, created, due, asked, replayed_from)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?5, ?6)",
+    )?;
+    let mut count = 0;
+    for (event, routes) in routed {
+        for route in routes {
+            let before: Option<(i64, bool)> = newest
+                .query_row(params![event, route.sink.as_str()], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
+                .optional()?;
+            if before.is_some_and(|(_, is_open)| is_open) {
+                continue;
+            }
+            count += 1;
+            if !dry {
+                insert.execute(params![
+                    event,
+                    route.sink.as_str(),
+                    &*route.rule,
+                    state_column(State::Waiting),
+                    micros(now),
+                    before.map(|(seq, _)| seq),
+                ])?;
+            }
+        }
+    }
+    Ok(count)
+}
+
+/// Looks a delivery up, applies a change that may be refused, and shows what came of it.
+fn change(
+    connection: &Connection,
+    tag: &str,
+    standing: &Standing,
+    id: &str,
+    apply: impl FnOnce(&DeliveryRow) -> Result<(), Refusal>,
+) -> Result<ByHand, StoreError> {
+    let look_up = |row| inspect::one(connection, tag, standing, row);
+    let found = match delivery_row(tag, id).map(look_up).transpose()? {
+        Some(Some(found)) => found,
+        _ => return Ok(ByHand::Unknown),
+    };
+    match apply(&found) {
+        Ok(()) => {}
+        Err(Refusal::Reason(reason)) => return Ok(ByHand::Refused(reason)),
+        Err(Refusal::Failed(error)) => return Err(error),
+    }
+    Ok(look_up(found.row)?.map_or(ByHand::Unknown, |now| ByHand::Done(Box::new(now))))
+}
+
+/// Why a change was not made.
+enum Refusal {
+    Reason(String),
+    Failed(StoreError),
+}
+
+impl From<String> for Refusal {
+    fn from(reason: String) -> Self {
+        Self::Reason(reason)
+    }
+}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
