@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::Print;
 use crate::crew::Crew;
 use crate::intake::{self, Backfill, Gate, Parts};
+use crate::model::Name;
 use crate::sources::budget::Budget;
 use crate::sources::policy::Kind;
 use crate::sources::ttmt_rest::Rest;
@@ -51,15 +52,25 @@ impl Following {
         }
     }
 
-    /// Follows these sources and no others. One that has not changed keeps its connection.
+    /// Follows these sources and no others. One that has not changed keeps its connection; but where a
+    /// person asks for it, one that waits for a person is tried once more as it is.
     ///
     /// # Errors
     /// What keeps one of them from being followed; then nothing has changed.
-    pub(super) fn arrange(&mut self, sources: &[(Print, Source)]) -> anyhow::Result<()> {
+    pub(super) fn arrange(
+        &mut self,
+        sources: &[(Print, Source)],
+        again: bool,
+    ) -> anyhow::Result<()> {
+        let known = self.shared.status.snapshot().sources;
+        let waits = |name: &Name| again && known.get(name).is_some_and(|it| it.fault.is_some());
+        if again {
+            self.budgets.retain(|_, budget| !budget.is_closed());
+        }
         // All parts before the first of them runs: each has to know who else dials its host.
         let changed: Vec<(&Print, &Source)> = sources
             .iter()
-            .filter(|(print, source)| !self.crew.has(&source.name, print))
+            .filter(|(print, source)| waits(&source.name) || !self.crew.has(&source.name, print))
             .map(|(print, source)| (print, source))
             .collect();
         let parts: Vec<(Print, Parts)> = changed
@@ -68,7 +79,8 @@ impl Following {
             .collect::<anyhow::Result<_>>()?;
         self.crew.keep(|name, mark| {
             let mut wanted = sources.iter();
-            wanted.any(|(print, source)| source.name == *name && print == mark)
+            let is_wanted = wanted.any(|(print, it)| it.name == *name && print == mark);
+            is_wanted && !waits(name)
         });
         for (print, parts) in parts {
             self.crew

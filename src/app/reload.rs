@@ -12,10 +12,11 @@ use tokio::sync::watch;
 
 use super::Plan;
 use super::following::Following;
-use super::watch::Watch;
+use super::watch::{Due, Watch};
 use crate::admin::Setup;
 use crate::clock::Clock;
 use crate::config::{HttpConfig, LogConfig, Print, RetentionConfig};
+use crate::dispatch::Mended;
 use crate::model::{Name, Notice};
 use crate::rules;
 use crate::sinks::Sink;
@@ -34,6 +35,8 @@ pub struct Reload {
 /// What one more reading came to.
 pub(super) struct Read {
     why: &'static str,
+    /// Whether a person asked for it, and did not just change the file.
+    by_hand: bool,
     plan: Result<Plan, String>,
 }
 
@@ -42,6 +45,8 @@ pub(super) struct Handles {
     pub(super) lanes: watch::Sender<Vec<Arc<Sink>>>,
     pub(super) rules: rules::Current,
     pub(super) setup: watch::Sender<Arc<Setup>>,
+    pub(super) mended: Mended,
+    pub(super) nudge: watch::Sender<u64>,
 }
 
 /// The configuration that is in force, and the handles by which another one is put in its place.
@@ -78,9 +83,10 @@ impl Reload {
         let Some(reload) = reload else {
             return std::future::pending().await;
         };
-        let why = reload.watch.due().await;
+        let due = reload.watch.due().await;
         Read {
-            why,
+            why: due.words(),
+            by_hand: due == Due::Asked,
             plan: (reload.read)(),
         }
     }
@@ -98,7 +104,7 @@ impl InForce {
         status: Status,
         clock: Clock,
     ) -> anyhow::Result<Self> {
-        following.arrange(&printed(&plan))?;
+        following.arrange(&printed(&plan), false)?;
         Ok(Self {
             following,
             handles,
@@ -113,7 +119,7 @@ impl InForce {
     pub(super) fn replace(&mut self, read: Read) {
         let done = read.plan.and_then(|plan| {
             let warnings = plan.warnings.clone();
-            self.change(plan).map(|()| warnings)
+            self.change(plan, read.by_hand).map(|()| warnings)
         });
         match done {
             Ok(warnings) => {
@@ -149,7 +155,8 @@ impl InForce {
         self.following.all_ended().await;
     }
 
-    fn change(&mut self, plan: Plan) -> Result<(), String> {
+    /// Puts a right configuration in force; `again` where a person asked for it.
+    fn change(&mut self, plan: Plan, again: bool) -> Result<(), String> {
         let mut sinks = sinks(&plan);
         for (name, (print, sink)) in &mut sinks {
             if let Some((known, same)) = self.sinks.get(name)
@@ -160,7 +167,7 @@ impl InForce {
         }
         let sources = printed(&plan);
         self.following
-            .arrange(&sources)
+            .arrange(&sources, again)
             .map_err(|error| format!("{error:#}"))?;
         // Lanes first, so that no rule sends to a sink that nobody serves.
         let lanes: Vec<Arc<Sink>> = sinks.values().map(|(_, sink)| Arc::clone(sink)).collect();
@@ -171,6 +178,7 @@ impl InForce {
         let names: Vec<Name> = sources.iter().map(|(_, it)| it.name.clone()).collect();
         let sink_names: Vec<Name> = sinks.keys().cloned().collect();
         self.status.keep(&names, &sink_names);
+        self.try_suspended();
         plan.announce(&self.status);
         self.sinks = sinks;
         let fixed = Fixed::of(&plan);
@@ -178,6 +186,24 @@ impl InForce {
             tracing::warn!("`{key}` has changed; that takes effect at the next start");
         }
         Ok(())
+    }
+}
+
+impl InForce {
+    /// Whoever changes the configuration may have mended a sink, so those that are suspended are tried
+    /// at once.
+    fn try_suspended(&self) {
+        let snapshot = self.status.snapshot();
+        let suspended = snapshot
+            .sinks
+            .iter()
+            .filter(|(_, sink)| sink.suspended.is_some());
+        for (name, _) in suspended {
+            self.handles.mended.ask(name);
+        }
+        self.handles
+            .nudge
+            .send_modify(|count| *count = count.wrapping_add(1));
     }
 }
 

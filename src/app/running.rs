@@ -121,7 +121,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         status: status.clone(),
         clock: clock.clone(),
         nudge: nudged,
-        mended,
+        mended: mended.clone(),
         drain: DRAIN,
     };
     dispatch_group.spawn(dispatch::run(parts, lanes, dispatch_group.stop.clone()));
@@ -132,7 +132,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         router,
         status: status.clone(),
         clock: clock.clone(),
-        nudge,
+        nudge: nudge.clone(),
     };
     let following = Following::new(shared, intake.clone());
     status.raise(Notice {
@@ -152,6 +152,8 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         lanes: sinks,
         rules,
         setup: configured,
+        mended,
+        nudge,
     };
     let in_force = InForce::new(plan, following, handles, status.clone(), clock)?;
     Ok(Running {

@@ -24,6 +24,24 @@ pub struct Watch {
     last: Option<(Look, Option<u64>)>,
 }
 
+/// Why the configuration is to be read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Somebody sent SIGHUP.
+    Asked,
+    /// Its file holds something else.
+    Changed,
+}
+
+impl Due {
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::Asked => "SIGHUP",
+            Self::Changed => "the file has changed",
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Look {
     modified: Option<SystemTime>,
@@ -45,18 +63,18 @@ impl Watch {
     }
 
     /// Waits until the configuration is to be read again; answers why.
-    pub(super) async fn due(&mut self) -> &'static str {
+    pub(super) async fn due(&mut self) -> Due {
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = self.hang_up.recv() => {
                     self.read = self.content().await;
-                    return "SIGHUP";
+                    return Due::Asked;
                 }
                 _ = look.tick() => {
                     if self.has_changed().await {
-                        return "the file has changed";
+                        return Due::Changed;
                     }
                 }
             }

@@ -134,6 +134,9 @@ impl Lane {
             self.accepted();
             self.wake = true;
         }
+        if self.mended.is_asked(&self.sender.sink.name) {
+            self.suspension.try_at(now);
+        }
         let mut look_again = Instant::now() + LOOK_ANYWAY;
         for due in [self.obituary.due(), self.alarm.due()]
             .into_iter()

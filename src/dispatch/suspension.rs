@@ -54,6 +54,13 @@ impl Suspension {
         self.current.as_ref().map(|current| current.probe_at)
     }
 
+    /// One delivery may be tried from this moment on, unless one is on its way.
+    pub(super) fn try_at(&mut self, now: Timestamp) {
+        if let Some(current) = self.current.as_mut().filter(|current| !current.probing) {
+            current.probe_at = current.probe_at.min(now);
+        }
+    }
+
     /// A probe is on its way: the next one only after its outcome, or the same wait again.
     pub(super) fn probing(&mut self, now: Timestamp) {
         if let Some(current) = &mut self.current {

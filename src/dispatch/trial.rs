@@ -15,22 +15,38 @@ use crate::model::{Attempt, Claim, DeliveryId, Event, Name, Outcome, Verdict};
 use crate::sinks::{Facts, Sink};
 use crate::transport::Client;
 
-/// Sinks that have accepted a test since their lanes last looked. Clones share it.
+/// What lanes are to hear of sinks that somebody has mended, or may have. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Mended(Arc<Mutex<BTreeSet<Name>>>);
+pub struct Mended(Arc<Mutex<Words>>);
+
+#[derive(Debug, Default)]
+struct Words {
+    accepted: BTreeSet<Name>,
+    asked: BTreeSet<Name>,
+}
 
 impl Mended {
     /// Notes that a sink works.
     pub fn note(&self, sink: &Name) {
-        self.lock().insert(sink.clone());
+        self.lock().accepted.insert(sink.clone());
     }
 
     /// Whether that was noted of a sink since it was last asked.
     pub(super) fn take(&self, sink: &Name) -> bool {
-        self.lock().remove(sink)
+        self.lock().accepted.remove(sink)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<Name>> {
+    /// Asks for a sink that is suspended to be tried at once: somebody may have mended it.
+    pub fn ask(&self, sink: &Name) {
+        self.lock().asked.insert(sink.clone());
+    }
+
+    /// Whether that was asked for a sink since this was last asked.
+    pub(super) fn is_asked(&self, sink: &Name) -> bool {
+        self.lock().asked.remove(sink)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Words> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

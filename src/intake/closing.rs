@@ -4,7 +4,8 @@
 
 use serde_json::{Value, json};
 
-use super::gap::{Cause, Gap, Tally};
+use super::gap::{Cause, Gap};
+use crate::sources::picture::Tally;
 
 /// Types of events that REST keeps no trace of.
 const UNPROVABLE: &str = "position updates, failed breakevens and types that only the stream knows";
@@ -108,7 +109,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_notice_says_how_long_how_many_what_was_and_what_was_not_recovered() {
-        let tally = Tally::from([("tp_hit", 3), ("position_closed", 4)]);
+        let tally = Tally::from([("tp_hit".to_owned(), 3), ("position_closed".to_owned(), 4)]);
         let said = notice(&gap(), &tally, &Outcome::Done(Vec::new()));
         let expected = json!({
             "reason": "the stream goes on with a later id, 250 ids are missing: 7 events were found over REST; \
@@ -146,7 +147,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn res_6_nobody_hears_of_a_gap_in_which_nothing_is_known_to_be_missing() {
-        let found = Tally::from([("tp_hit", 1)]);
+        let found = Tally::from([("tp_hit".to_owned(), 1)]);
         let quiet = Gap {
             alarm: false,
             ..gap()

@@ -13,11 +13,11 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 use tokio::time::{Instant, sleep};
 
 use super::Parts;
-use super::gap::{Cause, Gap, Tally};
+use super::gap::{Cause, Gap};
 use super::names::Names;
 use super::report::{Report, Withdrawn};
 use crate::model::{Accepted, Batch};
-use crate::sources::picture::{Found, Picture, Since};
+use crate::sources::picture::{Found, Picture, Since, Tally};
 
 /// The wait between two tries to commit the same batch.
 const COMMIT_WAIT: Duration = Duration::from_secs(1);
@@ -39,7 +39,6 @@ pub(super) struct Desk<'a> {
     withdrawn: watch::Sender<Option<Withdrawn>>,
     /// When an event was last heard.
     heard: watch::Sender<Instant>,
-    tally: Mutex<Tally>,
     names: Mutex<Names>,
     /// When an unreadable event last led to a reading.
     unread: Mutex<Option<Instant>>,
@@ -60,7 +59,6 @@ impl<'a> Desk<'a> {
             polling: watch::Sender::new(None),
             withdrawn: watch::Sender::new(None),
             heard: watch::Sender::new(Instant::now()),
-            tally: Mutex::default(),
             names: Mutex::default(),
             unread: Mutex::default(),
         }
@@ -124,7 +122,9 @@ impl<'a> Desk<'a> {
         let received = self.parts.clock.now();
         let mut events = Vec::with_capacity(found.len());
         for one in found {
-            *lock(&self.tally).entry(one.kind()).or_default() += 1;
+            if let Some(mut picture) = self.picture() {
+                picture.count(&one);
+            }
             let event = one.event(&self.parts.name, received);
             let routes = self.parts.router.routes(&event);
             events.push((event, routes));
@@ -258,7 +258,9 @@ impl<'a> Desk<'a> {
 
     /// What was found since this was last asked.
     pub(super) fn take_tally(&self) -> Tally {
-        std::mem::take(&mut lock(&self.tally))
+        self.picture()
+            .map(|mut picture| picture.take_tally())
+            .unwrap_or_default()
     }
 
     /// What was asked for to name events, and in vain.

@@ -56,6 +56,7 @@ pub(super) async fn drive(
         start: checkpoint.cursor.clone(),
         since: checkpoint.high_time.map_or(Since::Unknown, Since::Moment),
         stored: checkpoint,
+        away: doubt.as_ref().map_or(Duration::ZERO, |doubt| doubt.away),
         doubt,
         new: false,
         retry: None,
@@ -82,6 +83,8 @@ struct Line<'a, 'd> {
     start: Cursor,
     /// The time of the newest event before it was opened.
     since: Since,
+    /// How long nothing was heard before it was opened.
+    away: Duration,
     /// Whether something is missing before it, until the stream shows.
     doubt: Option<Doubt>,
     /// Whether an event was new.
@@ -193,7 +196,7 @@ impl Line<'_, '_> {
         let any = load.has_events();
         if load.epoch {
             self.desk
-                .notice(Gap::new(Cause::Epoch, self.since, Duration::ZERO));
+                .notice(Gap::new(Cause::Epoch, self.since, self.away));
         }
         if load.unread {
             self.desk.notice_unread(self.since());

@@ -3,7 +3,6 @@
 //! A file of its own because telling a gap from an ordinary reconnect is a decision over ids and times,
 //! with nothing to wait for. It closes none.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -15,9 +14,6 @@ pub(super) const ORDINARY: Duration = Duration::from_secs(5);
 
 /// How long an open stream has to show by the id of an event that nothing is missing.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
-
-/// What was found since the last gap was closed, by type.
-pub(super) type Tally = BTreeMap<&'static str, u64>;
 
 /// Why events may be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,12 +12,13 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::closing::{self, Outcome};
-use super::gap::{Gap, Tally};
+use super::gap::Gap;
 use super::throttle::{Detail, Throttle};
 use super::words;
 use crate::clock::Clock;
 use crate::model::{Accepted, Checkpoint, Name, Notice};
 use crate::sources::End;
+use crate::sources::picture::Tally;
 use crate::status::{SourceStatus, Status};
 
 /// The voice of one source.

@@ -10,7 +10,7 @@ use crate::sources::{End, Refusal};
 const QUOTE_CHARS_MAX: usize = 120;
 
 /// What a revoked key needs.
-pub const REVOKED: &str = "the key is unknown or was revoked; configure a new `api_key`";
+pub const REVOKED: &str = "the key is unknown or was revoked; configure a new `api_key`, or send SIGHUP to try this one again";
 
 /// What suspended access needs.
 pub const SUSPENDED: &str =

@@ -164,3 +164,37 @@ async fn what_a_reload_cannot_change_is_said() {
     world.arrive(&hit(1)).await;
     assert!(!world.bridge.folder().join("elsewhere").exists());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn auth_4_a_refused_key_is_tried_again_when_a_person_asks() {
+    let world = Reloaded::start().await;
+    world.upstream.handle.revoke().await;
+    let parked = |ready: &serde_json::Value| !ready["sources"]["ttmt"]["fault"].is_null();
+    world.bridge.ready("the fault", parked).await;
+    world.upstream.handle.restore().await;
+    let before = world.upstream.handle.requests().len();
+    // Another file is no word about the key.
+    world.write(&world.pager(""));
+    until("the reload", || world.count("is in force") == 1).await;
+    assert_eq!(world.upstream.handle.requests().len(), before);
+    world.reload(&world.base).await;
+    soon("the stream", world.upstream.handle.heard()).await;
+    world.arrive(&hit(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_suspended_sink_is_tried_at_once_after_a_reload() {
+    let world = Reloaded::start().await;
+    world
+        .phones
+        .handle
+        .answer("/webhook/events", Answer::status(410));
+    world.upstream.send(hit(1)).await;
+    let suspended = |ready: &serde_json::Value| !ready["sinks"]["events"]["suspended"].is_null();
+    world.bridge.ready("the suspension", suspended).await;
+    let before = world.phones.events().len();
+    world.reload(&world.pager("")).await;
+    until("the delivery", || world.phones.events().len() > before).await;
+    let well = |ready: &serde_json::Value| ready["sinks"]["events"]["suspended"].is_null();
+    world.bridge.ready("the end of it", well).await;
+}

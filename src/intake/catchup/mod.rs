@@ -22,7 +22,7 @@ use self::poll::Polls;
 use self::silence::Silence;
 use super::closing::Outcome;
 use super::desk::Desk;
-use super::gap::Tally;
+use crate::sources::picture::Tally;
 use crate::sources::ttmt_rest::Account;
 
 pub(super) use names::{is_nameless, name};

@@ -151,17 +151,18 @@ async fn ctrl_1_a_recycled_stream_is_no_gap_however_often_and_however_quiet() {
 
 #[tokio::test(start_paused = true)]
 async fn res_4_ids_that_start_over_are_a_gap() {
-    let script = vec![
-        open([looked(), told(70, 50), Beat::End(End::Eof)]),
-        open([told(1, 200)]),
-    ];
+    let mut script = vec![open([looked(), told(70, 50), Beat::End(End::Eof)])];
+    script.extend(away(6));
+    script.push(open([told(1, 200)]));
     let mut world = Setup::new(Kind::Ttmt, script).start();
-    world.attempts(2).await;
+    world.attempts(8).await;
     world.account.set(vec![missed()]);
     found(&mut world).await;
     world.pass(MINUTE).await;
     assert_eq!(world.said("bellwire.epoch").len(), 1);
-    assert_eq!(world.said("bellwire.gap").len(), 1);
+    let said = world.said("bellwire.gap");
+    assert_eq!(said.len(), 1);
+    assert!(said[0]["away_seconds"].as_u64() >= Some(20), "{}", said[0]);
 }
 
 #[tokio::test(start_paused = true)]

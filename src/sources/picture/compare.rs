@@ -83,12 +83,13 @@ impl Picture {
             }
         }
         let complete = self.complete;
+        let forgotten = self.forgotten;
         let key = trade_key(&id);
         let known = self.trades.get(&key);
         let was_open = known.is_none_or(Trade::is_open);
         let before = known.cloned();
         let entry = self.entry(&key, Some(&id), reading.at);
-        let judge = Judge::new(reading.since, before.as_ref(), shown, complete);
+        let judge = Judge::new(reading.since, before.as_ref(), shown, complete, forgotten);
         let mut found = entry.see(shown, positions.as_deref(), reading, &judge);
         if before.as_ref() != Some(entry) {
             self.touch(&key, reading.at);
@@ -101,8 +102,15 @@ impl Picture {
 
 impl Judge {
     /// For a trade that may have been known. One that was not is new when it began since; where nothing
-    /// tells when it began, it is new if everything that was open is known.
-    fn new(since: Since, known: Option<&Trade>, shown: &Members, complete: bool) -> Self {
+    /// tells when it began, it is new if everything that was open is known. What began before some trade
+    /// was forgotten may be that one.
+    fn new(
+        since: Since,
+        known: Option<&Trade>,
+        shown: &Members,
+        complete: bool,
+        forgotten: Option<Timestamp>,
+    ) -> Self {
         let is_followed = complete && known.is_some_and(|trade| trade.followed);
         let is_fresh = match since {
             Since::Now => false,
@@ -110,7 +118,11 @@ impl Judge {
             Since::Moment(since) => {
                 let overlap = if complete { OVERLAP } else { COARSE };
                 let born = read::time(shown, BORN);
-                is_followed || born.map_or(complete, |born| born >= since - overlap)
+                let is_new = born.map_or(complete, |born| born >= since - overlap);
+                // It may have been known before, and told.
+                let is_forgotten =
+                    forgotten.is_some_and(|last| born.is_none_or(|born| born <= last));
+                is_followed || (is_new && !is_forgotten)
             }
         };
         Self { since, is_fresh }

@@ -33,8 +33,11 @@ const WHOLE: &str = "picture";
 /// A trade in a state that nobody knows is waited for this long.
 const STALE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Trades and single positions that are remembered at most.
+/// Trades that are remembered at most.
 const TRADES_MAX: usize = 2_000;
+
+/// Positions without a trade that are remembered at most: a flood of them must cost no trade its past.
+const SINGLES_MAX: usize = 500;
 
 /// Finished trades that are remembered: the late copies and overlapping reads that they are needed
 /// for come within days.
@@ -55,8 +58,18 @@ pub struct Picture {
     looked: Option<Timestamp>,
     /// Since when something may have been missed that was not read yet.
     gap: Option<Timestamp>,
+    /// When something last happened to any trade that was forgotten: what is not known since may have
+    /// been told.
+    forgotten: Option<Timestamp>,
+    /// What was found and not spoken of yet, by type.
+    tally: Tally,
     finished: usize,
+    singles: usize,
+    is_crowded: bool,
 }
+
+/// How often something was found, by type.
+pub type Tally = BTreeMap<String, u64>;
 
 /// The row about the picture as a whole.
 #[derive(Default, Serialize, Deserialize)]
@@ -67,6 +80,10 @@ struct Whole {
     looked: Option<Timestamp>,
     #[serde(default)]
     gap: Option<Timestamp>,
+    #[serde(default)]
+    forgotten: Option<Timestamp>,
+    #[serde(default)]
+    tally: Tally,
 }
 
 impl Picture {
@@ -82,7 +99,11 @@ impl Picture {
             complete: false,
             looked: None,
             gap: None,
+            forgotten: None,
+            tally: Tally::new(),
             finished: 0,
+            singles: 0,
+            is_crowded: false,
         };
         let mut unreadable = 0_usize;
         for row in rows {
@@ -90,9 +111,11 @@ impl Picture {
             if row.key == WHOLE {
                 let whole: Whole = serde_json::from_slice(body).unwrap_or_default();
                 (picture.complete, picture.looked) = (whole.complete, whole.looked);
-                picture.gap = whole.gap;
+                (picture.gap, picture.forgotten) = (whole.gap, whole.forgotten);
+                picture.tally = whole.tally;
             } else if let Ok(trade) = serde_json::from_slice::<Trade>(body) {
                 picture.finished += usize::from(!trade.is_open());
+                picture.singles += usize::from(trade.id.is_none());
                 picture.put(row.key.clone(), trade);
             } else {
                 unreadable += 1;
@@ -154,6 +177,20 @@ impl Picture {
         }
     }
 
+    /// Counts something that was found, until it is spoken of, also by a later process.
+    pub fn count(&mut self, found: &Found) {
+        *self.tally.entry(found.kind().to_owned()).or_default() += 1;
+        self.changed.insert(WHOLE.to_owned());
+    }
+
+    /// What was found since this was last asked.
+    pub fn take_tally(&mut self) -> Tally {
+        if !self.tally.is_empty() {
+            self.changed.insert(WHOLE.to_owned());
+        }
+        std::mem::take(&mut self.tally)
+    }
+
     /// Whether there is anything to commit.
     #[must_use]
     pub fn has_changed(&self) -> bool {
@@ -170,6 +207,8 @@ impl Picture {
                     complete: self.complete,
                     looked: self.looked,
                     gap: self.gap,
+                    forgotten: self.forgotten,
+                    tally: self.tally.clone(),
                 })
                 .ok()
             } else {
@@ -219,6 +258,7 @@ impl Picture {
     fn entry(&mut self, key: &str, id: Option<&str>, now: Timestamp) -> &mut Trade {
         if !self.trades.contains_key(key) {
             self.make_room();
+            self.singles += usize::from(id.is_none());
         }
         self.trades
             .entry(key.to_owned())
@@ -315,6 +355,7 @@ impl Picture {
     fn remove(&mut self, key: &str) -> Option<Trade> {
         let trade = self.trades.remove(key)?;
         self.finished -= usize::from(!trade.is_open()).min(self.finished);
+        self.singles -= usize::from(trade.id.is_none()).min(self.singles);
         for position in &trade.positions {
             for name in index_names(&position.ids()) {
                 if self.index.get(&name).is_some_and(|place| place == key) {
@@ -327,9 +368,14 @@ impl Picture {
     }
 
     fn make_room(&mut self) {
-        if self.trades.len() >= TRADES_MAX {
-            tracing::warn!(source = %self.source, "more trades than can be remembered; the oldest go");
-            self.drop_oldest(|_| true, TRADES_MAX / 10);
+        if self.singles >= SINGLES_MAX {
+            self.drop_oldest(|trade| trade.id.is_none(), SINGLES_MAX / 10);
+        }
+        if self.trades.len() - self.singles.min(self.trades.len()) >= TRADES_MAX {
+            if !std::mem::replace(&mut self.is_crowded, true) {
+                tracing::warn!(source = %self.source, "more trades than can be remembered; the oldest go; said once");
+            }
+            self.drop_oldest(|trade| trade.id.is_some(), TRADES_MAX / 10);
         }
     }
 
@@ -341,8 +387,12 @@ impl Picture {
             .map(|(key, trade)| (trade.touched, key.clone()))
             .collect();
         oldest.sort();
-        for (_, key) in oldest.into_iter().take(count) {
+        for (touched, key) in oldest.into_iter().take(count) {
             self.remove(&key);
+            if key.starts_with("t:") {
+                self.forgotten = self.forgotten.max(Some(touched));
+                self.changed.insert(WHOLE.to_owned());
+            }
         }
     }
 }

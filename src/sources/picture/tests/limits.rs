@@ -78,3 +78,47 @@ fn a_row_that_cannot_be_read_is_left_out_and_rest_has_to_be_read_again() {
     assert!(!picture.is_complete());
     assert_eq!(picture.trades.len(), 1);
 }
+
+#[test]
+fn a_flood_of_single_positions_costs_no_trade_its_past() {
+    let mut picture = followed();
+    for event in recorded(|id| (201..=232).contains(&id)) {
+        picture.hear(&event);
+    }
+    for number in 0..5_000 {
+        picture.hear(&event(&format!(
+            r#"{{"type":"position_update","timestamp":"2026-06-11T10:00:00Z","data":{{"id":"s{number}","metaapi_position_id":"b{number}","trade_id":null}}}}"#
+        )));
+    }
+    assert!(
+        picture.trades.len() <= SINGLES_MAX + 5,
+        "{}",
+        picture.trades.len()
+    );
+    assert!(picture.see_trade(&gold(), None, &gap()).is_empty());
+}
+
+#[test]
+fn a_trade_that_was_forgotten_does_not_ring_again() {
+    let mut picture = followed();
+    for event in recorded(|id| (201..=232).contains(&id)) {
+        picture.hear(&event);
+    }
+    for number in 0..TRADES_MAX + 10 {
+        picture.hear(&event(&format!(
+            r#"{{"type":"trade_executed","timestamp":"2026-06-11T10:00:00Z","data":{{"trade_id":"t{number}","status":"active"}}}}"#
+        )));
+    }
+    assert!(!picture.trades.contains_key(&trade_key(GOLD)));
+    let late = Reading {
+        since: Since::Moment(time("2026-06-11T10:00:00Z")),
+        ..gap()
+    };
+    let rows = picture.take_changes();
+    assert!(picture.see_trade(&gold(), None, &late).is_empty());
+    let mut picture = Picture::load(source(), &rows);
+    assert!(
+        picture.see_trade(&gold(), None, &late).is_empty(),
+        "nor after a restart"
+    );
+}
