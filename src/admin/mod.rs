@@ -98,16 +98,17 @@ fn router(parts: Parts) -> Router {
         .route("/", get(page::show))
         .route("/style.css", get(style))
         .nest("/api/v1", api::routes())
-        .route_layer(axum::middleware::from_fn_with_state(
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(axum::middleware::from_fn_with_state(
             Arc::clone(&shared),
             access::require_token,
         ));
     Router::new()
         .route("/healthz", get(alive))
         .route("/readyz", get(ready::show))
-        .merge(guarded)
-        .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
+        .merge(guarded)
         .layer(axum::middleware::from_fn(access::refuse_other_origins))
         .with_state(shared)
 }

@@ -60,6 +60,9 @@ async fn replay(instance: &Instance, args: &Args) -> anyhow::Result<Exit> {
             output::complain("bellwire: nobody is there to ask; `--yes` does not ask");
             return Ok(Exit::Failed);
         }
+        if counted["deliveries"] == 0 {
+            return Ok(Exit::Done);
+        }
         if !confirmed() {
             output::complain("nothing was sent");
             return Ok(Exit::Failed);
