@@ -113,6 +113,9 @@ async fn the_first_success_makes_everything_due_that_waited_for_the_sink() {
     soon("both", phones.handle.arrivals(Kind::Webhook, 2)).await;
 }
 
+/// Longest that a test looks at lanes whose clock stands still.
+const LOOKING: Duration = Duration::from_secs(30);
+
 /// How far time goes on at once.
 const STEP: Duration = Duration::from_secs(2);
 
@@ -277,6 +280,36 @@ async fn failing_to_deliver_what_bellwire_says_of_itself_raises_nothing() {
             })
             .await;
         assert!(scene.kinds().is_empty(), "{:?}", scene.kinds());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_event_alone_is_sent_without_a_wait() {
+    let address = free_address();
+    with_lanes(address, "rate_limit = \"off\"", async |scene| {
+        let receivers = receivers::bind(address).await.expect("the port is free");
+        // The lane has looked and found nothing before the event is there.
+        for _ in 0..20 {
+            scene.store.depths().await.expect("reads");
+        }
+        let sent = async {
+            let (start, looking) = (scene.clock.now(), std::time::Instant::now());
+            scene.enqueue(scene.event("ttmt")).await;
+            loop {
+                let depths = scene.store.depths().await.expect("reads");
+                let states = &depths.by_sink[&name("automation")];
+                if states.contains_key(State::Delivered.as_str()) {
+                    return scene.clock.now().duration_since(start);
+                }
+                assert!(looking.elapsed() < LOOKING, "it waits: {states:?}");
+            }
+        };
+        let waited = tokio::select! {
+            ended = receivers.run(CancellationToken::new()) => panic!("{ended:?}"),
+            waited = sent => waited,
+        };
+        assert!(waited.is_zero(), "no timer was needed: {waited:?}");
     })
     .await;
 }
