@@ -47,7 +47,7 @@
 //! | 1 | [`config`] | file and environment to one checked configuration | figment |
 //! | 1 | [`expr`] | expressions and templates over an event, bounded | minijinja |
 //! | 1 | [`transport`] | one request within limits; the open end of a stream | reqwest |
-//! | 1 | [`status`], [`clock`] | the shared snapshot; wall time | |
+//! | 1 | [`status`], [`clock`], [`crew`] | the shared snapshot; wall time; named tasks that can be exchanged | |
 //! | 0 | [`model`] | the nouns | |
 //!
 //! # What always holds
@@ -108,6 +108,7 @@ pub mod model;
 
 pub mod clock;
 pub mod config;
+pub mod crew;
 pub mod expr;
 pub mod status;
 pub mod transport;

@@ -131,6 +131,13 @@ impl Status {
         change(self.lock().sinks.entry(name.clone()).or_default());
     }
 
+    /// Forgets sources and sinks that there are no more.
+    pub fn keep(&self, sources: &[Name], sinks: &[Name]) {
+        let mut snapshot = self.lock();
+        snapshot.sources.retain(|name, _| sources.contains(name));
+        snapshot.sinks.retain(|name, _| sinks.contains(name));
+    }
+
     /// Says whether the store can be written.
     pub fn store(&self, fault: Option<String>) {
         self.lock().store_fault = fault;

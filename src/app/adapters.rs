@@ -1,12 +1,12 @@
 //! The store and the rules as `intake` wants to see them: it knows neither.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::expr::Scope;
 use crate::intake::{Queue, Router};
 use crate::model::{Accepted, Batch, Checkpoint, Event, Name, PictureRow, Route};
-use crate::rules::Rules;
+use crate::rules::Current;
 use crate::sinks::{Ordered, Sink};
 use crate::sources::Pending;
 use crate::store::Store;
@@ -48,28 +48,32 @@ impl Queue for StoreQueue {
 /// The rules, and which sinks keep an order. Each rule's and each sink's first fault is logged, which
 /// is enough to find it.
 pub(super) struct RulesRouter {
-    rules: Arc<Rules>,
-    ordered: Vec<Arc<Sink>>,
+    rules: Current,
+    ordered: RwLock<Vec<Arc<Sink>>>,
     complained: Mutex<HashSet<(&'static str, Arc<str>)>>,
 }
 
 impl RulesRouter {
-    pub(super) fn new(rules: Arc<Rules>, sinks: &[Arc<Sink>]) -> Self {
-        let mut ordered = sinks.to_vec();
-        ordered.retain(|sink| !matches!(sink.ordered, Ordered::No));
+    pub(super) fn new(rules: Current, sinks: &[Arc<Sink>]) -> Self {
         Self {
             rules,
-            ordered,
+            ordered: RwLock::new(ordered(sinks)),
             complained: Mutex::default(),
         }
+    }
+
+    /// From now on these sinks keep an order.
+    pub(super) fn arrange(&self, sinks: &[Arc<Sink>]) {
+        *self.ordered.write().unwrap_or_else(PoisonError::into_inner) = ordered(sinks);
     }
 
     /// Gives each route to a sink that keeps an order its key. One whose key cannot be worked out has
     /// no other to wait for, as if it were missing.
     fn line_up(&self, event: &Event, routes: &mut [Route]) {
         let mut scope = None;
+        let ordered = self.ordered.read().unwrap_or_else(PoisonError::into_inner);
         for route in routes {
-            let Some(sink) = self.ordered.iter().find(|sink| sink.name == route.sink) else {
+            let Some(sink) = ordered.iter().find(|sink| sink.name == route.sink) else {
                 continue;
             };
             let scope = scope.get_or_insert_with(|| Scope::new(event));
@@ -93,9 +97,15 @@ impl RulesRouter {
     }
 }
 
+fn ordered(sinks: &[Arc<Sink>]) -> Vec<Arc<Sink>> {
+    let mut ordered = sinks.to_vec();
+    ordered.retain(|sink| !matches!(sink.ordered, Ordered::No));
+    ordered
+}
+
 impl Router for RulesRouter {
     fn routes(&self, event: &Event) -> Vec<Route> {
-        let mut routed = self.rules.routes(event);
+        let mut routed = self.rules.get().routes(event);
         self.line_up(event, &mut routed.routes);
         for fault in routed.faults {
             if self.is_first("when", &fault.rule) {

@@ -1,14 +1,17 @@
-//! What `intake` needs for each source.
+//! The sources that are followed: what `intake` needs for each, and which of them a reload exchanges.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::adapters::{RulesRouter, StoreQueue};
 use crate::clock::Clock;
-use crate::intake::{Backfill, Gate, Parts};
+use crate::config::Print;
+use crate::crew::Crew;
+use crate::intake::{self, Backfill, Gate, Parts};
 use crate::sources::budget::Budget;
 use crate::sources::policy::Kind;
 use crate::sources::ttmt_rest::Rest;
@@ -20,39 +23,83 @@ use crate::transport::Client;
 const REST_REPLY_BYTES_MAX: usize = 8 << 20;
 
 /// What all sources share.
-pub(super) struct Following<'a> {
-    pub(super) client: &'a Client,
+pub(super) struct Shared {
+    pub(super) client: Client,
     pub(super) queue: Arc<StoreQueue>,
     pub(super) router: Arc<RulesRouter>,
-    pub(super) status: &'a Status,
-    pub(super) clock: &'a Clock,
-    pub(super) nudge: &'a watch::Sender<u64>,
-    pub(super) gate: Gate,
+    pub(super) status: Status,
+    pub(super) clock: Clock,
+    pub(super) nudge: watch::Sender<u64>,
 }
 
-impl Following<'_> {
-    /// The parts of every source, before the first of them runs: each has to know who else dials its
-    /// host, and who else uses its key.
-    pub(super) fn all(&self, sources: &[Source]) -> anyhow::Result<Vec<Parts>> {
-        let mut budgets = HashMap::new();
-        let parts = |source| self.one(source, &mut budgets);
-        sources.iter().map(parts).collect()
+/// The sources that are followed now.
+pub(super) struct Following {
+    shared: Shared,
+    gate: Gate,
+    /// The allowance of each key. It outlives its sources, so that a reload is no way around it.
+    budgets: HashMap<String, Arc<Budget>>,
+    crew: Crew<Print>,
+}
+
+impl Following {
+    pub(super) fn new(shared: Shared, stop: CancellationToken) -> Self {
+        Self {
+            shared,
+            gate: Gate::default(),
+            budgets: HashMap::new(),
+            crew: Crew::new(stop),
+        }
     }
 
-    fn one<'s>(
-        &self,
-        source: &'s Source,
-        budgets: &mut HashMap<&'s str, Arc<Budget>>,
-    ) -> anyhow::Result<Parts> {
+    /// Follows these sources and no others. One that has not changed keeps its connection.
+    ///
+    /// # Errors
+    /// What keeps one of them from being followed; then nothing has changed.
+    pub(super) fn arrange(&mut self, sources: &[(Print, Source)]) -> anyhow::Result<()> {
+        // All parts before the first of them runs: each has to know who else dials its host.
+        let changed: Vec<(&Print, &Source)> = sources
+            .iter()
+            .filter(|(print, source)| !self.crew.has(&source.name, print))
+            .map(|(print, source)| (print, source))
+            .collect();
+        let parts: Vec<(Print, Parts)> = changed
+            .into_iter()
+            .map(|(print, source)| Ok((*print, self.parts(source)?)))
+            .collect::<anyhow::Result<_>>()?;
+        self.crew.keep(|name, mark| {
+            let mut wanted = sources.iter();
+            wanted.any(|(print, source)| source.name == *name && print == mark)
+        });
+        for (print, parts) in parts {
+            self.crew
+                .add(parts.name.clone(), print, |leave| intake::run(parts, leave));
+        }
+        Ok(())
+    }
+
+    /// What rules make of the events of all sources.
+    pub(super) fn router(&self) -> &RulesRouter {
+        &self.shared.router
+    }
+
+    /// Waits until a source is not followed any more that should be.
+    pub(super) async fn unasked(&mut self) {
+        self.crew.unasked().await;
+    }
+
+    /// Waits until no source is followed any more.
+    pub(super) async fn all_ended(&mut self) {
+        self.crew.all_ended().await;
+    }
+
+    fn parts(&mut self, source: &Source) -> anyhow::Result<Parts> {
         let mut budget = None;
         let mut rest = None;
         if let Some(access) = &source.rest {
-            let own = budgets.entry(access.api_key.expose()).or_default();
-            let own = budget.insert(Arc::clone(own));
-            rest = Some(
-                self.rest(access, own)
-                    .with_context(|| format!("source `{}`", source.name))?,
-            );
+            let key = access.api_key.expose().to_owned();
+            let own = budget.insert(Arc::clone(self.budgets.entry(key).or_default()));
+            let made = rest_of(access, &self.shared.client, own, &self.shared.clock);
+            rest = Some(made.with_context(|| format!("source `{}`", source.name))?);
         }
         let backfill = source.rest.as_ref().zip(rest.as_ref());
         let backfill = backfill.filter(|(access, _)| access.backfill);
@@ -61,6 +108,7 @@ impl Following<'_> {
             urgent: Arc::new(rest.urgent()),
             filtered: access.account_id.is_some(),
         });
+        let shared = &self.shared;
         Ok(Parts {
             name: source.name.clone(),
             kind: if source.rest.is_some() {
@@ -72,36 +120,42 @@ impl Following<'_> {
             account: rest.map(|rest| Arc::new(rest) as _),
             backfill,
             budget,
-            queue: Arc::clone(&self.queue) as _,
-            router: Arc::clone(&self.router) as _,
-            status: self.status.clone(),
-            clock: self.clock.clone(),
-            nudge: self.nudge.clone(),
+            queue: Arc::clone(&shared.queue) as _,
+            router: Arc::clone(&shared.router) as _,
+            status: shared.status.clone(),
+            clock: shared.clock.clone(),
+            nudge: shared.nudge.clone(),
             lost_after: source.lost_after,
             dial: self.gate.dial(&host(&source.display_url)),
             jitter: Arc::new(rand::random::<f64>),
         })
     }
+}
 
-    fn rest(&self, access: &RestAccess, budget: &Arc<Budget>) -> anyhow::Result<Rest> {
-        let client = match &access.proxy {
-            None => self.client.clone(),
-            proxy => Client::new(proxy.as_ref())?,
-        };
-        let rest = Rest::new(
-            client.reading(REST_REPLY_BYTES_MAX),
-            &access.base_url,
-            &access.api_key,
-            access.account_id.clone(),
-            Arc::clone(budget),
-            self.clock.clone(),
-        );
-        Ok(rest?)
-    }
+/// The REST API of a source, over its proxy where it has one.
+pub(super) fn rest_of(
+    access: &RestAccess,
+    client: &Client,
+    budget: &Arc<Budget>,
+    clock: &Clock,
+) -> anyhow::Result<Rest> {
+    let client = match &access.proxy {
+        None => client.clone(),
+        proxy => Client::new(proxy.as_ref())?,
+    };
+    let rest = Rest::new(
+        client.reading(REST_REPLY_BYTES_MAX),
+        &access.base_url,
+        &access.api_key,
+        access.account_id.clone(),
+        Arc::clone(budget),
+        clock.clone(),
+    );
+    Ok(rest?)
 }
 
 /// The host and port behind an address: what several sources can share.
-fn host(address: &str) -> String {
+pub(super) fn host(address: &str) -> String {
     let after_scheme = address.split_once("://").map_or(address, |(_, rest)| rest);
     after_scheme
         .split('/')

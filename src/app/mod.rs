@@ -5,10 +5,16 @@
 
 mod adapters;
 mod following;
+mod online;
 mod plan;
+mod reload;
 mod running;
 mod signals;
+mod watch;
 
+pub use online::{Trial, Tried, TriedSource, try_online};
 pub use plan::Plan;
+pub use reload::Reload;
 pub use running::{Running, start};
 pub use signals::stop_on_signals;
+pub use watch::Watch;

@@ -13,14 +13,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::Plan;
 use super::adapters::{RulesRouter, StoreQueue};
-use super::following::Following;
+use super::following::{Following, Shared};
+use super::reload::{InForce, Reload};
 use crate::clock::Clock;
-use crate::intake::{Gate, Router};
+use crate::intake::Router;
 use crate::model::Notice;
+use crate::rules;
 use crate::status::Status;
 use crate::store::Store;
 use crate::transport::Client;
-use crate::{admin, dispatch, intake, upkeep};
+use crate::{admin, dispatch, upkeep};
 
 /// How long attempts in flight may take to end: with what comes after, the whole stop stays within 8 s,
 /// inside the 10 s that container engines allow.
@@ -34,7 +36,9 @@ pub struct Running {
     stop: CancellationToken,
     status: Status,
     store: Store,
-    intake: Group,
+    /// Ends the intake.
+    intake: CancellationToken,
+    in_force: InForce,
     dispatch: Group,
     upkeep: Group,
     admin: Group,
@@ -84,7 +88,8 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
                 .context("the status page failed")
         });
     }
-    let router = Arc::new(RulesRouter::new(Arc::clone(&plan.rules), &plan.sinks));
+    let rules = rules::Current::new(Arc::clone(&plan.rules));
+    let router = Arc::new(RulesRouter::new(rules.clone(), &plan.sinks));
     let mut upkeep_group = Group::new();
     upkeep_group.spawn(upkeep::run(
         upkeep::Parts {
@@ -101,33 +106,27 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         upkeep_group.stop.clone(),
     ));
     let mut dispatch_group = Group::new();
+    let (sinks, lanes) = watch::channel(plan.sinks.clone());
     let parts = dispatch::Parts {
         store: store.clone(),
         client: client.clone(),
-        rules: Arc::clone(&plan.rules),
+        rules: rules.clone(),
         status: status.clone(),
         clock: clock.clone(),
         nudge: nudged,
         drain: DRAIN,
     };
-    dispatch_group.spawn(dispatch::run(
-        parts,
-        plan.sinks.clone(),
-        dispatch_group.stop.clone(),
-    ));
-    let mut intake_group = Group::new();
-    let following = Following {
-        client: &client,
+    dispatch_group.spawn(dispatch::run(parts, lanes, dispatch_group.stop.clone()));
+    let intake = CancellationToken::new();
+    let shared = Shared {
+        client,
         queue: Arc::new(StoreQueue(store.clone())),
         router,
-        status: &status,
-        clock: &clock,
-        nudge: &nudge,
-        gate: Gate::default(),
+        status: status.clone(),
+        clock: clock.clone(),
+        nudge,
     };
-    for parts in following.all(&plan.sources)? {
-        intake_group.spawn(intake::run(parts, intake_group.stop.clone()));
-    }
+    let following = Following::new(shared, intake.clone());
     status.raise(Notice {
         kind: "bellwire.started",
         time: clock.now(),
@@ -141,11 +140,13 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         page = address.map(|address| format!("http://{address}/")),
         "started"
     );
+    let in_force = InForce::new(plan, following, sinks, rules, status.clone(), clock)?;
     Ok(Running {
         stop,
         status,
         store,
-        intake: intake_group,
+        intake,
+        in_force,
         dispatch: dispatch_group,
         upkeep: upkeep_group,
         admin: admin_group,
@@ -155,21 +156,28 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
 
 impl Running {
     /// Waits for the stop, or for a task that ends before it, and then stops everything in order:
-    /// readiness off, streams closed, attempts in flight ended, notices written, the page last.
+    /// readiness off, streams closed, attempts in flight ended, notices written, the page last. Until
+    /// then the configuration is read again whenever `reload` says so.
     ///
     /// # Errors
     /// The failure of a task that ended by itself: whoever supervises the process has to start it anew.
-    pub async fn finished(mut self) -> anyhow::Result<()> {
-        let early = tokio::select! {
-            () = self.stop.cancelled() => None,
-            ended = self.intake.any() => Some(("intake", ended)),
-            ended = self.dispatch.any() => Some(("dispatch", ended)),
-            ended = self.upkeep.any() => Some(("upkeep", ended)),
-            ended = self.admin.any() => Some(("the status page", ended)),
-            () = self.store.closed() => Some(("the queue", Ok(()))),
+    pub async fn finished(mut self, mut reload: Option<Reload>) -> anyhow::Result<()> {
+        let early = loop {
+            tokio::select! {
+                () = self.stop.cancelled() => break None,
+                () = self.in_force.unasked() => break Some(("intake", Ok(()))),
+                ended = self.dispatch.any() => break Some(("dispatch", ended)),
+                ended = self.upkeep.any() => break Some(("upkeep", ended)),
+                ended = self.admin.any() => break Some(("the status page", ended)),
+                () = self.store.closed() => break Some(("the queue", Ok(()))),
+                read = Reload::next(&mut reload) => self.in_force.replace(read),
+            }
         };
         self.status.stopping();
-        self.intake.end(PART_END).await;
+        self.intake.cancel();
+        if timeout(PART_END, self.in_force.all_ended()).await.is_err() {
+            tracing::warn!("a source did not end in time");
+        }
         self.dispatch.end(DRAIN + PART_END).await;
         self.upkeep.end(PART_END).await;
         self.admin.end(PART_END).await;

@@ -13,7 +13,6 @@ const IMPATIENT: i32 = 1;
 pub fn stop_on_signals() -> std::io::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
     let stop = CancellationToken::new();
     let cancelled = stop.clone();
     tokio::spawn(async move {
@@ -21,10 +20,6 @@ pub fn stop_on_signals() -> std::io::Result<CancellationToken> {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
-                _ = hang_up.recv() => {
-                    tracing::warn!("SIGHUP changes nothing: a changed configuration takes effect at the next start");
-                    continue;
-                }
             }
             if cancelled.is_cancelled() {
                 std::process::exit(IMPATIENT);

@@ -1,36 +1,98 @@
-//! `bellwire check`: every mistake in the configuration at once.
+//! `bellwire check`: every mistake in the configuration at once, and whether everybody in it answers.
+
+mod told;
 
 use std::path::PathBuf;
 
 use super::{Exit, configuration, output};
+use crate::app::{self, Plan};
 
-/// Read the configuration as `run` would and report every mistake at once, without connecting anywhere.
+/// Read the configuration as `run` would and report every mistake at once; with `--online`, try everybody in it.
+///
+/// Without `--online` it connects nowhere. With it, each source and each sink is tried once the file is
+/// right, for 20 seconds at most, and nothing is sent that a person or an automation could take for an event.
+///
+/// A `ttmt` source is asked once for its accounts: whether the key is good, and which `account_id` there
+/// are. Its stream is not opened: a key has only one, and a running instance holds it.
+///
+/// An `sse` source is opened and closed again; nothing of it is read.
+///
+/// A `discord` webhook is looked up.
+///
+/// An `ntfy` server is asked for its health and, with credentials, whether it accepts them. Whether they may
+/// write to the topic shows only with a message.
+///
+/// Of a `webhook` or a `slack` sink only the server is reached (`OPTIONS /`), not the receiver itself.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Example:
+  $ bellwire check --online
+  config.toml: valid, 1 source, 2 sinks, 1 rule
+  source ttmt (app.telegramtometatrader.com): ok, the key is valid; 29 requests left this minute
+    a1b2c3d4-0f5e-4c7a-9b31-6d2e8f4a7c10  Main Live (live, USD, deployed)
+  sink desk (hooks.slack.com #91c4): failed, the host name does not resolve
+  sink phone (ntfy.sh #3fa0): ok, the server is healthy; nothing was sent
+
+Exit status: 0 all is fine, 1 the file is right and something else is not, 2 the file is wrong and
+nothing was tried.")]
 pub(super) struct Args {
     /// The configuration file [default: `BELLWIRE_CONFIG`, ./config.toml, /etc/bellwire/config.toml]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Also try each source and each sink, without sending an event
+    #[arg(long)]
+    online: bool,
+    /// Print one JSON document; what was not tried has `"ok": null`
+    #[arg(long)]
+    json: bool,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let plan = match configuration::load(args.config.as_deref()) {
         Ok(plan) => plan,
         Err(report) => {
             output::complain(&report);
+            if args.json {
+                output::line(&told::wrong().to_string());
+            }
             return Ok(Exit::Wrong);
         }
     };
     for warning in &plan.warnings {
         output::complain(&format!("warning: {warning}"));
     }
-    output::line(&format!(
+    if !args.json {
+        output::line(&summary(&plan));
+    }
+    if !args.online {
+        if args.json {
+            output::line(&told::untried(&plan.config).to_string());
+        }
+        return Ok(Exit::Done);
+    }
+    let tried = app::try_online(&plan).await?;
+    if args.json {
+        output::line(&told::json(&tried).to_string());
+    } else {
+        told::lines(&tried)
+            .iter()
+            .for_each(|line| output::line(line));
+    }
+    Ok(if tried.is_fine() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+fn summary(plan: &Plan) -> String {
+    format!(
         "{}: valid, {}, {}, {}",
         plan.config.file.display(),
         count(plan.sources.len(), "source"),
         count(plan.sinks.len(), "sink"),
         count(plan.config.rules.len(), "rule"),
-    ));
-    Ok(Exit::Done)
+    )
 }
 
 fn count(number: usize, noun: &str) -> String {

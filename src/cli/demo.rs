@@ -61,7 +61,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let outside = CancellationToken::new();
     let (bridge, upstream, receivers, ()) = tokio::join!(
         async {
-            let ended = bridge.finished().await;
+            let ended = bridge.finished(None).await;
             stop.cancel();
             outside.cancel();
             ended

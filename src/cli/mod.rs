@@ -71,7 +71,7 @@ pub fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match line.command {
             Command::Run(args) => Box::pin(run::run(args)).await,
-            Command::Check(args) => check::run(&args),
+            Command::Check(args) => Box::pin(check::run(args)).await,
             Command::Demo(args) => Box::pin(demo::run(args)).await,
             Command::Simulate(args) => Box::pin(simulate::run(args)).await,
             Command::Health(args) => health::run(args).await,

@@ -7,7 +7,8 @@ use anyhow::Context;
 use super::{Exit, configuration, output};
 use crate::{app, telemetry};
 
-/// Run the bridge until SIGTERM or SIGINT, then drain within 8 seconds.
+/// Run the bridge until SIGTERM or SIGINT, then drain within 8 seconds. SIGHUP, or another content of the
+/// file, has the configuration read again; one that is wrong is refused, and the one before stays in force.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The configuration file [default: `BELLWIRE_CONFIG`, ./config.toml, /etc/bellwire/config.toml]
@@ -28,6 +29,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         tracing::warn!("{warning}");
     }
     let stop = app::stop_on_signals().context("signals cannot be watched")?;
-    app::start(plan, stop).await?.finished().await?;
+    let file = plan.config.file.clone();
+    let watch = app::Watch::new(file.clone()).context("signals cannot be watched")?;
+    let reload = app::Reload::new(watch, move || configuration::load(Some(&file)));
+    let running = app::start(plan, stop).await?;
+    running.finished(Some(reload)).await?;
     Ok(Exit::Done)
 }

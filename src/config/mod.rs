@@ -13,6 +13,7 @@ mod find;
 mod keypath;
 mod layers;
 mod mask;
+mod print;
 mod problem;
 mod report;
 mod resolve;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 
 pub use environment::process_environment;
 pub use find::{FindError, find_file};
+pub use print::Print;
 pub use problem::{Part, Problem, Problems};
 pub use settings::{
     Backfilled, CoalesceConfig, Config, FallbackConfig, HeartbeatConfig, HoursConfig, HttpConfig,

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Table;
+use super::{Print, Table};
 use crate::model::{Name, Secret};
 
 /// A whole configuration, relations not yet checked against what sources, sinks and rules make of it.
@@ -86,6 +86,8 @@ pub struct SourceConfig {
     pub lost_after: Duration,
     /// The options of its kind, not yet read.
     pub options: Table,
+    /// What its table said, for telling whether a reload changes it.
+    pub print: Print,
 }
 
 /// `[sinks.NAME]`: its kind and its options.
@@ -97,6 +99,8 @@ pub struct SinkConfig {
     pub kind: String,
     /// The options of its kind and those that every sink has, not yet read.
     pub options: Table,
+    /// What its table said, for telling whether a reload changes it.
+    pub print: Print,
 }
 
 /// `[[rules]]`.

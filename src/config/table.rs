@@ -13,9 +13,10 @@ use std::sync::Arc;
 use figment::value::Value;
 
 use super::context::Context;
+use super::print::Print;
 use super::problem::Problems;
 use super::scalar::{self, kind};
-use super::{document, keypath, secret};
+use super::{document, keypath, print, secret};
 use crate::model::Secret;
 
 mod values;
@@ -65,6 +66,15 @@ impl Table {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.context.folder
+    }
+
+    /// What is still in the table, for comparing it with another reading.
+    pub(crate) fn print(&self) -> Print {
+        print::print(
+            &self.entries,
+            &self.context.environment,
+            &self.context.folder,
+        )
     }
 
     /// Whether the key is there and not yet taken. Asking makes the key a known one.

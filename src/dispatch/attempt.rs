@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::Backfilled;
 use crate::model::{Attempt, Claim, Failure, Reply, Settlement, State, Verdict};
 use crate::retry::{self, Progress};
-use crate::rules::{Rule, Rules};
+use crate::rules::{Current, Rule};
 use crate::sinks::{Facts, Message, Sink};
 use crate::status::Status;
 use crate::store::{Store, StoreError};
@@ -36,7 +36,7 @@ pub(super) struct Sender {
     pub(super) clock: Clock,
     pub(super) sink: Arc<Sink>,
     client: Client,
-    rules: Arc<Rules>,
+    rules: Current,
     kind_rests: KindRests,
     /// Deliveries of this sink that died in a row.
     dead_in_row: AtomicU32,
@@ -61,7 +61,7 @@ pub(super) struct Done {
 /// Sends one claimed delivery and settles it.
 pub(super) async fn run(sender: Arc<Sender>, claim: Claim) -> Done {
     let now = sender.clock.now();
-    let rules = Arc::clone(&sender.rules);
+    let rules = sender.rules.get();
     let rule = rules.rule(&claim.rule);
     let expires = rule.and_then(|rule| rule.expires).or(sender.sink.expires);
     if let Some(age) = retry::expired(&claim.event, expires, now) {

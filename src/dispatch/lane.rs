@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Parts;
@@ -32,7 +32,10 @@ pub(super) struct Lane {
     sender: Arc<Sender>,
     nudge: tokio::sync::watch::Receiver<u64>,
     drain: Duration,
+    /// The whole room is to end.
     stop: CancellationToken,
+    /// This lane is to end, by itself or with the room.
+    leave: CancellationToken,
     pace: Pace,
     kind_rests: KindRests,
     suspension: Suspension,
@@ -55,6 +58,7 @@ impl Lane {
         sink: Arc<Sink>,
         kind_rests: KindRests,
         stop: CancellationToken,
+        leave: CancellationToken,
     ) -> Self {
         let pace = Pace::new(
             sink.rate_limit
@@ -67,6 +71,7 @@ impl Lane {
             sender: Arc::new(Sender::new(parts, sink, kind_rests.clone())),
             kind_rests,
             stop,
+            leave,
             pace,
             suspension: Suspension::default(),
             wake: false,
@@ -87,12 +92,12 @@ impl Lane {
                 tracing::warn!(sink = %self.sender.sink.name, %error, "the lane's rest cannot be read")
             }
         }
-        while !self.stop.is_cancelled() {
+        while !self.leave.is_cancelled() {
             // Registered before looking, so that work which arrives in between is not missed.
             self.nudge.borrow_and_update();
             let look_again = self.fill().await;
             tokio::select! {
-                () = self.stop.cancelled() => {}
+                () = self.leave.cancelled() => {}
                 changed = self.nudge.changed() => {
                     if changed.is_err() {
                         break;
@@ -245,12 +250,23 @@ impl Lane {
         }
     }
 
-    /// Lets what is in flight end until the deadline. What has not ended by then stays in flight in
-    /// the queue: whether it arrived is not known, and the next start takes it back as interrupted.
+    /// Lets what is in flight end: all of it when the lane ends alone, and until the deadline when the
+    /// room does. What has not ended by then stays in flight in the queue: whether it arrived is not
+    /// known, and the next start takes it back as interrupted.
     async fn finish(&mut self) {
-        let deadline = Instant::now() + self.drain;
-        while let Ok(Some(ended)) = timeout_at(deadline, self.in_flight.join_next()).await {
-            self.ended(ended);
+        let (stop, drain) = (self.stop.clone(), self.drain);
+        let mut deadline = std::pin::pin!(async move {
+            stop.cancelled().await;
+            sleep(drain).await;
+        });
+        loop {
+            tokio::select! {
+                ended = self.in_flight.join_next() => match ended {
+                    Some(ended) => self.ended(ended),
+                    None => break,
+                },
+                () = &mut deadline => break,
+            }
         }
         self.in_flight.abort_all();
         self.say().await;

@@ -22,11 +22,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use lane::Lane;
+use rests::KindRests;
+
 use crate::clock::Clock;
-use crate::rules::Rules;
+use crate::crew::Crew;
+use crate::rules::Current;
 use crate::sinks::Sink;
 use crate::status::Status;
 use crate::store::Store;
@@ -40,7 +43,7 @@ pub struct Parts {
     /// Sends requests.
     pub client: Client,
     /// The rules, for the wording of a delivery.
-    pub rules: Arc<Rules>,
+    pub rules: Current,
     /// The shared snapshot.
     pub status: Status,
     /// The time.
@@ -51,35 +54,47 @@ pub struct Parts {
     pub drain: Duration,
 }
 
-/// Keeps a lane for each sink until `stop`; returns when the attempts in flight have ended or the time
-/// for that is over.
+/// Keeps a lane for each of the sinks that there are, which may change, until `stop`; returns when the
+/// attempts in flight have ended or the time for that is over.
+///
+/// A lane whose sink changes ends what it has in flight before its successor claims anything, so
+/// nothing is sent twice; one whose sink stays the same notices nothing.
 ///
 /// # Panics
 /// When a lane does: a fault of ours, which must not leave a sink unserved in silence.
-pub async fn run(parts: Parts, sinks: Vec<Arc<Sink>>, stop: CancellationToken) {
-    let mut lanes = JoinSet::new();
-    let kind_rests = rests::KindRests::default();
-    for sink in sinks {
-        let lane = lane::Lane::new(parts.clone(), sink, kind_rests.clone(), stop.clone());
-        lanes.spawn(lane.run());
-    }
-    tokio::select! {
-        () = stop.cancelled() => {}
-        Some(ended) = lanes.join_next() => {
+pub async fn run(
+    parts: Parts,
+    mut sinks: watch::Receiver<Vec<Arc<Sink>>>,
+    stop: CancellationToken,
+) {
+    let kind_rests = KindRests::default();
+    let mut lanes = Crew::new(stop.clone());
+    loop {
+        let wanted = sinks.borrow_and_update().clone();
+        // An address says that it is the very same sink, for as long as its lane holds it.
+        let mark = |sink: &Arc<Sink>| Arc::as_ptr(sink).addr();
+        lanes.keep(|_, lane| wanted.iter().any(|sink| mark(sink) == *lane));
+        for sink in wanted {
+            if lanes.has(&sink.name, &mark(&sink)) {
+                continue;
+            }
+            let (parts, rests, stop) = (parts.clone(), kind_rests.clone(), stop.clone());
+            lanes.add(sink.name.clone(), mark(&sink), |leave| {
+                Lane::new(parts, sink, rests, stop, leave).run()
+            });
+        }
+        let changed = async {
+            if sinks.changed().await.is_err() {
+                // Nobody can change them any more.
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => break,
             // A lane that is gone leaves its sink unserved, so the whole room ends with it.
-            pass_on(ended);
-            return;
+            () = lanes.unasked() => return,
+            () = changed => {}
         }
     }
-    while let Some(ended) = lanes.join_next().await {
-        pass_on(ended);
-    }
-}
-
-fn pass_on(ended: Result<(), JoinError>) {
-    if let Err(error) = ended
-        && error.is_panic()
-    {
-        std::panic::resume_unwind(error.into_panic());
-    }
+    lanes.all_ended().await;
 }

@@ -14,7 +14,7 @@ use super::{Parts, run};
 use crate::clock::Clock;
 use crate::config;
 use crate::model::Name;
-use crate::rules::Rules;
+use crate::rules::Current;
 use crate::sinks::{self, Sink};
 use crate::status::Status;
 use crate::store::Store;
@@ -40,13 +40,17 @@ async fn looks_in_an_hour(more: &str) -> u64 {
     let parts = Parts {
         store: store.clone(),
         client: Client::new(None).expect("a client"),
-        rules: Arc::new(Rules::default()),
+        rules: Current::default(),
         status,
         clock: clock.clone(),
         nudge: nudged,
         drain: Duration::ZERO,
     };
-    let lanes = run(parts, vec![sink(more)], CancellationToken::new());
+    let lanes = run(
+        parts,
+        watch::Sender::new(vec![sink(more)]).subscribe(),
+        CancellationToken::new(),
+    );
     let hour = async {
         let phone = Name::new("phone").expect("a name");
         let mut own = 0;

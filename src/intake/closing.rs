@@ -4,15 +4,14 @@
 
 use serde_json::{Value, json};
 
-use super::desk::Tally;
-use super::gap::{Cause, Gap};
+use super::gap::{Cause, Gap, Tally};
 
 /// Types of events that REST keeps no trace of.
 const UNPROVABLE: &str = "position updates, failed breakevens and types that only the stream knows";
 
 /// How far a gap could be closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Closing {
+pub(super) enum Outcome {
     /// REST was read to the end, but for what is named here.
     Done(Vec<String>),
     /// REST could not be read so far, for this reason; it is tried on.
@@ -30,20 +29,23 @@ impl Gap {
 
     /// Whether somebody should hear that it cannot be closed.
     pub(super) fn is_worth_a_warning(&self) -> bool {
-        !matches!(self.cause, Cause::FirstLook | Cause::Silence)
+        !matches!(
+            self.cause,
+            Cause::FirstLook | Cause::Silence | Cause::Unread
+        )
     }
 }
 
 /// What a notice about a gap says.
-pub(super) fn notice(gap: &Gap, tally: &Tally, closing: &Closing) -> Value {
+pub(super) fn notice(gap: &Gap, tally: &Tally, outcome: &Outcome) -> Value {
     let recovered: u64 = tally.values().sum();
     let lost = gap.missing.map(|missing| missing.saturating_sub(recovered));
-    let left_out: &[String] = match closing {
-        Closing::Done(left_out) => left_out,
-        Closing::Open(_) | Closing::Off => &[],
+    let left_out: &[String] = match outcome {
+        Outcome::Done(left_out) => left_out,
+        Outcome::Open(_) | Outcome::Off => &[],
     };
     json!({
-        "reason": reason(gap, recovered, closing),
+        "reason": reason(gap, recovered, outcome),
         "cause": gap.cause.name(),
         "away_seconds": gap.away.as_secs(),
         "after": gap.after,
@@ -53,19 +55,19 @@ pub(super) fn notice(gap: &Gap, tally: &Tally, closing: &Closing) -> Value {
         "recovered_types": tally,
         "not_recovered": lost,
         "left_out": left_out,
-        "closed": *closing == Closing::Done(Vec::new()),
+        "closed": *outcome == Outcome::Done(Vec::new()),
     })
 }
 
-fn reason(gap: &Gap, recovered: u64, closing: &Closing) -> String {
+fn reason(gap: &Gap, recovered: u64, outcome: &Outcome) -> String {
     let cause = gap.cause.words();
     let missing = match gap.missing {
         Some(1) => ", 1 id is missing".to_owned(),
         Some(count) => format!(", {count} ids are missing"),
         None => String::new(),
     };
-    let outcome = match closing {
-        Closing::Done(left_out) => {
+    let found = match outcome {
+        Outcome::Done(left_out) => {
             let found = match recovered {
                 0 => "nothing was found over REST".to_owned(),
                 1 => "1 event was found over REST".to_owned(),
@@ -79,12 +81,12 @@ fn reason(gap: &Gap, recovered: u64, closing: &Closing) -> String {
             };
             format!("{found}{rest}")
         }
-        Closing::Open(reason) => {
+        Outcome::Open(reason) => {
             format!("REST cannot be read to find what happened meanwhile ({reason}); still trying")
         }
-        Closing::Off => "events in between may be missing, and `backfill` is off".to_owned(),
+        Outcome::Off => "events in between may be missing, and `backfill` is off".to_owned(),
     };
-    format!("{cause}{missing}: {outcome}")
+    format!("{cause}{missing}: {found}")
 }
 
 #[cfg(test)]
@@ -107,7 +109,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_notice_says_how_long_how_many_what_was_and_what_was_not_recovered() {
         let tally = Tally::from([("tp_hit", 3), ("position_closed", 4)]);
-        let said = notice(&gap(), &tally, &Closing::Done(Vec::new()));
+        let said = notice(&gap(), &tally, &Outcome::Done(Vec::new()));
         let expected = json!({
             "reason": "the stream goes on with a later id, 250 ids are missing: 7 events were found over REST; \
                        position updates, failed breakevens and types that only the stream knows cannot be",
@@ -128,16 +130,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_not_closed_never_reads_as_closed() {
         let empty = Tally::new();
-        let open = Closing::Open("answered 500".to_owned());
-        let said = |closing: &Closing| notice(&gap(), &empty, closing);
+        let open = Outcome::Open("answered 500".to_owned());
+        let said = |outcome: &Outcome| notice(&gap(), &empty, outcome);
         assert_eq!(said(&open)["closed"], false);
         assert!(said(&open)["reason"].to_string().contains("answered 500"));
         assert!(
-            said(&Closing::Off)["reason"]
+            said(&Outcome::Off)["reason"]
                 .to_string()
                 .contains("`backfill` is off")
         );
-        let partly = Closing::Done(vec!["open positions".to_owned()]);
+        let partly = Outcome::Done(vec!["open positions".to_owned()]);
         assert_eq!(said(&partly)["closed"], false);
         assert_eq!(said(&partly)["left_out"][0], "open positions");
     }

@@ -5,15 +5,16 @@
 //! never be ahead of the events that it stands for. So whoever takes something in has the turn until
 //! it is durable: what is heard or found, and the rows that change with it, are one commit.
 
-use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 use tokio::time::{Instant, sleep};
 
 use super::Parts;
-use super::gap::Gap;
+use super::gap::{Cause, Gap, Tally};
+use super::names::Names;
 use super::report::{Report, Withdrawn};
 use crate::model::{Accepted, Batch};
 use crate::sources::picture::{Found, Picture, Since};
@@ -21,11 +22,8 @@ use crate::sources::picture::{Found, Picture, Since};
 /// The wait between two tries to commit the same batch.
 const COMMIT_WAIT: Duration = Duration::from_secs(1);
 
-/// Ids that REST did not know and that are not asked for again; beyond that they are forgotten.
-const UNKNOWN_MAX: usize = 256;
-
-/// What was found since the last gap was closed, by type.
-pub(super) type Tally = BTreeMap<&'static str, u64>;
+/// Unreadable events lead to one reading in this time.
+const UNREAD_PERIOD: Duration = Duration::from_mins(1);
 
 /// What the ways into a source share.
 pub(super) struct Desk<'a> {
@@ -42,7 +40,9 @@ pub(super) struct Desk<'a> {
     /// When an event was last heard.
     heard: watch::Sender<Instant>,
     tally: Mutex<Tally>,
-    unknown: Mutex<HashSet<String>>,
+    names: Mutex<Names>,
+    /// When an unreadable event last led to a reading.
+    unread: Mutex<Option<Instant>>,
 }
 
 /// The right to take something in and commit it, until it is dropped.
@@ -61,7 +61,8 @@ impl<'a> Desk<'a> {
             withdrawn: watch::Sender::new(None),
             heard: watch::Sender::new(Instant::now()),
             tally: Mutex::default(),
-            unknown: Mutex::default(),
+            names: Mutex::default(),
+            unread: Mutex::default(),
         }
     }
 
@@ -141,7 +142,11 @@ impl<'a> Desk<'a> {
     /// Asks for a gap to be closed. To be called before what comes behind it is committed, so that a
     /// process that ends in between leaves word of it.
     pub(super) fn notice(&self, gap: Gap) {
-        if let (Since::Moment(since), Some(mut picture)) = (gap.since, self.picture()) {
+        // Where nobody reads, the word would only grow older.
+        let is_read = self.parts.backfill.is_some();
+        if let (true, Since::Moment(since), Some(mut picture)) =
+            (is_read, gap.since, self.picture())
+        {
             picture.open_gap(since);
         }
         let mut pending = lock(&self.gap);
@@ -150,6 +155,17 @@ impl<'a> Desk<'a> {
             None => gap,
         });
         self.gap_noticed.notify_one();
+    }
+
+    /// Asks for what an unreadable event may have told, unless that was asked for a moment ago: a stream
+    /// that is nothing but unreadable must not spend the key's allowance.
+    pub(super) fn notice_unread(&self, since: Since) {
+        let mut unread = lock(&self.unread);
+        if unread.is_none_or(|last| last.elapsed() >= UNREAD_PERIOD) {
+            *unread = Some(Instant::now());
+            drop(unread);
+            self.notice(Gap::new(Cause::Unread, since, Duration::ZERO));
+        }
     }
 
     /// Waits for a gap.
@@ -162,14 +178,26 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Notes that everything was read that may have been missed, unless more was noticed meanwhile.
-    pub(super) fn caught_up(&self) {
+    /// Notes that everything was read that may have been missed, in a reading that began at this moment,
+    /// unless more was noticed meanwhile.
+    pub(super) fn caught_up(&self, begun: Timestamp, is_complete: bool) {
         let is_more = lock(&self.gap).is_some();
         if let Some(mut picture) = self.picture() {
-            picture.complete();
+            if is_complete {
+                picture.complete(begun);
+            }
             if !is_more {
                 picture.close_gap();
             }
+        }
+    }
+
+    /// Since when a reading has to look: since this, or since an earlier gap that is still open.
+    pub(super) fn since(&self, since: Since) -> Since {
+        let open = self.picture().and_then(|picture| picture.gap());
+        match (since, open) {
+            (Since::Moment(since), Some(open)) => Since::Moment(since.min(open)),
+            (since, _) => since,
         }
     }
 
@@ -233,18 +261,9 @@ impl<'a> Desk<'a> {
         std::mem::take(&mut lock(&self.tally))
     }
 
-    /// Notes an id that REST does not know.
-    pub(super) fn note_unknown(&self, id: &str) {
-        let mut unknown = lock(&self.unknown);
-        if unknown.len() >= UNKNOWN_MAX {
-            unknown.clear();
-        }
-        unknown.insert(id.to_owned());
-    }
-
-    /// Whether REST is known not to know an id.
-    pub(super) fn is_unknown(&self, id: &str) -> bool {
-        lock(&self.unknown).contains(id)
+    /// What was asked for to name events, and in vain.
+    pub(super) fn names(&self) -> MutexGuard<'_, Names> {
+        lock(&self.names)
     }
 }
 

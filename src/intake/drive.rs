@@ -37,6 +37,8 @@ pub(super) struct Driven {
     pub(super) heard: Instant,
     /// The reconnection time that the server asked for.
     pub(super) retry: Option<Duration>,
+    /// What it has not cleared up.
+    pub(super) doubt: Option<Doubt>,
 }
 
 /// Reads an open connection until it ends, then closes it.
@@ -65,6 +67,7 @@ pub(super) async fn drive(
         lived: line.opened.elapsed(),
         heard: line.heard,
         retry: line.retry,
+        doubt: line.doubt,
     }
 }
 
@@ -192,6 +195,9 @@ impl Line<'_, '_> {
             self.desk
                 .notice(Gap::new(Cause::Epoch, self.since, Duration::ZERO));
         }
+        if load.unread {
+            self.desk.notice_unread(self.since());
+        }
         if let Some(batch) = load.batch(&self.desk.parts.name, changed) {
             let accepted = self.desk.commit(turn, batch).await;
             self.stored.clone_from(checkpoint);
@@ -201,16 +207,18 @@ impl Line<'_, '_> {
         if any {
             self.desk.hear();
         }
-        if load.epoch {
-            self.desk
-                .notice(Gap::new(Cause::Epoch, self.since, Duration::ZERO));
-        }
         if self.has_advanced() || load.end == Some(End::Recycled) {
             report.proven();
         }
         let end = load.end.take();
         load.remark(report);
         end
+    }
+
+    /// The time of the newest event that is on disk.
+    fn since(&self) -> Since {
+        let last = self.stored.high_time;
+        last.map_or(self.since, Since::Moment)
     }
 
     fn has_advanced(&self) -> bool {

@@ -7,6 +7,7 @@ mod key;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep};
 
@@ -16,7 +17,7 @@ use super::drive::drive;
 use super::gap::{Cause, Doubt, Gap, ORDINARY};
 use super::report::{Report, Withdrawn};
 use super::{Parts, words};
-use crate::model::{Checkpoint, Cursor};
+use crate::model::Cursor;
 use crate::sources::checkpoint::Track;
 use crate::sources::picture::{Picture, Since};
 use crate::sources::policy::{Alarm, Kind, Next, Policy, Progress, Step};
@@ -43,6 +44,8 @@ struct Course<'a, 'd> {
     contact: Option<Instant>,
     /// The container was down since the last stream.
     was_down: bool,
+    /// What the last stream has not cleared up.
+    doubt: Option<Doubt>,
     start: Instant,
 }
 
@@ -69,6 +72,7 @@ pub(super) async fn run(parts: &Parts, report: &Report) {
         without_cursor: false,
         contact: None,
         was_down: false,
+        doubt: None,
         start: Instant::now(),
     };
     tokio::join!(course.run(), catchup::run(&desk));
@@ -157,6 +161,7 @@ impl Course<'_, '_> {
             End::Recycled | End::AuthRevoked | End::Eof | End::EofInEvent => Instant::now(),
             _ => driven.heard,
         });
+        self.doubt = driven.doubt;
         self.retry = driven.retry.or(self.retry);
         progress.opened = true;
         progress.advanced = driven.advanced;
@@ -166,24 +171,23 @@ impl Course<'_, '_> {
     }
 
     /// What the connection that is open now has to clear up: whether anything was missed before it.
-    fn doubt(&self) -> Option<Doubt> {
-        let (is_complete, left_open) = {
-            let picture = self.desk.picture()?;
-            // What this process has noticed is on the desk.
-            let left_open = picture.gap().filter(|_| self.contact.is_none());
-            (picture.is_complete(), left_open)
-        };
+    fn doubt(&mut self) -> Option<Doubt> {
+        let earlier = self.doubt.take();
+        let picture = self.desk.picture()?;
+        let (is_complete, looked) = (picture.is_complete(), picture.looked());
+        // What this process has noticed is on the desk.
+        let left_open = picture.gap().filter(|_| self.contact.is_none());
+        drop(picture);
         let checkpoint = self.track.checkpoint();
         let is_new = checkpoint.cursor == Cursor::Unknown && checkpoint.high_time.is_none();
-        if is_new {
+        if is_new && !is_complete {
             self.look_first(is_complete);
             return None;
         }
-        let since = match (checkpoint.high_time, left_open) {
-            (Some(last), Some(gap)) => Since::Moment(last.min(gap)),
-            (last, gap) => last.or(gap).map_or(Since::Unknown, Since::Moment),
-        };
-        let away = self.away(checkpoint);
+        let since = self
+            .desk
+            .since(self.since().map_or(Since::Unknown, Since::Moment));
+        let away = self.away(looked);
         let cause = if self.without_cursor {
             Some(Cause::Refused)
         } else if self.was_down {
@@ -195,7 +199,7 @@ impl Course<'_, '_> {
         };
         let backfill = self.parts.backfill.as_ref();
         let is_filtered = backfill.is_some_and(|rest| rest.filtered);
-        Some(Doubt {
+        let doubt = Doubt {
             gap: cause.map(|cause| Gap {
                 after: checkpoint.cursor.header().map(str::to_owned),
                 alarm: cause == Cause::Refused,
@@ -207,7 +211,14 @@ impl Course<'_, '_> {
             since,
             away,
             alarm: !is_filtered,
-        })
+        };
+        Some(doubt.with(earlier))
+    }
+
+    /// Since when something may have been missed: the last event, or the last look where there was none.
+    fn since(&self) -> Option<Timestamp> {
+        let looked = || self.desk.picture().and_then(|picture| picture.looked());
+        self.track.checkpoint().high_time.or_else(looked)
     }
 
     /// Has the account looked at before anything can be missed. Nobody hears of the past.
@@ -219,12 +230,13 @@ impl Course<'_, '_> {
     }
 
     /// How long the upstream was out of touch.
-    fn away(&self, checkpoint: &Checkpoint) -> Duration {
+    fn away(&self, looked: Option<Timestamp>) -> Duration {
         if let Some(contact) = self.contact {
             return contact.elapsed();
         }
         let now = self.parts.clock.now();
-        let away = checkpoint.high_time.map(|last| now.duration_since(last));
+        let last = self.track.checkpoint().high_time.or(looked);
+        let away = last.map(|last| now.duration_since(last));
         away.and_then(|away| Duration::try_from(away).ok())
             .unwrap_or_default()
     }
@@ -305,9 +317,8 @@ impl Course<'_, '_> {
                 .is_none_or(|picture| picture.is_complete());
             self.look_first(is_complete);
         }
-        let now = Since::Moment(self.parts.clock.now());
-        let since = checkpoint.high_time.map_or(now, Since::Moment);
-        self.desk.poll(Some(since));
+        let since = self.since().unwrap_or_else(|| self.parts.clock.now());
+        self.desk.poll(Some(Since::Moment(since)));
     }
 
     async fn wait(&mut self, wait: Duration, why: &str) -> Result<(), Refused> {

@@ -3,6 +3,7 @@
 //! A file of its own because telling a gap from an ordinary reconnect is a decision over ids and times,
 //! with nothing to wait for. It closes none.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -14,6 +15,9 @@ pub(super) const ORDINARY: Duration = Duration::from_secs(5);
 
 /// How long an open stream has to show by the id of an event that nothing is missing.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
+
+/// What was found since the last gap was closed, by type.
+pub(super) type Tally = BTreeMap<&'static str, u64>;
 
 /// Why events may be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +34,8 @@ pub(super) enum Cause {
     Container,
     /// The upstream's ids started over.
     Epoch,
+    /// An event could not be read.
+    Unread,
     /// Ids are missing.
     Ids,
     /// The server refused to resume.
@@ -46,6 +52,7 @@ impl Cause {
             Self::Stopped => "stopped",
             Self::Container => "container",
             Self::Epoch => "epoch",
+            Self::Unread => "unread",
             Self::Ids => "ids",
             Self::Refused => "refused",
         }
@@ -59,6 +66,7 @@ impl Cause {
             Self::Stopped => "bellwire was not running",
             Self::Container => "the trading container was down",
             Self::Epoch => "the upstream's ids started over",
+            Self::Unread => "an event could not be read",
             Self::Ids => "the stream goes on with a later id",
             Self::Refused => "the server refuses to resume",
         }
@@ -152,6 +160,19 @@ pub(super) struct Doubt {
 }
 
 impl Doubt {
+    /// The same with what an earlier connection has not cleared up.
+    pub(super) fn with(mut self, earlier: Option<Self>) -> Self {
+        let Some(earlier) = earlier else {
+            return self;
+        };
+        self.gap = match (self.gap, earlier.gap) {
+            (Some(gap), Some(before)) => Some(gap.with(before)),
+            (gap, before) => gap.or(before),
+        };
+        self.certain |= earlier.certain;
+        self
+    }
+
     /// Judges the first id of a connection: the gap that it shows, or none if it goes on where the
     /// last one ended.
     pub(super) fn judge(self, id: &str) -> Option<Gap> {

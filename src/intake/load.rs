@@ -28,6 +28,8 @@ pub(super) struct Load {
     remarks: Vec<Remark>,
     /// Whether ids started over in it.
     pub(super) epoch: bool,
+    /// Whether something in it could not be read.
+    pub(super) unread: bool,
     /// The reconnection time that the server asked for.
     pub(super) retry: Option<Duration>,
     /// What ends the connection once this load is committed.
@@ -85,14 +87,25 @@ impl Load {
                 let heard = picture.map(|picture| picture.hear(&event));
                 let heard = heard.unwrap_or_default();
                 event.about = heard.about;
-                let routes = match heard.copy {
-                    true => Vec::new(),
-                    false => router.routes(&event),
-                };
+                let mut routes = router.routes(&event);
+                if heard.copy {
+                    // Whoever was sent the other account of it does not hear it again.
+                    let told = router.routes(&Event {
+                        backfilled: true,
+                        ..event.clone()
+                    });
+                    routes.retain(|route| !told.iter().any(|told| told.sink == route.sink));
+                }
                 self.events.push((event, routes));
             }
-            What::Skipped { bytes, id } => self.remarks.push(Remark::Skipped { bytes, id }),
-            What::Undecodable { reason } => self.remarks.push(Remark::Undecodable { reason, id }),
+            What::Skipped { bytes, id } => {
+                self.unread = true;
+                self.remarks.push(Remark::Skipped { bytes, id });
+            }
+            What::Undecodable { reason } => {
+                self.unread = true;
+                self.remarks.push(Remark::Undecodable { reason, id });
+            }
             What::UnusableId => self.remarks.push(Remark::UnusableId),
             What::Control(Control::Recycle { .. }) => self.end = Some(End::Recycled),
             What::Control(Control::AuthRevoked { .. }) => self.end = Some(End::AuthRevoked),

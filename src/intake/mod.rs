@@ -15,9 +15,10 @@ mod drive;
 mod follow;
 mod gap;
 mod load;
+mod names;
 mod report;
 mod throttle;
-mod words;
+pub mod words;
 
 #[cfg(test)]
 mod tests;

@@ -11,9 +11,8 @@ use serde_json::json;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::closing::{self, Closing};
-use super::desk::Tally;
-use super::gap::Gap;
+use super::closing::{self, Outcome};
+use super::gap::{Gap, Tally};
 use super::throttle::{Detail, Throttle};
 use super::words;
 use crate::clock::Clock;
@@ -279,8 +278,8 @@ impl Report {
     }
 
     /// Events may have been missed: said once for each gap.
-    pub(super) fn gap(&self, gap: &Gap, tally: &Tally, closing: &Closing) {
-        let notice = closing::notice(gap, tally, closing);
+    pub(super) fn gap(&self, gap: &Gap, tally: &Tally, outcome: &Outcome) {
+        let notice = closing::notice(gap, tally, outcome);
         let reason = notice["reason"].as_str().unwrap_or_default().to_owned();
         tracing::warn!(source = %self.source, reason, "gap");
         self.show(|status| status.last_gap = Some(reason));

@@ -10,17 +10,18 @@ use crate::sources::{End, Refusal};
 const QUOTE_CHARS_MAX: usize = 120;
 
 /// What a revoked key needs.
-pub(super) const REVOKED: &str = "the key is unknown or was revoked; configure a new `api_key`";
+pub const REVOKED: &str = "the key is unknown or was revoked; configure a new `api_key`";
 
 /// What suspended access needs.
-pub(super) const SUSPENDED: &str =
-    "access is disabled for the account; the same key works again once it returns";
+pub const SUSPENDED: &str =
+    "access is disabled for the account; the same key works again once access returns";
 
 /// What a taken slot means when it stays taken.
 pub(super) const KEY_ELSEWHERE: &str = "key in use elsewhere: another process holds its one stream";
 
 /// How a connection ended.
-pub(super) fn name(end: &End) -> String {
+#[must_use]
+pub fn name(end: &End) -> String {
     match end {
         End::Unreachable(failure) => failure.to_string(),
         End::NoHead => "connected, but no response within the limit".to_owned(),
@@ -41,7 +42,8 @@ pub(super) fn name(end: &End) -> String {
 }
 
 /// What a person has to look at.
-pub(super) fn fault(end: &End) -> String {
+#[must_use]
+pub fn fault(end: &End) -> String {
     let name = name(end);
     let advice = match end {
         End::Status(refusal) => match refusal.status {

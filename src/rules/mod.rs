@@ -7,6 +7,7 @@
 //! with all others, and acted on where deliveries are.
 
 mod compile;
+mod current;
 mod explain;
 mod index;
 mod rule;
@@ -16,6 +17,7 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use current::Current;
 pub use explain::Why;
 pub use rule::{Coalesce, Rule, Throttle};
 

@@ -23,6 +23,7 @@ mod discord;
 mod judge;
 mod ntfy;
 mod options;
+mod question;
 mod request;
 mod slack;
 mod webhook;
@@ -34,6 +35,7 @@ mod samples;
 mod tests;
 
 pub use options::{Ordered, RateLimit};
+pub use question::{Heard, Question};
 pub use wording::Wording;
 
 /// Every kind of sink there is.
@@ -46,6 +48,10 @@ pub trait Translator: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`EncodeError`] when no request can carry it: a dead letter.
     fn encode(&self, message: &Message<'_>) -> Result<http::Request<Bytes>, EncodeError>;
+
+    /// What can be asked of the receiver without sending it anything, in this order, each one only
+    /// if the one before was answered well.
+    fn questions(&self) -> Vec<Question>;
 
     /// What an answer means.
     fn judge(&self, reply: &Reply, facts: &Facts) -> Verdict {

@@ -170,6 +170,7 @@ pub(super) fn try_sink(kind: &str, options: &Value) -> Result<Sink, Vec<Problem>
     let config = SinkConfig {
         name: Name::new("it").expect("a name"),
         kind: kind.to_owned(),
+        print: options.print(),
         options,
     };
     let sink = build(&config);

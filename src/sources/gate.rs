@@ -21,7 +21,7 @@ use crate::model::Secret;
 const DETAIL_CHARS_MAX: usize = 100;
 
 /// Shortest text that can be a credential, in bytes. Shorter ones stand in any text by chance.
-const CREDENTIAL_BYTES_MIN: usize = 6;
+pub(super) const CREDENTIAL_BYTES_MIN: usize = 6;
 
 /// What one connection shows at the gate.
 pub(super) struct Pass {

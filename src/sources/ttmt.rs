@@ -15,6 +15,7 @@ use url::Url;
 use super::body::Patience;
 use super::connection::Connector;
 use super::decode::{Decode, Frame, identity, time};
+use super::gate::CREDENTIAL_BYTES_MIN;
 use super::resume::Ids;
 use super::ttmt_rest::Uuid;
 use super::{Control, Kind, RestAccess, Source, What, json, options};
@@ -160,6 +161,25 @@ fn stream_url(base_url: &Url, account_id: Option<&Uuid>) -> Url {
 
 fn bearer(key: &Secret) -> Secret {
     Secret::new(format!("Bearer {}", key.expose()))
+}
+
+impl RestAccess {
+    /// An upstream's words without the credentials that it may have repeated. The key's prefix is
+    /// everybody's, so what comes behind it is hidden also where it stands alone.
+    #[must_use]
+    pub fn without_credentials(&self, text: &str) -> String {
+        let key = self.api_key.expose();
+        let bare = key.strip_prefix(KEY_PREFIX).unwrap_or(key);
+        let address = options::secrets(&self.base_url);
+        let address = address.iter().map(Secret::expose);
+        let mut text = text.to_owned();
+        for secret in [key, bare].into_iter().chain(address) {
+            if secret.len() >= CREDENTIAL_BYTES_MIN {
+                text = text.replace(secret, "…");
+            }
+        }
+        text
+    }
 }
 
 /// Reads the envelope that TTMT puts around every event.

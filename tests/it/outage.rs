@@ -11,7 +11,7 @@ use bellwire::clock::Clock;
 use bellwire::config::load_text;
 use bellwire::dispatch;
 use bellwire::model::{Batch, Event, Name, Notice, Route, State};
-use bellwire::rules::Rules;
+use bellwire::rules::Current;
 use bellwire::simulator::receivers::{self, Kind};
 use bellwire::status::Status;
 use bellwire::store::Store;
@@ -207,7 +207,7 @@ async fn with_lanes(address: SocketAddr, more: &str, scene: impl AsyncFnOnce(&mu
     let parts = dispatch::Parts {
         store: store.clone(),
         client: Client::new(None).expect("a client"),
-        rules: Arc::new(Rules::default()),
+        rules: Current::default(),
         status,
         clock: clock.clone(),
         nudge: nudged,
@@ -221,7 +221,7 @@ async fn with_lanes(address: SocketAddr, more: &str, scene: impl AsyncFnOnce(&mu
         said: Vec::new(),
     };
     tokio::select! {
-        () = dispatch::run(parts, vec![sink], CancellationToken::new()) => panic!("the lanes ended"),
+        () = dispatch::run(parts, watch::Sender::new(vec![sink]).subscribe(), CancellationToken::new()) => panic!("the lanes ended"),
         () = scene(&mut stage) => {}
     }
     drop(end);

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bellwire::simulator::Answer;
 use bellwire::simulator::receivers::Received;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::{Bridge, Page, Phones, Server, Upstream, program, ran, soon, until};
@@ -169,14 +169,12 @@ fn write(folder: &Path, name: &str, text: &str) {
     fs::write(folder.join(name), format!("{text}\n")).expect("written");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn auth_2_feed_s1_feed_s2_wh_12_sl_8_no_secret_is_seen_again_whatever_goes_wrong() {
-    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
-    let server = Server::start().await;
+/// A bridge with all of that, among receivers that repeat what they are sent.
+fn troubled(upstream: &Upstream, server: &Server, phones: &Phones) -> Bridge {
     let key = format!("ttmt_live_{HUSH}{}", "k".repeat(35));
     let refused = format!("http://me:{HUSH_ENCODED}@{}/{HUSH}", closed());
     let token = format!("the {HUSH_SIGNS} token").replace(' ', "-");
-    let mut bridge = Bridge::new(&config(&upstream, &server, &phones))
+    let bridge = Bridge::new(&config(upstream, server, phones))
         .env("KEY", &key)
         .env("OTHER", &format!("tk_{HUSH}"))
         .env("REFUSED", &refused)
@@ -207,7 +205,14 @@ async fn auth_2_feed_s1_feed_s2_wh_12_sl_8_no_secret_is_seen_again_whatever_goes
     let told = format!("no such key: {key}");
     let refusal = move |_: &_| Some(Answer::status(401).body(told.clone()));
     upstream.handle.answer_by("/api/v1", refusal);
+    bridge
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn auth_2_feed_s1_feed_s2_wh_12_sl_8_no_secret_is_seen_again_whatever_goes_wrong() {
+    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
+    let server = Server::start().await;
+    let mut bridge = troubled(&upstream, &server, &phones);
     bridge.start();
     drive_feed(&server).await;
     let ready = bridge.ready("all that trouble", has_suffered).await;
@@ -248,6 +253,35 @@ async fn auth_2_feed_s1_feed_s2_wh_12_sl_8_no_secret_is_seen_again_whatever_goes
         files += usize::from(String::from_utf8_lossy(&bytes).contains(WHISPER));
     }
     assert!(files > 0, "the queue was looked into");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn auth_2_feed_s1_wh_12_sl_8_trying_everybody_shows_no_secret() {
+    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
+    let server = Server::start().await;
+    let bridge = troubled(&upstream, &server, &phones);
+    let bare = format!("{HUSH}{}", "k".repeat(35));
+    let accounts = json!([{ "account_id": format!("ttmt_live_{bare}"), "label": bare }]);
+    let webhook = json!({ "name": format!("{HUSH}-{HUSH}") });
+    for told in ["the webhook is gone", "the webhook `…` is there"] {
+        let online = bridge.told("check", &["--online"]);
+        let (online, visit) = tokio::join!(online, async {
+            let mut visit = server.visit().await;
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {HUSH_SIGNS}\r\n\r\n");
+            visit.send(head + &visit.head.clone()).await;
+            visit
+        });
+        assert!(visit.head.contains(HUSH), "the feed was shown its secrets");
+        let said = format!("{}{}", online.out, online.complaint);
+        check_hushed("check --online", said.as_bytes());
+        assert!(said.contains(told), "{said}");
+        // Once more, with answers that are good and repeat secrets all the same.
+        let (accounts, webhook) = (accounts.clone(), webhook.clone());
+        let handle = &upstream.handle;
+        handle.answer_by("/api/v1", move |_| Some(Answer::json(200, &accounts)));
+        let rule = move |_: &_| Some(Answer::json(200, &webhook));
+        phones.handle.answer_by("/discord", rule);
+    }
 }
 
 /// A good event, one that is too large, one cut off, and then a server that repeats what it was sent.

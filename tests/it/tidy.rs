@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Rooms by floor, lowest first. A room may use lower floors only.
 const FLOORS: [&[&str]; 7] = [
     &["model"],
-    &["clock", "config", "expr", "status", "transport"],
+    &["clock", "config", "crew", "expr", "status", "transport"],
     &["retry", "rules", "sinks", "sources", "store", "telemetry"],
     &["admin", "dispatch", "intake", "simulator", "upkeep"],
     &["app"],

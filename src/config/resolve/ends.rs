@@ -41,6 +41,7 @@ pub(super) fn sources(top: &mut Table) -> Ends<SourceConfig> {
                 Some("give the source another name".to_owned()),
             );
         }
+        let print = table.print();
         let kind = kind(&mut table, "kind = \"ttmt\"");
         let lost_after = table
             .duration("lost_after", LOST_AFTER)
@@ -50,6 +51,7 @@ pub(super) fn sources(top: &mut Table) -> Ends<SourceConfig> {
             kind: kind?,
             lost_after,
             options: table,
+            print,
         })
     })
 }
@@ -57,11 +59,13 @@ pub(super) fn sources(top: &mut Table) -> Ends<SourceConfig> {
 /// Reads `[sinks.NAME]`.
 pub(super) fn sinks(top: &mut Table) -> Ends<SinkConfig> {
     read(top, "sinks", |name, mut table| {
+        let print = table.print();
         let kind = kind(&mut table, "kind = \"ntfy\"")?;
         Some(SinkConfig {
             name,
             kind,
             options: table,
+            print,
         })
     })
 }

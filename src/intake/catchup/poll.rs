@@ -73,39 +73,50 @@ impl<'a> Polls<'a> {
         }
     }
 
-    /// Makes the next poll when it is due. Waits for as long as the stream is there.
-    pub(super) async fn next(&mut self, desk: &Desk<'_>) {
+    /// Waits until a poll is due: for as long as the stream is there. It may be given up at any time.
+    pub(super) async fn due(&mut self, desk: &Desk<'_>) {
         let mut polling = desk.polling();
-        let Some(since) = *polling.borrow_and_update() else {
-            self.going = false;
-            // The sender lives as long as the desk does.
-            let _ = polling.wait_for(Option::is_some).await;
-            return;
-        };
-        if !std::mem::replace(&mut self.going, true) {
-            let now = Instant::now();
-            self.tasks.iter_mut().for_each(|task| task.due = Some(now));
-        }
-        let due = self.tasks.iter_mut().filter(|task| task.due.is_some());
-        let Some(task) = due.min_by_key(|task| task.due) else {
-            return std::future::pending().await;
-        };
-        if let Some(due) = task.due {
+        loop {
+            if polling.borrow_and_update().is_none() {
+                self.going = false;
+                if polling.changed().await.is_err() {
+                    return std::future::pending().await;
+                }
+                continue;
+            }
+            if !std::mem::replace(&mut self.going, true) {
+                let now = Instant::now();
+                self.tasks.iter_mut().for_each(|task| task.due = Some(now));
+            }
+            let next = self.tasks.iter().filter_map(|task| task.due).min();
             tokio::select! {
-                () = sleep_until(due) => {}
-                _ = polling.changed() => return,
+                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => return,
+                _ = polling.changed() => {}
             }
         }
+    }
+
+    /// Makes the poll that is due, to its end.
+    pub(super) async fn make(&mut self, desk: &Desk<'_>) {
+        let Some(since) = *desk.polling().borrow() else {
+            return;
+        };
+        let due = self.tasks.iter_mut().filter(|task| task.due.is_some());
+        let Some(task) = due.min_by_key(|task| task.due) else {
+            return;
+        };
         match poll(desk, self.account, task.what, since).await {
             Ok(page) => task.take(page),
-            Err(Trouble::Failed(reason)) => task.failed(&reason, &desk.parts.jitter),
+            Err(Trouble::Failed(reason) | Trouble::Trades(_, reason)) => {
+                task.failed(&reason, &desk.parts.jitter);
+            }
             Err(Trouble::Withdrawn(how)) => {
                 desk.set_withdrawn(Some(how));
                 desk.admitted().await;
                 return;
             }
         }
-        if polling.borrow().is_some() {
+        if desk.polling().borrow().is_some() {
             desk.report.polled(shown(&self.tasks));
         }
     }

@@ -1,36 +1,23 @@
-//! One reading of REST: every position that is open, every trade that is new, every trade that was
-//! open, each held against the picture.
+//! One reading of REST: what it asks for, each answer held against the picture.
 //!
-//! A file of its own because the order of the requests is what makes the reading complete: lists of
-//! trades show what is new, and an old trade that changed shows up in none of them, so those that were
-//! open are asked for one by one. It does not decide when to read, nor how often to try.
+//! A file of its own because what an answer means for the reading is the same whatever was asked: go on,
+//! leave it out, try again, or stop because the key is refused. It does not decide when to read.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Value;
-use tokio::time::sleep;
 
 use super::super::desk::Desk;
 use super::super::gap::Gap;
 use super::super::report::Withdrawn;
+use super::lists::Progress;
 use crate::sources::picture::{Found, LookUp, Picture, Reading, Since};
-use crate::sources::ttmt_rest::{
-    Account, Answer, Include, Page, Pages, Retries, Stop, TradeQuery, retried,
-};
-
-/// Windows of time overlap this much, since nobody knows which of a trade's times is compared.
-const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+use crate::sources::ttmt_rest::{Account, Answer, Include, Page, Retries, retried};
 
 /// Tries for one request before the reading is given up and begun anew.
-const TRIES: u32 = 3;
-
-/// Pages of one list, a hundred rows each.
-const PAGES_MAX: u32 = 30;
-
-/// Trades that one reading asks for one by one.
-const TRADES_MAX: usize = 300;
+pub(super) const TRIES: u32 = 3;
 
 /// Why a reading did not come to its end.
 #[derive(Debug)]
@@ -39,25 +26,16 @@ pub(super) enum Trouble {
     Withdrawn(Withdrawn),
     /// It may be tried again.
     Failed(String),
+    /// All was read but these trades, which may be tried again.
+    Trades(BTreeSet<String>, String),
 }
 
 /// Reads REST for one source.
 pub(super) struct Reader<'a, 'd> {
-    desk: &'a Desk<'d>,
-    account: &'a Arc<dyn Account>,
+    pub(super) desk: &'a Desk<'d>,
+    pub(super) account: &'a Arc<dyn Account>,
     /// What went wrong last.
     trouble: Mutex<String>,
-}
-
-/// What a reading has come to so far.
-#[derive(Default)]
-struct Progress {
-    /// Trades that have been read.
-    read: BTreeSet<String>,
-    /// Trades that have to be read one by one.
-    wanted: BTreeSet<String>,
-    /// What REST does not serve.
-    left_out: Vec<String>,
 }
 
 impl<'a, 'd> Reader<'a, 'd> {
@@ -69,10 +47,6 @@ impl<'a, 'd> Reader<'a, 'd> {
         }
     }
 
-    pub(super) const fn desk(&self) -> &'a Desk<'d> {
-        self.desk
-    }
-
     /// What went wrong last, for somebody who cannot wait.
     pub(super) fn trouble(&self) -> String {
         let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,30 +56,44 @@ impl<'a, 'd> Reader<'a, 'd> {
         }
     }
 
-    /// Reads everything that may have changed since a gap began; answers what could not be read.
-    pub(super) async fn read(&self, gap: &Gap) -> Result<Vec<String>, Trouble> {
-        let since = gap.since;
+    /// Reads everything that may have changed since a gap began, or what an earlier reading left;
+    /// answers what could not be read.
+    pub(super) async fn read(
+        &self,
+        gap: &Gap,
+        only: Option<BTreeSet<String>>,
+    ) -> Result<Vec<String>, Trouble> {
+        let (since, begun) = (gap.since, self.now());
         let mut progress = Progress::default();
-        self.read_positions(since, &mut progress).await?;
-        self.read_new(since, &mut progress).await?;
-        self.read_active(since, &mut progress).await?;
-        let open = self.desk.picture().map(|picture| picture.open_trades());
-        progress.wanted.extend(open.unwrap_or_default());
-        let wanted: Vec<String> = progress
-            .wanted
-            .difference(&progress.read)
-            .cloned()
-            .collect();
-        if wanted.len() > TRADES_MAX {
-            let count = wanted.len() - TRADES_MAX;
-            progress.left_out.push(format!("{count} more trades"));
-        }
-        for id in wanted.iter().take(TRADES_MAX) {
-            self.read_trade(id, since).await?;
-        }
-        self.desk.caught_up();
+        let wanted = match only {
+            Some(only) => only.into_iter().collect(),
+            None => self.read_lists(since, &mut progress).await?,
+        };
+        self.read_trades(&wanted, since).await?;
+        self.desk.caught_up(begun, !progress.is_cut_short);
         self.desk.take_in(|_| Vec::new()).await;
         Ok(progress.left_out)
+    }
+
+    /// Reads trades one by one. One that cannot be read keeps no other from being read.
+    async fn read_trades(&self, wanted: &[String], since: Since) -> Result<(), Trouble> {
+        let mut failed = BTreeSet::new();
+        let mut last = String::new();
+        for id in wanted {
+            match self.read_trade(id, since).await {
+                Ok(()) => {}
+                Err(Trouble::Failed(reason)) => {
+                    last = format!("trade {id}: {reason}");
+                    failed.insert(id.clone());
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        if failed.is_empty() {
+            return Ok(());
+        }
+        self.set_trouble(last.clone());
+        Err(Trouble::Trades(failed, last))
     }
 
     /// Reads all open positions; answers the trades that have to be read to know more.
@@ -197,122 +185,6 @@ impl<'a, 'd> Reader<'a, 'd> {
         }
     }
 
-    async fn read_positions(&self, since: Since, progress: &mut Progress) -> Result<(), Trouble> {
-        match self.positions(since).await? {
-            Some((_, unread)) => progress.wanted.extend(unread),
-            None => progress.left_out.push("open positions".to_owned()),
-        }
-        Ok(())
-    }
-
-    /// Reads the newest trades, back to one that was known before the gap. The first look takes the
-    /// newest page only.
-    async fn read_new(&self, since: Since, progress: &mut Progress) -> Result<(), Trouble> {
-        let (after_date, pages_max) = match since {
-            Since::Moment(moment) => (Some(moment - OVERLAP), PAGES_MAX),
-            Since::Unknown => (None, PAGES_MAX),
-            Since::Now => (None, 1),
-        };
-        let query = TradeQuery {
-            after_date,
-            include: embedded(),
-            ..TradeQuery::default()
-        };
-        let mut stop = self
-            .read_pages(query.clone(), pages_max, since, progress)
-            .await?;
-        if stop == Some(Stop::Refused) && after_date.is_some() {
-            // Whatever it has against the window, the newest trades can be had without one.
-            let query = TradeQuery {
-                after_date: None,
-                ..query
-            };
-            stop = self.read_pages(query, pages_max, since, progress).await?;
-        }
-        match stop {
-            Some(Stop::Refused) => progress.left_out.push("new trades".to_owned()),
-            Some(Stop::Enough) if since != Since::Now => {
-                progress
-                    .left_out
-                    .push("the oldest of very many new trades".to_owned());
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Reads the trades that are open, whenever they began.
-    async fn read_active(&self, since: Since, progress: &mut Progress) -> Result<(), Trouble> {
-        let query = TradeQuery {
-            status: Some("active".to_owned()),
-            include: embedded(),
-            ..TradeQuery::default()
-        };
-        // Where this is refused, those that are known are still read one by one.
-        self.read_pages(query, PAGES_MAX, since, progress).await?;
-        Ok(())
-    }
-
-    async fn read_pages(
-        &self,
-        query: TradeQuery,
-        pages_max: u32,
-        since: Since,
-        progress: &mut Progress,
-    ) -> Result<Option<Stop>, Trouble> {
-        let by_status = query.status.is_some();
-        let tries_max = pages_max.saturating_mul(2).saturating_sub(1);
-        let mut pages = Pages::trades(self.account.as_ref(), query, tries_max);
-        let mut retries = Retries::new(TRIES, || (self.desk.parts.jitter)());
-        let mut restarted = false;
-        let mut count = 0;
-        loop {
-            let begun = self.now();
-            let Some(answer) = pages.next().await else {
-                if pages.stop() == Some(Stop::CursorRefused) && !restarted {
-                    restarted = true;
-                    pages.restart();
-                    continue;
-                }
-                return Ok(pages.stop());
-            };
-            if let Some(wait) = retries.wait(&answer) {
-                self.note(&answer);
-                sleep(wait).await;
-                continue;
-            }
-            let Some(page) = self.sort(answer)? else {
-                continue;
-            };
-            count += 1;
-            let is_known = !by_status && self.reaches_known(&page, since);
-            let bare = self.take_rows(&page.rows, begun, since).await;
-            let ids: BTreeSet<String> = page.rows.iter().filter_map(id).collect();
-            let unread: BTreeSet<String> = bare.into_iter().collect();
-            progress.read.extend(ids.difference(&unread).cloned());
-            progress.wanted.extend(unread);
-            if is_known || count >= pages_max {
-                let enough = !is_known && pages.stop().is_none();
-                return Ok(enough.then_some(Stop::Enough).or(Some(Stop::Complete)));
-            }
-        }
-    }
-
-    /// Whether a page holds a trade that was known before the gap: lists are in the order of time, so
-    /// everything behind it is older.
-    fn reaches_known(&self, page: &Page, since: Since) -> bool {
-        let Some(picture) = self.desk.picture() else {
-            return true;
-        };
-        let mut ids = page.rows.iter().filter_map(id);
-        match since {
-            Since::Moment(moment) => {
-                ids.any(|id| picture.follows(&id) && picture.knew(&id, moment))
-            }
-            Since::Unknown | Since::Now => ids.any(|id| picture.follows(&id)),
-        }
-    }
-
     async fn ask<T, A: Future<Output = Answer<T>>>(&self, ask: impl FnMut() -> A) -> Answer<T> {
         let mut retries = Retries::new(TRIES, || (self.desk.parts.jitter)());
         retried(&mut retries, ask).await
@@ -335,10 +207,14 @@ impl<'a, 'd> Reader<'a, 'd> {
         }
     }
 
-    fn note<T>(&self, answer: &Answer<T>) {
+    pub(super) fn note<T>(&self, answer: &Answer<T>) {
         if let Some(trouble) = describe(answer) {
-            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+            self.set_trouble(trouble);
         }
+    }
+
+    fn set_trouble(&self, trouble: String) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
     fn show_left(&self) {
@@ -359,7 +235,7 @@ impl<'a, 'd> Reader<'a, 'd> {
         Reading {
             begun,
             at: self.now(),
-            since,
+            since: self.desk.since(since),
         }
     }
 }
@@ -372,7 +248,7 @@ pub(super) fn embedded() -> Include {
     }
 }
 
-fn id(row: &Value) -> Option<String> {
+pub(super) fn id(row: &Value) -> Option<String> {
     match row.get("id").or_else(|| row.get("trade_id"))? {
         Value::String(id) => Some(id.clone()),
         Value::Number(id) => Some(id.to_string()),

@@ -74,6 +74,7 @@ impl Course<'_, '_> {
 
     /// Nothing more is sent until the configuration changes, which starts the source anew.
     pub(super) async fn park<T>(&mut self, reason: &str) -> T {
+        self.desk.poll(None);
         self.report.fault(reason);
         self.report.activity(format!("stopped: {reason}"));
         tracing::error!(source = %self.parts.name, reason, "source parked");

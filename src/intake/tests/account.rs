@@ -48,6 +48,9 @@ pub(super) struct FakeAccount {
     pub(super) trades: Mutex<Vec<Value>>,
     /// Rows for who asks for the positions of a trade, where its own are null.
     pub(super) rows_of_trades: Mutex<Value>,
+    /// Whether lists of trades are empty, and the trade that cannot be read.
+    only_single: AtomicBool,
+    broken: Mutex<String>,
     /// Open positions.
     pub(super) positions: Mutex<Vec<Value>>,
     /// Rows of a page, whatever is asked for, and whether there is another one.
@@ -77,6 +80,8 @@ impl FakeAccount {
             delay: AtomicUsize::new(0),
             trades: Mutex::default(),
             rows_of_trades: Mutex::default(),
+            only_single: AtomicBool::new(false),
+            broken: Mutex::default(),
             positions: Mutex::default(),
             page_rows: AtomicUsize::new(100),
             one_page: AtomicBool::new(false),
@@ -117,6 +122,16 @@ impl FakeAccount {
         self.one_page.store(true, Ordering::SeqCst);
     }
 
+    /// From now on trades are shown only to who asks for them one by one.
+    pub(super) fn only_single_trades(&self) {
+        self.only_single.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on this trade cannot be read, and every other can.
+    pub(super) fn broken(&self, trade: &str) {
+        trade.clone_into(&mut locked(&self.broken));
+    }
+
     pub(super) fn probes(&self) -> Vec<Duration> {
         locked(&self.probes).clone()
     }
@@ -138,12 +153,16 @@ impl FakeAccount {
             return Answer::Refused(Refused::of(401));
         }
         let of_positions = asked == Asked::Positions;
+        let is_broken = matches!(&asked, Asked::Trade(id) if *id == *locked(&self.broken));
         locked(&self.asked).push((self.start.elapsed(), asked));
         let delay = self.delay.load(Ordering::SeqCst) as u64;
         sleep(Duration::from_millis(delay)).await;
         let mut status = self.status.load(Ordering::SeqCst);
         if of_positions && status == 200 {
             status = self.positions_status.load(Ordering::SeqCst);
+        }
+        if is_broken {
+            status = 500;
         }
         match locked(&self.refusals).pop_front().unwrap_or(status) {
             200 => found().map_or(Answer::Refused(Refused::of(404)), Answer::Found),
@@ -159,7 +178,8 @@ impl FakeAccount {
     fn page(&self, query: &TradeQuery) -> Page {
         let from = self.first(query);
         let trades = locked(&self.trades);
-        let wanted = trades.iter().filter(|trade| {
+        let is_listed = !self.only_single.load(Ordering::SeqCst);
+        let wanted = trades.iter().filter(|_| is_listed).filter(|trade| {
             let status = query.status.as_deref();
             status.is_none_or(|status| trade["status"] == status)
         });

@@ -48,7 +48,13 @@ async fn the_first_look_is_silent_and_comes_once() {
         .disk(world.disk.survivor())
         .start();
     world.pass(MINUTE).await;
-    assert_eq!(readings(&world), 0, "it is stored that it was made");
+    let rest = world.account.questions();
+    let first_looks = rest
+        .iter()
+        .filter(|asked| **asked == Asked::Trades(None, false, 0));
+    assert_eq!(first_looks.count(), 0, "it is stored that it was made");
+    assert_eq!(readings(&world), 1, "only what happened since is read");
+    assert!(world.disk.rung().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@
 
 mod account;
 mod control;
+mod corners;
 mod disk;
 mod feed;
 mod gaps;

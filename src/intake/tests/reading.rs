@@ -158,3 +158,28 @@ async fn a_position_whose_trade_no_list_shows_leads_to_it() {
         "{asked:?}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn page_2_a_list_is_read_back_to_the_first_trade_that_was_known_and_no_further() {
+    let old: Vec<_> = (0..50)
+        .rev()
+        .map(|number| trade(&format!("old{number}"), number, "closed_loss", &[]))
+        .collect();
+    let script = vec![
+        open([looked(), told(5, 50), Beat::End(End::Eof)]),
+        open([told(20, 500)]),
+    ];
+    let account = FakeAccount::with(old.clone());
+    let mut world = Setup::new(Kind::Ttmt, script).account(account).start();
+    world.attempts(2).await;
+    let new = trade("new", 300, "active", &[]);
+    world.account.set([vec![new], old].concat());
+    world.account.pages_of(1);
+    world.pass(5 * MINUTE).await;
+    let asked = world.account.questions();
+    let pages = asked
+        .iter()
+        .filter(|asked| matches!(asked, Asked::Trades(None, true, _)));
+    assert_eq!(pages.count(), 2, "{asked:?}");
+    assert_eq!(backfilled(&world), ["order_fill", "trade_executed"]);
+}

@@ -111,6 +111,10 @@ impl Platforms {
         let path: Vec<&str> = path.into_iter().filter(|part| !part.is_empty()).collect();
         match (request.method.as_str(), path.as_slice()) {
             ("GET", ["v1", "health"]) => Answer::json(200, &json!({"healthy": true})),
+            // A server without accounts takes everybody for nobody, whatever they show.
+            ("GET", ["v1", "account"]) => {
+                Answer::json(200, &json!({"username": "*", "role": "anonymous"}))
+            }
             ("GET", [_topic, "auth"]) => Answer::json(200, &json!({"success": true})),
             ("POST" | "PUT", []) => self.ntfy_json(request),
             ("POST" | "PUT", [topic] | [topic, _]) => {

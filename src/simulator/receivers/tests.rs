@@ -91,6 +91,8 @@ async fn each_receiver_answers_as_the_real_one() {
     check("POST /ntfy/", "{", 400, "40024").await;
     check("POST /ntfy/", &"x".repeat(8_193), 413, "41303").await;
     check("GET /ntfy/v1/health", "", 200, "true").await;
+    check("GET /ntfy/v1/account", "", 200, "anonymous").await;
+    check("POST /ntfy/v1/account", "", 400, "40010").await;
     check("POST /elsewhere", "", 404, "").await;
     served.finish().await;
 }

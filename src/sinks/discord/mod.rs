@@ -14,11 +14,12 @@ use super::address::Address;
 use super::cut::{Unit, cut, cut_escaped};
 use super::options::RateLimit;
 use super::wording::{Author, Tone};
-use super::{EncodeError, Facts, Kind, Message, Parts, Translator, address, request};
+use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, address, request};
 use crate::config::Table;
 use crate::model::{Reply, Rests, Verdict};
 
 mod answer;
+mod look;
 mod place;
 
 #[cfg(test)]
@@ -149,6 +150,10 @@ impl Translator for Discord {
             .headers_mut()
             .insert(USER_AGENT, HeaderValue::from_static(AGENT));
         Ok(request)
+    }
+
+    fn questions(&self) -> Vec<Question> {
+        vec![look::question(&self.address)]
     }
 
     fn judge(&self, reply: &Reply, facts: &Facts) -> Verdict {

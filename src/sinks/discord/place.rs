@@ -57,6 +57,13 @@ pub(super) fn placed(mut url: Url, thread_id: Option<&str>) -> Result<(Url, Stri
     Ok((url, credential))
 }
 
+/// Whether requests go to a path at which Discord, and whoever is compatible with it, shows the
+/// webhook to a `GET`.
+pub(super) fn is_documented(path: &str) -> bool {
+    let segments: Vec<&str> = path.rsplit('/').take(5).collect();
+    matches!(segments.as_slice(), [_, _, "webhooks", VERSION, "api"])
+}
+
 /// `…/api/v10/webhooks/ID/TOKEN` for any path that ends in `webhooks/ID/TOKEN`.
 fn webhook_path(segments: &[String]) -> Option<String> {
     let (before, webhook) = segments.split_at_checked(segments.len().checked_sub(3)?)?;

@@ -14,11 +14,12 @@ use url::Url;
 use super::address::{self, Address};
 use super::cut::{Unit, cut};
 use super::options::RateLimit;
-use super::{EncodeError, Facts, Kind, Message, Parts, Translator, request};
+use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, request};
 use crate::config::Table;
 use crate::model::{Reply, Rests, Secret, Verdict};
 
 mod answer;
+mod look;
 
 #[cfg(test)]
 mod tests;
@@ -230,6 +231,10 @@ fn is_harmless(url: &Url) -> bool {
 impl Translator for Ntfy {
     fn encode(&self, message: &Message<'_>) -> Result<Request<Bytes>, EncodeError> {
         request::json(&self.address, message, &self.body(message))
+    }
+
+    fn questions(&self) -> Vec<Question> {
+        look::questions(&self.address)
     }
 
     fn judge(&self, reply: &Reply, facts: &Facts) -> Verdict {

@@ -14,7 +14,7 @@ use super::address::{self, Address};
 use super::cut::{Unit, cut_escaped};
 use super::options::RateLimit;
 use super::wording::{Author, Field};
-use super::{EncodeError, Facts, Kind, Message, Parts, Translator, judge, request};
+use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, judge, request};
 use crate::config::Table;
 use crate::model::{Reply, Rests, Verdict};
 
@@ -76,6 +76,12 @@ impl Translator for Slack {
             body["blocks"] = Value::Array(blocks(message));
         }
         request::json(&self.address, message, &body)
+    }
+
+    fn questions(&self) -> Vec<Question> {
+        // Slack has no way to look a webhook up, and a post that it would refuse is a post all the
+        // same to the servers that only speak like it.
+        vec![Question::reach(&self.address)]
     }
 
     fn judge(&self, reply: &Reply, facts: &Facts) -> Verdict {

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use super::address::{self, Address};
 use super::options;
 use super::request::{AGENT, WEBHOOK_ID, identity};
-use super::{EncodeError, Facts, Kind, Message, Parts, Translator, judge};
+use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, judge};
 use crate::config::Table;
 use crate::expr::Template;
 use crate::model::{Reply, Rests, Verdict};
@@ -192,6 +192,10 @@ impl Translator for Webhook {
         self.signature.sign(&mut headers, message, request.body());
         *request.headers_mut() = headers;
         Ok(request)
+    }
+
+    fn questions(&self) -> Vec<Question> {
+        vec![Question::reach(&self.address)]
     }
 
     fn judge(&self, reply: &Reply, facts: &Facts) -> Verdict {

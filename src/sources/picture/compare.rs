@@ -26,9 +26,8 @@ const COARSE: SignedDuration = SignedDuration::from_secs(1);
 /// Members that say when a trade was opened, and when something last happened to it.
 const BORN: &[&str] = &["created_at", "executed_at", "opened_at", "open_time"];
 const OVER: &[&str] = &["closed_at", "finalized_at", "close_time", "updated_at"];
-/// Members that say when a position was opened and closed.
+/// Members that say when a position was opened.
 const OPENED: &[&str] = &["opened_at", "open_time", "filled_at", "created_at"];
-const CLOSED: &[&str] = &["closed_at", "close_time", "exit_time"];
 
 /// Since when things that nobody told count as missed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +103,7 @@ impl Judge {
     /// For a trade that may have been known. One that was not is new when it began since; where nothing
     /// tells when it began, it is new if everything that was open is known.
     fn new(since: Since, known: Option<&Trade>, shown: &Members, complete: bool) -> Self {
-        let is_followed = known.is_some_and(|trade| trade.followed);
+        let is_followed = complete && known.is_some_and(|trade| trade.followed);
         let is_fresh = match since {
             Since::Now => false,
             Since::Unknown => is_followed,
@@ -117,23 +116,29 @@ impl Judge {
         Self { since, is_fresh }
     }
 
-    /// Who has told a fact from now on: `Backfill` when it was missed.
+    /// Who has told a fact from now on: `Backfill` when it was missed. Of a trade that is followed, all
+    /// that nobody has told was missed, however long ago.
     fn rule(&self, told: Told, time: Option<Timestamp>) -> Told {
         if told != Told::No {
             return told;
         }
         let is_missed = match (self.since, time) {
             (Since::Now, _) => false,
-            (Since::Moment(since), Some(time)) => {
-                let overlap = if self.is_fresh { OVERLAP } else { COARSE };
-                time >= since - overlap
-            }
+            (Since::Moment(since), Some(time)) => self.is_fresh || time >= since - COARSE,
             (Since::Moment(_) | Since::Unknown, _) => self.is_fresh,
         };
         if is_missed {
             Told::Backfill
         } else {
             Told::Before
+        }
+    }
+
+    /// Whether something happened when the stream was surely there.
+    fn is_before(&self, time: Option<Timestamp>) -> bool {
+        match (self.since, time) {
+            (Since::Moment(since), Some(time)) => time < since - OVERLAP,
+            _ => false,
         }
     }
 
@@ -167,7 +172,7 @@ impl Trade {
         }
         self.levels = levels;
         self.see_flags(shown, over, judge, reading, &mut found);
-        if let Some(status) = read::word(shown, &["status"]).filter(|status| is_end(status)) {
+        if let Some(status) = self.end_shown(shown) {
             let mut told = self.end(&status);
             let is_missed = judge.settle(&mut told, over);
             self.set_end(&status, told);
@@ -191,17 +196,27 @@ impl Trade {
         if self.status_time.is_none_or(|known| known <= time) || !self.finished {
             self.status_time = self.status_time.max(over);
             read::keep(shown, read::TRADE, &mut self.members);
-            if let Some(status) = read::word(shown, &["status"]) {
-                self.finished |= is_final(&status);
-            }
+            self.finished |= self
+                .end_shown(shown)
+                .is_some_and(|end| end != "needs_recovery");
         }
     }
 
-    /// Whether orders were placed at all: a trade may fail before that.
+    /// The state in which a trade is over, as far as the stream would tell it.
+    fn end_shown(&self, shown: &Members) -> Option<String> {
+        let status = read::status(shown)?;
+        let is_over = read::get(shown, &["closed_at", "finalized_at"]).is_some();
+        let is_end = is_final(&status) || status == "needs_recovery";
+        (is_end || (is_over && status != "active")).then_some(status)
+    }
+
+    /// Whether orders were placed: a trade may wait, fail or be cancelled before that.
     fn was_placed(&self, shown: &Members, positions: Option<&[&Members]>) -> bool {
-        let failed = read::word(shown, &["status"]).as_deref() == Some("failed");
+        let status = read::status(shown).unwrap_or_else(|| "active".to_owned());
+        let is_past = status.starts_with("closed") || status == "needs_recovery";
         let filled = read::number(shown, &["orders_filled"]).is_some_and(|count| count > 0.0);
-        !failed || filled || positions.is_some_and(|rows| !rows.is_empty())
+        let has_positions = positions.is_some_and(|rows| !rows.is_empty());
+        status == "active" || is_past || filled || has_positions
     }
 
     fn see_position(
@@ -218,7 +233,7 @@ impl Trade {
             return;
         };
         read::keep(row, read::POSITION, &mut position.members);
-        let (opened, closed) = (read::time(row, OPENED), read::time(row, CLOSED));
+        let (opened, closed) = (read::time(row, OPENED), read::time(row, read::CLOSED));
         let mut tell = |kind, position: &Position, time| {
             let one = Found::of_position(kind, id.as_deref(), position, row, time);
             found.push(one.by(closed.unwrap_or(reading.at)));
@@ -229,13 +244,17 @@ impl Trade {
         if is_at_breakeven(row) && judge.settle(&mut position.breakeven, None) {
             tell(Kind::Breakeven, position, None);
         }
-        if !is_closed(row) {
+        if !read::is_closed(row) {
             return;
         }
         if let Some(number) = target(row, trade).filter(|_| ended_by(row, &["tp", "take_profit"])) {
             let level = levels.entry(number).or_default();
-            if level.anonymous && position.hit == Told::No {
-                position.hit = level.told;
+            // A close that the stream told well before the gap, and without a hit, shows that it tells
+            // one hit for a level, as does a hit that named no position.
+            let is_old = position.closed == Told::Stream && judge.is_before(closed);
+            let is_told_as_one = level.told >= Told::Stream && (level.anonymous || is_old);
+            if is_told_as_one && position.hit == Told::No {
+                position.hit = Told::Before;
             } else if judge.settle(&mut position.hit, closed) {
                 tell(Kind::Hit(number), position, closed);
             }
@@ -286,19 +305,6 @@ pub(super) fn ids(row: &Members) -> Ids {
     Ids {
         id: read::id(row, &["id", "position_id"]),
         broker: read::id(row, &["metaapi_position_id"]),
-    }
-}
-
-/// Whether the stream tells the end of a trade in this state.
-fn is_end(status: &str) -> bool {
-    is_final(status) || status == "needs_recovery"
-}
-
-pub(super) fn is_closed(row: &Members) -> bool {
-    match read::word(row, &["status"]).as_deref() {
-        Some("open" | "partial_closed") => false,
-        Some(status) if status.eq_ignore_ascii_case("closed") => true,
-        _ => read::get(row, CLOSED).is_some() || read::get(row, &["close_price"]).is_some(),
     }
 }
 

@@ -217,7 +217,7 @@ impl Found {
     /// The end of a trade with a count of the positions that it closed.
     pub(super) fn counting(mut self, positions: Option<&[&Members]>) -> Self {
         if let Some(rows) = positions {
-            let closed = rows.iter().filter(|row| super::compare::is_closed(row));
+            let closed = rows.iter().filter(|row| read::is_closed(row));
             let count = closed.count();
             self.data
                 .insert("positions_closed".to_owned(), count.into());

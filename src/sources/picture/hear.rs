@@ -117,22 +117,25 @@ impl Picture {
         struct Update<'a> {
             #[serde(borrow)]
             id: Cow<'a, str>,
+            #[serde(borrow)]
+            metaapi_position_id: Cow<'a, str>,
             #[serde(borrow, default)]
             trade_id: Option<Cow<'a, str>>,
         }
         let Ok(update) = serde_json::from_slice::<Update<'_>>(data) else {
             return false;
         };
-        let ids = Ids {
-            id: Some(update.id.into_owned()),
-            broker: None,
-        };
-        let Some(place) = self.place(&ids) else {
+        // Known by both its ids, and where it is said to be.
+        let place = |mark: &str, id: &str| self.index.get(&format!("{mark}:{id}"));
+        let Some(key) = place("i", &update.id) else {
             return false;
         };
-        update
-            .trade_id
-            .is_none_or(|trade| place.strip_prefix("t:") == Some(&trade))
+        let trade = key.strip_prefix("t:");
+        place("b", &update.metaapi_position_id) == Some(key)
+            && match update.trade_id {
+                Some(told) => trade == Some(&*told),
+                None => trade.is_some() || self.trades.get(key).is_some_and(Trade::is_open),
+            }
     }
 }
 
@@ -149,8 +152,10 @@ impl Trade {
             read::keep(data, &["symbol", "direction"], &mut self.members);
             read::keep(data, read::OWNER, &mut self.members);
         }
+        let is_single = self.id.is_none() && kind == "position_update";
         if !is_about_trade && let Some(position) = self.position(ids, now) {
             read::keep(data, read::POSITION, &mut position.members);
+            position.single |= is_single;
         }
         match kind {
             "trade_executed" => {
@@ -178,14 +183,15 @@ impl Trade {
         }
         self.status_time = time.or(self.status_time);
         read::keep(data, read::TRADE, &mut self.members);
-        if let Some(status) = read::word(data, &["status"]) {
+        if let Some(status) = read::status(data) {
             self.finished = is_final(&status);
         }
     }
 
     fn hear_end(&mut self, data: &Members) -> bool {
-        let Some(status) = read::word(data, &["status"]) else {
-            return false;
+        let Some(status) = read::status(data) else {
+            // It ended somehow, and REST may have told how.
+            return self.ends.values().any(|told| *told == Told::Backfill);
         };
         let mut told = self.end(&status);
         let copy = tell(&mut told);

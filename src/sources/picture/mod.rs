@@ -17,11 +17,11 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Name, PictureRow};
-use record::{Ids, Trade};
+use record::{Ids, Position, Trade};
 
 pub use compare::{Reading, Since};
 pub use found::Found;
@@ -30,8 +30,11 @@ pub use hear::{Heard, LookUp};
 /// The key of the one row that is about the picture as a whole.
 const WHOLE: &str = "picture";
 
+/// A trade in a state that nobody knows is waited for this long.
+const STALE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
 /// Trades and single positions that are remembered at most.
-const TRADES_MAX: usize = 5_000;
+const TRADES_MAX: usize = 2_000;
 
 /// Finished trades that are remembered: the late copies and overlapping reads that they are needed
 /// for come within days.
@@ -48,6 +51,8 @@ pub struct Picture {
     changed: BTreeSet<String>,
     /// Whether everything that was open at some time has been read.
     complete: bool,
+    /// When everything was last read.
+    looked: Option<Timestamp>,
     /// Since when something may have been missed that was not read yet.
     gap: Option<Timestamp>,
     finished: usize,
@@ -58,6 +63,8 @@ pub struct Picture {
 struct Whole {
     #[serde(default)]
     complete: bool,
+    #[serde(default)]
+    looked: Option<Timestamp>,
     #[serde(default)]
     gap: Option<Timestamp>,
 }
@@ -73,6 +80,7 @@ impl Picture {
             index: HashMap::new(),
             changed: BTreeSet::new(),
             complete: false,
+            looked: None,
             gap: None,
             finished: 0,
         };
@@ -81,7 +89,8 @@ impl Picture {
             let body = row.body.as_deref().unwrap_or_default();
             if row.key == WHOLE {
                 let whole: Whole = serde_json::from_slice(body).unwrap_or_default();
-                (picture.complete, picture.gap) = (whole.complete, whole.gap);
+                (picture.complete, picture.looked) = (whole.complete, whole.looked);
+                picture.gap = whole.gap;
             } else if let Ok(trade) = serde_json::from_slice::<Trade>(body) {
                 picture.finished += usize::from(!trade.is_open());
                 picture.put(row.key.clone(), trade);
@@ -103,10 +112,22 @@ impl Picture {
         self.complete
     }
 
-    /// Everything that is open has been read.
-    pub fn complete(&mut self) {
-        if !self.complete {
-            self.complete = true;
+    /// When everything was last read, by the clock here.
+    #[must_use]
+    pub const fn looked(&self) -> Option<Timestamp> {
+        self.looked
+    }
+
+    /// Everything that is open has been read, in a reading that began at this moment.
+    pub fn complete(&mut self, begun: Timestamp) {
+        self.complete = true;
+        self.looked = self.looked.max(Some(begun));
+        self.changed.insert(WHOLE.to_owned());
+    }
+
+    /// Nobody reads any more what the stream misses, so that what is unknown later may be old.
+    pub fn neglect(&mut self) {
+        if std::mem::take(&mut self.complete) || self.gap.take().is_some() {
             self.changed.insert(WHOLE.to_owned());
         }
     }
@@ -147,6 +168,7 @@ impl Picture {
             let body = if key == WHOLE {
                 serde_json::to_vec(&Whole {
                     complete: self.complete,
+                    looked: self.looked,
                     gap: self.gap,
                 })
                 .ok()
@@ -159,11 +181,20 @@ impl Picture {
         changed.into_iter().map(row).collect()
     }
 
-    /// Ids of trades that something may still happen to.
+    /// Ids of trades that something may still happen to, those that were last heard of first. What has
+    /// nothing open, is not active and was not heard of for long is none of them any more.
     #[must_use]
-    pub fn open_trades(&self) -> Vec<String> {
+    pub fn open_trades(&self, now: Timestamp) -> Vec<String> {
+        let is_stale = |trade: &Trade| {
+            let is_quiet = !trade.is_active() && now.duration_since(trade.touched) > STALE;
+            is_quiet && !trade.positions.iter().any(Position::is_open)
+        };
         let open = self.trades.values().filter(|trade| trade.is_open());
-        open.filter_map(|trade| trade.id.clone()).collect()
+        let mut open: Vec<&Trade> = open.filter(|trade| !is_stale(trade)).collect();
+        open.sort_by_key(|trade| std::cmp::Reverse(trade.touched));
+        open.into_iter()
+            .filter_map(|trade| trade.id.clone())
+            .collect()
     }
 
     /// Whether a trade has been known since a moment or longer.
@@ -173,7 +204,7 @@ impl Picture {
         known.is_some_and(|trade| trade.since <= at)
     }
 
-    /// Whether any position is open.
+    /// Whether something may still happen to anything that is known.
     #[must_use]
     pub fn has_open(&self) -> bool {
         self.trades.values().any(|trade| trade.is_open())
@@ -194,7 +225,8 @@ impl Picture {
             .or_insert_with(|| Trade::new(id.map(str::to_owned), now))
     }
 
-    /// Where a position is, if it is known.
+    /// Where a position is, if it is known. Numbers of two brokers may be the same, so the database id
+    /// decides where there is one.
     fn place(&self, ids: &Ids) -> Option<&str> {
         let names = index_names(ids);
         let mut places = names.iter().filter_map(|name| self.index.get(name));
@@ -202,21 +234,45 @@ impl Picture {
     }
 
     /// The place of an object: that of its trade, else where its position is, else one of its own. A
-    /// position that was known without a trade moves to the trade that turns out to be its own.
+    /// position that was known without its trade, or in another one, moves to the one that is told.
     fn settle(&mut self, trade: Option<&str>, ids: &Ids) -> Option<String> {
         let place = self.place(ids).map(str::to_owned);
         let Some(trade) = trade else {
             return place.or_else(|| Some(format!("p:{}", ids.best()?)));
         };
         let key = trade_key(trade);
-        if let Some(place) = place.filter(|place| *place != key)
-            && let Some(single) = self.remove(&place)
-        {
-            let entry = self.entry(&key, Some(trade), single.touched);
-            entry.positions.extend(single.positions);
-            self.touch(&key, single.touched);
+        if let Some(place) = place.filter(|place| *place != key) {
+            self.move_position(&place, ids, &key, trade);
         }
         Some(key)
+    }
+
+    fn move_position(&mut self, place: &str, ids: &Ids, key: &str, trade: &str) {
+        let moved = if place.starts_with("p:") {
+            self.remove(place)
+                .map(|single| (single.positions, single.touched))
+        } else {
+            self.trades.get_mut(place).and_then(|other| {
+                // A broker's number alone does not show that it is the same position.
+                let same = |position: &Position| position.id.is_some() && position.id == ids.id;
+                let at = other.positions.iter().position(same)?;
+                Some((vec![other.positions.remove(at)], other.touched))
+            })
+        };
+        let Some((positions, touched)) = moved else {
+            return;
+        };
+        self.changed.insert(place.to_owned());
+        let entry = self.entry(key, Some(trade), touched);
+        for position in positions {
+            let ids = position.ids();
+            let known = entry.find(&ids);
+            entry.positions.push(position);
+            if let Some(known) = known {
+                entry.unite(known, &ids);
+            }
+        }
+        self.touch(key, touched);
     }
 
     /// Notes that an entry changed.
@@ -227,7 +283,9 @@ impl Picture {
         trade.touched = trade.touched.max(now);
         for position in &trade.positions {
             for name in index_names(&position.ids()) {
-                if self.index.get(&name).is_none_or(|place| place != key) {
+                let known = self.index.get(&name);
+                // A number that two brokers share stays with the first.
+                if known.is_none_or(|place| place != key && name.starts_with("i:")) {
                     self.index.insert(name, key.to_owned());
                 }
             }
@@ -259,7 +317,9 @@ impl Picture {
         self.finished -= usize::from(!trade.is_open()).min(self.finished);
         for position in &trade.positions {
             for name in index_names(&position.ids()) {
-                self.index.remove(&name);
+                if self.index.get(&name).is_some_and(|place| place == key) {
+                    self.index.remove(&name);
+                }
             }
         }
         self.changed.insert(key.to_owned());

@@ -40,10 +40,12 @@ impl Picture {
                 let mut names = ids.id.iter().chain(&ids.broker);
                 !names.any(|name| listed.contains(name))
             };
+            let is_whole = trade.id.is_some();
             let gone = trade
                 .positions
                 .iter()
                 .filter(|position| position.is_open() && position.since < reading.begun)
+                .filter(|position| is_whole || position.single)
                 .any(|position| is_gone(&position.ids()));
             match (gone, trade.id.clone()) {
                 (false, _) => {}
@@ -97,6 +99,7 @@ impl Picture {
         let entry = self.entry(&key, trade.as_deref(), reading.at);
         if let Some(position) = entry.position(ids, reading.at) {
             read::keep(row, read::POSITION, &mut position.members);
+            position.single |= trade.is_none();
             if reading.since == Since::Now && position.fill == Told::No {
                 position.fill = Told::Before;
             }
@@ -127,7 +130,8 @@ impl Trade {
     /// A position that belongs to no trade is gone: nobody can say how it ended.
     fn close_single(&mut self, reading: &Reading) -> Vec<Found> {
         let mut found = Vec::new();
-        for position in self.positions.iter_mut().filter(|it| it.is_open()) {
+        let singles = self.positions.iter_mut();
+        for position in singles.filter(|it| it.is_open() && it.single) {
             position.closed = match reading.since {
                 Since::Now => Told::Before,
                 Since::Moment(_) | Since::Unknown => Told::Backfill,

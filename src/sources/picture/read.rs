@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 
 use crate::sources::decode;
 
+/// Members that say when a position was closed.
+pub(super) const CLOSED: &[&str] = &["closed_at", "close_time", "exit_time"];
+
 /// A JSON object.
 pub(super) type Members = Map<String, Value>;
 
@@ -75,6 +78,11 @@ pub(super) fn word(members: &Members, keys: &[&str]) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
+/// A status, in the lower case that decisions are made on.
+pub(super) fn status(members: &Members) -> Option<String> {
+    word(members, &["status"]).map(|status| status.to_lowercase())
+}
+
 /// A moment.
 pub(super) fn time(members: &Members, keys: &[&str]) -> Option<Timestamp> {
     decode::time(get(members, keys)?.as_str()?)
@@ -86,6 +94,15 @@ pub(super) fn number(members: &Members, keys: &[&str]) -> Option<f64> {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => text.parse().ok(),
         _ => None,
+    }
+}
+
+/// Whether a position is closed, by its status, else by what only a closed one has.
+pub(super) fn is_closed(row: &Members) -> bool {
+    match status(row).as_deref() {
+        Some(status) if status.starts_with("open") || status.starts_with("partial") => false,
+        Some(status) if status.starts_with("closed") => true,
+        _ => get(row, CLOSED).is_some() || get(row, &["close_price"]).is_some(),
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::read::Members;
 
@@ -111,6 +112,9 @@ pub(super) struct Position {
     pub(super) since: Timestamp,
     #[serde(default)]
     pub(super) members: Members,
+    /// Whether it was shown, by either account, as one that belongs to no trade.
+    #[serde(default)]
+    pub(super) single: bool,
     #[serde(default)]
     pub(super) fill: Told,
     #[serde(default)]
@@ -149,10 +153,21 @@ impl Trade {
         }
     }
 
-    /// Whether something may still happen to it, or has happened and was not told.
+    /// Whether something may still happen to it, or has happened and was not told. A position without
+    /// a trade counts only if it was shown as one: else it is a bare id, whose trade is not known yet.
     pub(super) fn is_open(&self) -> bool {
-        let may_go_on = self.id.is_some() && !self.finished;
-        may_go_on || self.positions.iter().any(Position::is_open)
+        let is_whole = self.id.is_some();
+        let may_go_on = is_whole && !self.finished;
+        may_go_on
+            || self
+                .positions
+                .iter()
+                .any(|position| position.is_open() && (is_whole || position.single))
+    }
+
+    /// Whether it was active when it was last heard of.
+    pub(super) fn is_active(&self) -> bool {
+        self.members.get("status").and_then(Value::as_str) == Some("active")
     }
 
     /// The place of the position with one of these ids, if it is known.
@@ -160,10 +175,14 @@ impl Trade {
         self.positions.iter().position(|position| position.is(ids))
     }
 
-    /// The position with these ids, added if it is not known. `None` when there are too many.
+    /// The position with these ids, added if it is not known. `None` when there are too many. Where one
+    /// was known by its database id and one by the broker's, they turn out to be the same.
     pub(super) fn position(&mut self, ids: &Ids, now: Timestamp) -> Option<&mut Position> {
         let place = match self.find(ids) {
-            Some(place) => place,
+            Some(place) => {
+                self.unite(place, ids);
+                place
+            }
             None if ids.is_empty() || self.positions.len() >= POSITIONS_MAX => return None,
             None => {
                 self.positions.push(Position {
@@ -177,6 +196,36 @@ impl Trade {
         position.id = position.id.take().or_else(|| ids.id.clone());
         position.broker = position.broker.take().or_else(|| ids.broker.clone());
         Some(position)
+    }
+
+    /// Makes one of two records of the same position.
+    pub(super) fn unite(&mut self, place: usize, ids: &Ids) {
+        let others = self.positions.iter().enumerate().skip(place + 1);
+        let is_same = |position: &Position| position.is(ids);
+        let Some(other) = others
+            .filter(|(_, it)| is_same(it))
+            .map(|(at, _)| at)
+            .next()
+        else {
+            return;
+        };
+        let other = self.positions.remove(other);
+        let position = &mut self.positions[place];
+        position.id = position.id.take().or(other.id);
+        position.broker = position.broker.take().or(other.broker);
+        position.since = position.since.min(other.since);
+        position.single |= other.single;
+        for (key, value) in other.members {
+            position.members.entry(key).or_insert(value);
+        }
+        for (told, more) in [
+            (&mut position.fill, other.fill),
+            (&mut position.hit, other.hit),
+            (&mut position.breakeven, other.breakeven),
+            (&mut position.closed, other.closed),
+        ] {
+            *told = (*told).max(more);
+        }
     }
 
     /// Who has told that it ended in this state.

@@ -3,6 +3,7 @@
 //! The stream's account is the recorded one; REST's is written by hand from it.
 
 mod copies;
+mod corners;
 mod limits;
 mod missed;
 mod names;
@@ -47,7 +48,7 @@ fn empty() -> Picture {
 /// A picture that has had its first look, at an account without trades.
 fn followed() -> Picture {
     let mut picture = empty();
-    picture.complete();
+    picture.complete(Timestamp::UNIX_EPOCH);
     picture
 }
 

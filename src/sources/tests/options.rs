@@ -21,6 +21,7 @@ fn read(kind: &str, options: Value) -> (Option<Source>, Vec<String>) {
         name: Name::new("it").expect("a name"),
         kind: kind.to_owned(),
         lost_after: Duration::from_secs(120),
+        print: table.print(),
         options: table,
     };
     let source = build(&config, &Clock::system());

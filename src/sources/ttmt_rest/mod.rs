@@ -5,6 +5,7 @@
 //! answer means is read from its status alone, never from words meant for people. Nothing is repeated
 //! behind a caller's back: whoever asks decides when to ask again, with [`Retries`] where that helps.
 
+mod accounts;
 mod answer;
 mod cache;
 mod client;
@@ -16,6 +17,7 @@ mod wire;
 
 use serde_json::Value;
 
+pub use accounts::TradingAccount;
 pub use answer::{Answer, Refused, Unreadable, Unsent};
 pub use client::{KeyError, Rest};
 pub use page::{Page, PageCursor};

@@ -97,6 +97,11 @@ impl Bridge {
         ran(self.command(command).envs(more.iter().copied())).await
     }
 
+    /// Runs a command with these options to its end.
+    pub(crate) async fn told(&self, command: &str, options: &[&str]) -> Ran {
+        ran(self.command(command).args(options)).await
+    }
+
     /// Where the status page is. For a configuration that listens on port 0.
     pub(crate) async fn address(&self) -> SocketAddr {
         let mut address = None;

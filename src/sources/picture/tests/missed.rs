@@ -12,7 +12,7 @@ fn res_8_a_trade_that_came_and_went_unheard_is_told_from_beginning_to_end() {
     assert_eq!(order.last(), Some(&"trade_finalized"));
     let again = picture.see_trade(&gold(), None, &gap());
     assert!(again.is_empty(), "found once: {again:?}");
-    assert!(picture.open_trades().is_empty());
+    assert!(picture.open_trades(gap().at).is_empty());
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn res_8_of_a_trade_that_was_heard_in_part_the_rest_is_found() {
     for event in recorded(|id| (201..=207).contains(&id)) {
         picture.hear(&event);
     }
-    assert_eq!(picture.open_trades(), [GOLD]);
+    assert_eq!(picture.open_trades(gap().at), [GOLD]);
     let found = picture.see_trade(&gold(), None, &gap());
     let expected = [
         ("breakeven_set", 2),
@@ -135,7 +135,7 @@ fn the_first_look_is_silent_about_the_past() {
     open["status"] = "active".into();
     let found = picture.see_trade(&open, None, &reading(Since::Now));
     assert_eq!(kinds(&found), []);
-    picture.complete();
+    picture.complete(Timestamp::UNIX_EPOCH);
     let found = picture.see_trade(&gold(), None, &gap());
     assert_eq!(kinds(&found), [("trade_finalized", 1)], "only what is new");
 }
@@ -189,7 +189,7 @@ fn res_12_an_end_after_a_needed_recovery_is_another_end_and_the_later_one_stays(
         ends.count()
     };
     assert_eq!(ends(picture.see_trade(&broken, None, &gap())), 1);
-    assert_eq!(picture.open_trades(), [GOLD], "it may still change");
+    assert_eq!(picture.open_trades(gap().at), [GOLD], "it may still change");
     assert_eq!(ends(picture.see_trade(&gold(), None, &gap())), 1);
     assert_eq!(ends(picture.see_trade(&gold(), None, &gap())), 0);
     let about = picture

@@ -1,0 +1,231 @@
+//! Every source and every sink tried once, without anything that a person or an automation could take
+//! for an event.
+//!
+//! A part of its own because it uses what `run` uses (connectors, REST calls, the guarded client) and
+//! starts nothing of it: no queue, no stream of a key that has only one, no delivery. It finds out and
+//! says it; the words for the terminal are put together above.
+
+mod key;
+mod visible;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use futures_util::StreamExt;
+use futures_util::stream;
+use tokio::time::{Instant, timeout_at};
+
+use self::visible::visible;
+use super::Plan;
+use super::following::{host, rest_of};
+use crate::clock::Clock;
+use crate::intake::words;
+use crate::model::{Cursor, Name};
+use crate::sinks::{Heard, Sink};
+use crate::sources::budget::Budget;
+use crate::sources::ttmt_rest::{Account, TradingAccount};
+use crate::sources::{RestAccess, Source};
+use crate::transport::{Client, Reach};
+
+/// The limit for everything together.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// How many are tried at once.
+const AT_ONCE: usize = 32;
+
+/// Longest reason, in characters.
+const REASON_CHARS_MAX: usize = 300;
+
+/// Longest value of an account, in characters.
+const VALUE_CHARS_MAX: usize = 64;
+
+/// What came of it, in the order of the names.
+#[derive(Debug)]
+pub struct Tried {
+    /// The sources.
+    pub sources: Vec<TriedSource>,
+    /// The sinks.
+    pub sinks: Vec<Trial>,
+}
+
+/// What came of one source or sink. No text in it has a control character or a credential.
+#[derive(Debug)]
+pub struct Trial {
+    /// Its name.
+    pub name: Name,
+    /// Its kind.
+    pub kind: String,
+    /// Where it is, for people.
+    pub place: String,
+    /// What is fine, or what is wrong.
+    pub heard: Heard,
+}
+
+/// What came of one source.
+#[derive(Debug)]
+pub struct TriedSource {
+    /// What came of it.
+    pub trial: Trial,
+    /// The accounts behind its key.
+    pub accounts: Vec<TradingAccount>,
+    /// What the server says is left of the key's minute.
+    pub requests_left: Option<u32>,
+}
+
+impl Tried {
+    /// Whether all is fine.
+    #[must_use]
+    pub fn is_fine(&self) -> bool {
+        let sources = self.sources.iter().map(|source| &source.trial);
+        sources.chain(&self.sinks).all(|trial| trial.heard.is_ok())
+    }
+}
+
+/// What a source said, before it has its name.
+#[derive(Debug)]
+struct Told {
+    heard: Heard,
+    accounts: Vec<TradingAccount>,
+    requests_left: Option<u32>,
+}
+
+impl From<Heard> for Told {
+    fn from(heard: Heard) -> Self {
+        Self {
+            heard,
+            accounts: Vec::new(),
+            requests_left: None,
+        }
+    }
+}
+
+/// Tries all of them, in 20 seconds at most.
+///
+/// # Errors
+/// When there can be no HTTP client.
+pub async fn try_online(plan: &Plan) -> anyhow::Result<Tried> {
+    let client = Client::new(None).context("nothing can be tried")?;
+    let deadline = Instant::now() + LIMIT;
+    let clock = Clock::system();
+    let mut budgets: HashMap<&str, Arc<Budget>> = HashMap::new();
+    let kinds = plan.config.sources.iter().map(|source| &source.kind);
+    let sources = plan.sources.iter().zip(kinds).map(|(source, kind)| {
+        // One budget for a key, so that a key that was refused is not shown again.
+        let key = source.rest.as_ref().map(|access| access.api_key.expose());
+        let budget = key.map(|key| Arc::clone(budgets.entry(key).or_default()));
+        let asked = source.rest.as_ref().zip(budget);
+        let (client, clock) = (&client, &clock);
+        let told = async move {
+            match asked {
+                Some((access, budget)) => ask_key(access, client, &budget, clock).await,
+                None => open_stream(source).await.into(),
+            }
+        };
+        async move {
+            let told = in_time(deadline, told).await;
+            named_source(source, kind, told)
+        }
+    });
+    let sinks = plan.sinks.iter().map(|sink| async {
+        let heard = in_time(deadline, ask_sink(sink, &client)).await;
+        named_sink(sink, heard)
+    });
+    let sources: Vec<_> = sources.collect();
+    let (sources, sinks) = tokio::join!(
+        stream::iter(sources).buffered(AT_ONCE).collect::<Vec<_>>(),
+        stream::iter(sinks).buffered(AT_ONCE).collect::<Vec<_>>(),
+    );
+    Ok(Tried { sources, sinks })
+}
+
+/// What comes of it by then.
+async fn in_time<T: From<Heard>>(deadline: Instant, trial: impl Future<Output = T>) -> T {
+    let late = || Err(format!("no answer within {} s", LIMIT.as_secs())).into();
+    timeout_at(deadline, trial).await.unwrap_or_else(|_| late())
+}
+
+/// One `GET /accounts`. The stream stays closed: a second one of the key would be refused, or would
+/// be in the way of an instance that runs.
+async fn ask_key(
+    access: &RestAccess,
+    client: &Client,
+    budget: &Arc<Budget>,
+    clock: &Clock,
+) -> Told {
+    let rest = match rest_of(access, client, budget, clock) {
+        Ok(rest) => rest.urgent(),
+        Err(error) => return Err(format!("{error:#}")).into(),
+    };
+    let answer = rest.accounts().await;
+    let (heard, accounts) = key::judge(&answer, access.account_id.as_ref());
+    let clean = |text: &str, chars| visible(text, chars, |text| access.without_credentials(text));
+    Told {
+        heard,
+        accounts: accounts
+            .into_iter()
+            .map(|account| account.map(|text| clean(text, VALUE_CHARS_MAX)))
+            .collect(),
+        requests_left: budget.left(),
+    }
+}
+
+/// Opens the stream, reads nothing of it, and closes it.
+async fn open_stream(source: &Source) -> Heard {
+    match source.connector.connect(&Cursor::Unknown).await {
+        Ok(_) => Ok("an event stream answers".to_owned()),
+        Err(end) => Err(words::fault(&end)),
+    }
+}
+
+/// Puts a sink's questions, until one is answered badly.
+async fn ask_sink(sink: &Sink, client: &Client) -> Heard {
+    let reach = if sink.allow_link_local {
+        Reach::LinkLocalToo
+    } else {
+        Reach::Guarded
+    };
+    let mut fine = Vec::new();
+    for mut question in sink.translator.questions() {
+        let request = std::mem::take(&mut question.request);
+        let reply = client.send(request, sink.timeout, reach).await;
+        let reply = reply.map_err(|failure| failure.to_string())?;
+        fine.push(question.read(&reply)?);
+    }
+    Ok(fine.join(", "))
+}
+
+fn named_source(source: &Source, kind: &str, told: Told) -> TriedSource {
+    let hide = |text: &str| match &source.rest {
+        Some(access) => access.without_credentials(text),
+        None => text.to_owned(),
+    };
+    TriedSource {
+        trial: Trial {
+            name: source.name.clone(),
+            kind: kind.to_owned(),
+            place: host(&source.display_url),
+            heard: cleaned(told.heard, hide),
+        },
+        accounts: told.accounts,
+        requests_left: told.requests_left,
+    }
+}
+
+fn named_sink(sink: &Sink, heard: Heard) -> Trial {
+    Trial {
+        name: sink.name.clone(),
+        kind: sink.kind.to_owned(),
+        place: sink.display.clone(),
+        heard: cleaned(heard, |text| sink.without_credentials(text)),
+    }
+}
+
+fn cleaned(heard: Heard, hide: impl Fn(&str) -> String) -> Heard {
+    let clean = |text: String| visible(&text, REASON_CHARS_MAX, &hide);
+    heard.map(clean).map_err(clean)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! Another configuration for a bridge that runs: sources, sinks and rules appear, change and go.
+//!
+//! A file of its own because a reload must leave alone what has not changed: a stream stays connected,
+//! an attempt in flight ends where it was begun. What a reload cannot change is said, and a
+//! configuration that is wrong changes nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::Plan;
+use super::following::Following;
+use super::watch::Watch;
+use crate::clock::Clock;
+use crate::config::{HttpConfig, LogConfig, Print, RetentionConfig};
+use crate::model::{Name, Notice};
+use crate::rules;
+use crate::sinks::Sink;
+use crate::sources::Source;
+use crate::status::Status;
+
+/// Longest line of a report that a notice quotes, in characters.
+const REASON_CHARS_MAX: usize = 200;
+
+/// When to read the configuration again, and how.
+pub struct Reload {
+    watch: Watch,
+    read: Box<dyn Fn() -> Result<Plan, String> + Send>,
+}
+
+/// What one more reading came to.
+pub(super) struct Read {
+    why: &'static str,
+    plan: Result<Plan, String>,
+}
+
+/// The configuration that is in force, and the handles by which another one is put in its place.
+pub(super) struct InForce {
+    following: Following,
+    lanes: watch::Sender<Vec<Arc<Sink>>>,
+    rules: rules::Current,
+    sinks: BTreeMap<Name, (Print, Arc<Sink>)>,
+    fixed: Fixed,
+    status: Status,
+    clock: Clock,
+}
+
+/// What is read once, at the start.
+#[derive(PartialEq)]
+struct Fixed {
+    data_dir: std::path::PathBuf,
+    http: HttpConfig,
+    log: LogConfig,
+    retention: RetentionConfig,
+}
+
+impl Reload {
+    /// Reads anew with `read` whenever `watch` says so.
+    #[must_use]
+    pub fn new(watch: Watch, read: impl Fn() -> Result<Plan, String> + Send + 'static) -> Self {
+        Self {
+            watch,
+            read: Box::new(read),
+        }
+    }
+
+    /// The next reading; never, where there is nothing to read.
+    pub(super) async fn next(reload: &mut Option<Self>) -> Read {
+        let Some(reload) = reload else {
+            return std::future::pending().await;
+        };
+        let why = reload.watch.due().await;
+        Read {
+            why,
+            plan: (reload.read)(),
+        }
+    }
+}
+
+impl InForce {
+    /// Puts the first configuration in force.
+    ///
+    /// # Errors
+    /// What keeps a source from being followed.
+    pub(super) fn new(
+        plan: Plan,
+        mut following: Following,
+        lanes: watch::Sender<Vec<Arc<Sink>>>,
+        rules: rules::Current,
+        status: Status,
+        clock: Clock,
+    ) -> anyhow::Result<Self> {
+        following.arrange(&printed(&plan))?;
+        Ok(Self {
+            following,
+            lanes,
+            rules,
+            sinks: sinks(&plan),
+            fixed: Fixed::of(&plan),
+            status,
+            clock,
+        })
+    }
+
+    /// Puts another configuration in force, if it is right; says so, or why not.
+    pub(super) fn replace(&mut self, read: Read) {
+        let done = read.plan.and_then(|plan| {
+            let warnings = plan.warnings.clone();
+            self.change(plan).map(|()| warnings)
+        });
+        match done {
+            Ok(warnings) => {
+                tracing::info!(
+                    why = read.why,
+                    "the configuration was read again and is in force"
+                );
+                for warning in warnings {
+                    tracing::warn!("{warning}");
+                }
+            }
+            Err(report) => {
+                tracing::error!(
+                    why = read.why,
+                    "the configuration was read again and is refused; the one before stays in force:\n{report}"
+                );
+                self.status.raise(Notice {
+                    kind: "bellwire.reload_failed",
+                    time: self.clock.now(),
+                    data: json!({ "reason": reason(&report) }),
+                });
+            }
+        }
+    }
+
+    /// Waits until a source is not followed any more that should be.
+    pub(super) async fn unasked(&mut self) {
+        self.following.unasked().await;
+    }
+
+    /// Waits until no source is followed any more.
+    pub(super) async fn all_ended(&mut self) {
+        self.following.all_ended().await;
+    }
+
+    fn change(&mut self, plan: Plan) -> Result<(), String> {
+        let mut sinks = sinks(&plan);
+        for (name, (print, sink)) in &mut sinks {
+            if let Some((known, same)) = self.sinks.get(name)
+                && known == print
+            {
+                *sink = Arc::clone(same);
+            }
+        }
+        let sources = printed(&plan);
+        self.following
+            .arrange(&sources)
+            .map_err(|error| format!("{error:#}"))?;
+        // Lanes first, so that no rule sends to a sink that nobody serves.
+        let lanes: Vec<Arc<Sink>> = sinks.values().map(|(_, sink)| Arc::clone(sink)).collect();
+        self.following.router().arrange(&lanes);
+        self.lanes.send_replace(lanes);
+        self.rules.exchange(Arc::clone(&plan.rules));
+        let names: Vec<Name> = sources.iter().map(|(_, it)| it.name.clone()).collect();
+        let sink_names: Vec<Name> = sinks.keys().cloned().collect();
+        self.status.keep(&names, &sink_names);
+        plan.announce(&self.status);
+        self.sinks = sinks;
+        let fixed = Fixed::of(&plan);
+        for key in self.fixed.differences(&fixed) {
+            tracing::warn!("`{key}` has changed; that takes effect at the next start");
+        }
+        Ok(())
+    }
+}
+
+impl Fixed {
+    fn of(plan: &Plan) -> Self {
+        let config = &plan.config;
+        Self {
+            data_dir: config.data_dir.clone(),
+            http: config.http.clone(),
+            log: config.log.clone(),
+            retention: config.retention.clone(),
+        }
+    }
+
+    fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let same = [
+            ("data_dir", self.data_dir == other.data_dir),
+            ("http", self.http == other.http),
+            ("log", self.log == other.log),
+            ("retention", self.retention == other.retention),
+        ];
+        let differs = same.into_iter().filter(|(_, same)| !same);
+        differs.map(|(key, _)| key).collect()
+    }
+}
+
+fn sinks(plan: &Plan) -> BTreeMap<Name, (Print, Arc<Sink>)> {
+    let printed = plan.config.sinks.iter().map(|it| (&it.name, it.print));
+    let prints: BTreeMap<&Name, Print> = printed.collect();
+    let sinks = plan.sinks.iter();
+    sinks
+        .filter_map(|sink| {
+            let print = prints.get(&sink.name)?;
+            Some((sink.name.clone(), (*print, Arc::clone(sink))))
+        })
+        .collect()
+}
+
+fn printed(plan: &Plan) -> Vec<(Print, Source)> {
+    let printed = plan.config.sources.iter().map(|it| (&it.name, it.print));
+    let prints: BTreeMap<&Name, Print> = printed.collect();
+    let sources = plan.sources.iter();
+    sources
+        .filter_map(|source| Some((*prints.get(&source.name)?, source.clone())))
+        .collect()
+}
+
+/// The first line of a report, which names the first mistake.
+fn reason(report: &str) -> String {
+    let first = report.lines().find(|line| !line.trim().is_empty());
+    let first: String = first
+        .unwrap_or_default()
+        .chars()
+        .take(REASON_CHARS_MAX)
+        .collect();
+    format!("the changed configuration is refused, and the one before stays in force: {first}")
+}

@@ -1,0 +1,101 @@
+//! When the configuration is to be read again: at SIGHUP, and when its file has another content.
+//!
+//! A file of its own because a file that is mounted alone into a container raises no notification, so
+//! it is looked at now and then; its content is read only when its dates or size have changed.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval};
+
+/// How often the file is looked at. A change has to be seen at two looks, so that a file which is
+/// still being written is not read by halves, and all that within 5 s.
+const LOOK: Duration = Duration::from_millis(1_500);
+
+/// Watches over one configuration file.
+pub struct Watch {
+    file: PathBuf,
+    hang_up: Signal,
+    /// What the file held when it was last read.
+    read: Option<u64>,
+    /// How it looked, and what it held, at the last look.
+    last: Option<(Look, Option<u64>)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Look {
+    modified: Option<SystemTime>,
+    bytes: u64,
+}
+
+impl Watch {
+    /// Watches a file that has just been read.
+    ///
+    /// # Errors
+    /// What the system says when SIGHUP cannot be watched.
+    pub fn new(file: PathBuf) -> std::io::Result<Self> {
+        Ok(Self {
+            read: std::fs::read(&file).ok().map(|content| hash(&content)),
+            hang_up: signal(SignalKind::hangup())?,
+            last: None,
+            file,
+        })
+    }
+
+    /// Waits until the configuration is to be read again; answers why.
+    pub(super) async fn due(&mut self) -> &'static str {
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = self.hang_up.recv() => {
+                    self.read = self.content().await;
+                    return "SIGHUP";
+                }
+                _ = look.tick() => {
+                    if self.has_changed().await {
+                        return "the file has changed";
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the file holds something else than what was read, for the second time in a row.
+    async fn has_changed(&mut self) -> bool {
+        // A file that is not there is being replaced, or it is lost; either way nothing is read.
+        let Ok(metadata) = tokio::fs::metadata(&self.file).await else {
+            return false;
+        };
+        let now = Look {
+            modified: metadata.modified().ok(),
+            bytes: metadata.len(),
+        };
+        match self.last {
+            Some((last, content)) if last == now => {
+                let is_new = content.is_some() && content != self.read;
+                if is_new {
+                    self.read = content;
+                }
+                is_new
+            }
+            _ => {
+                self.last = Some((now, self.content().await));
+                false
+            }
+        }
+    }
+
+    async fn content(&self) -> Option<u64> {
+        let content = tokio::fs::read(&self.file).await.ok()?;
+        Some(hash(&content))
+    }
+}
+
+fn hash(content: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    content.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,230 @@
+//! What trying came to, as lines for people and as one document for scripts.
+//!
+//! A file of its own because it is pure. The texts in it have been cleaned where they came in.
+
+use serde_json::{Value, json};
+
+use super::count;
+use crate::app::{Trial, Tried, TriedSource};
+use crate::config::Config;
+use crate::sources::ttmt_rest::TradingAccount;
+
+/// Most accounts that are shown to people; a script gets all of them.
+const ACCOUNTS_MAX: usize = 20;
+
+/// A line for each source and each sink, and one for each account below its source.
+pub(super) fn lines(tried: &Tried) -> Vec<String> {
+    let mut lines = Vec::new();
+    for source in &tried.sources {
+        let left = source.requests_left.map(|left| {
+            let requests = usize::try_from(left).unwrap_or(usize::MAX);
+            format!("; {} left this minute", count(requests, "request"))
+        });
+        lines.push(format!(
+            "source {}{}",
+            line(&source.trial),
+            left.unwrap_or_default()
+        ));
+        lines.extend(source.accounts.iter().take(ACCOUNTS_MAX).map(account));
+        let more = source.accounts.len().saturating_sub(ACCOUNTS_MAX);
+        if more > 0 {
+            lines.push(format!("  and {more} more, all of them with `--json`"));
+        }
+    }
+    for sink in &tried.sinks {
+        let sent = match sink.heard {
+            Ok(_) => "; nothing was sent",
+            Err(_) => "",
+        };
+        lines.push(format!("sink {}{sent}", line(sink)));
+    }
+    lines
+}
+
+fn line(trial: &Trial) -> String {
+    let (word, text) = match &trial.heard {
+        Ok(fine) => ("ok", fine),
+        Err(reason) => ("failed", reason),
+    };
+    format!("{} ({}): {word}, {text}", trial.name, trial.place)
+}
+
+fn account(account: &TradingAccount) -> String {
+    let known = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let id = known(&account.account_id).unwrap_or_else(|| "(no id)".to_owned());
+    let label = known(&account.label).unwrap_or_else(|| "(no label)".to_owned());
+    let rest = [&account.kind, &account.currency, &account.state];
+    let rest: Vec<String> = rest.into_iter().filter_map(known).collect();
+    match rest.is_empty() {
+        true => format!("  {id}  {label}"),
+        false => format!("  {id}  {label} ({})", rest.join(", ")),
+    }
+}
+
+/// The same as one document.
+pub(super) fn json(tried: &Tried) -> Value {
+    let sources: Vec<Value> = tried.sources.iter().map(source).collect();
+    let sinks: Vec<Value> = tried.sinks.iter().map(trial).collect();
+    json!({ "valid": true, "sources": sources, "sinks": sinks })
+}
+
+/// The document when only the file was looked at.
+pub(super) fn untried(config: &Config) -> Value {
+    let sources = config.sources.iter().map(|source| {
+        json!({
+            "name": source.name.as_str(), "kind": source.kind, "ok": null, "reason": null,
+            "accounts": [], "requests_left": null,
+        })
+    });
+    let sinks = config.sinks.iter().map(
+        |sink| json!({ "name": sink.name.as_str(), "kind": sink.kind, "ok": null, "reason": null }),
+    );
+    json!({
+        "valid": true,
+        "sources": sources.collect::<Vec<_>>(),
+        "sinks": sinks.collect::<Vec<_>>(),
+    })
+}
+
+/// The document for a wrong file, whose mistakes are told on standard error.
+pub(super) fn wrong() -> Value {
+    json!({ "valid": false, "sources": [], "sinks": [] })
+}
+
+fn source(source: &TriedSource) -> Value {
+    let accounts = source.accounts.iter().map(|account| {
+        json!({
+            "account_id": account.account_id,
+            "label": account.label,
+            "type": account.kind,
+            "currency": account.currency,
+            "state": account.state,
+        })
+    });
+    let mut document = trial(&source.trial);
+    document["accounts"] = accounts.collect();
+    document["requests_left"] = source.requests_left.into();
+    document
+}
+
+fn trial(trial: &Trial) -> Value {
+    json!({
+        "name": trial.name.as_str(),
+        "kind": trial.kind,
+        "ok": trial.heard.is_ok(),
+        "reason": trial.heard.as_ref().err(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Name;
+
+    fn tried(name: &str, kind: &str, heard: Result<&str, &str>) -> Trial {
+        Trial {
+            name: Name::new(name).expect("a name"),
+            kind: kind.to_owned(),
+            place: "host".to_owned(),
+            heard: heard.map(str::to_owned).map_err(str::to_owned),
+        }
+    }
+
+    fn account_of(id: &str) -> TradingAccount {
+        let text = |text: &str| Some(text.to_owned());
+        TradingAccount {
+            account_id: text(id),
+            label: text("Main Live"),
+            kind: text("live"),
+            currency: text("USD"),
+            state: text("deployed"),
+        }
+    }
+
+    fn source_of(heard: Result<&str, &str>, accounts: Vec<TradingAccount>) -> TriedSource {
+        TriedSource {
+            trial: tried("ttmt", "ttmt", heard),
+            accounts,
+            requests_left: Some(29),
+        }
+    }
+
+    #[test]
+    fn each_source_and_sink_has_one_line_and_each_account_one_below_it() {
+        let bare = TradingAccount {
+            account_id: Some("2".to_owned()),
+            label: Some(String::new()),
+            ..TradingAccount::default()
+        };
+        let mut feed = source_of(Err("answered 404 Not Found"), Vec::new());
+        feed.trial.name = Name::new("feed").expect("a name");
+        feed.requests_left = None;
+        let tried = Tried {
+            sources: vec![
+                source_of(Ok("the key is valid"), vec![account_of("1"), bare]),
+                feed,
+            ],
+            sinks: vec![
+                tried("phone", "ntfy", Ok("the server is healthy")),
+                tried("desk", "slack", Err("connection refused")),
+            ],
+        };
+        assert!(!tried.is_fine());
+        assert_eq!(
+            lines(&tried),
+            [
+                "source ttmt (host): ok, the key is valid; 29 requests left this minute",
+                "  1  Main Live (live, USD, deployed)",
+                "  2  (no label)",
+                "source feed (host): failed, answered 404 Not Found",
+                "sink phone (host): ok, the server is healthy; nothing was sent",
+                "sink desk (host): failed, connection refused",
+            ]
+        );
+        let document = json!({
+            "valid": true,
+            "sources": [
+                {
+                    "name": "ttmt", "kind": "ttmt", "ok": true, "reason": null,
+                    "accounts": [
+                        {
+                            "account_id": "1", "label": "Main Live", "type": "live",
+                            "currency": "USD", "state": "deployed",
+                        },
+                        {
+                            "account_id": "2", "label": "", "type": null,
+                            "currency": null, "state": null,
+                        },
+                    ],
+                    "requests_left": 29,
+                },
+                {
+                    "name": "feed", "kind": "ttmt", "ok": false,
+                    "reason": "answered 404 Not Found", "accounts": [], "requests_left": null,
+                },
+            ],
+            "sinks": [
+                { "name": "phone", "kind": "ntfy", "ok": true, "reason": null },
+                { "name": "desk", "kind": "slack", "ok": false, "reason": "connection refused" },
+            ],
+        });
+        assert_eq!(json(&tried), document);
+    }
+
+    #[test]
+    fn people_see_20_accounts_and_scripts_all() {
+        let accounts = (0..23).map(|id| account_of(&id.to_string())).collect();
+        let tried = Tried {
+            sources: vec![source_of(Ok("the key is valid"), accounts)],
+            sinks: Vec::new(),
+        };
+        let lines = lines(&tried);
+        assert_eq!(lines.len(), 1 + 20 + 1);
+        assert_eq!(lines[21], "  and 3 more, all of them with `--json`");
+        let document = json(&tried);
+        assert_eq!(
+            document["sources"][0]["accounts"].as_array().map(Vec::len),
+            Some(23)
+        );
+    }
+}
