@@ -122,6 +122,7 @@ const STEP: Duration = Duration::from_secs(2);
 /// Lanes without a process around them, on a clock that goes on while nothing is in flight.
 struct Scene {
     store: Store,
+    status: Status,
     clock: Clock,
     nudge: watch::Sender<u64>,
     notices: mpsc::Receiver<Notice>,
@@ -202,6 +203,7 @@ async fn with_lanes(address: SocketAddr, more: &str, scene: impl AsyncFnOnce(&mu
     let config = loaded.config.expect("a configuration");
     let sink = Arc::new(sinks::build(&config.sinks[0]).expect("a sink"));
     let (status, notices) = Status::new();
+    let known = status.clone();
     let store = Store::open(folder.path(), status.clone(), clock.now()).expect("opens");
     let (nudge, nudged) = watch::channel(0);
     let parts = dispatch::Parts {
@@ -215,6 +217,7 @@ async fn with_lanes(address: SocketAddr, more: &str, scene: impl AsyncFnOnce(&mu
     };
     let mut stage = Scene {
         store,
+        status: known,
         clock,
         nudge,
         notices,
@@ -310,6 +313,28 @@ async fn one_event_alone_is_sent_without_a_wait() {
             waited = sent => waited,
         };
         assert!(waited.is_zero(), "no timer was needed: {waited:?}");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_an_earlier_lane_found_suspended_is_free_and_its_return_is_told() {
+    let address = free_address();
+    with_lanes(address, "", async |scene| {
+        let phone = name("automation");
+        scene.status.sink(&phone, |sink| {
+            sink.suspended = Some("410 Gone".to_owned());
+        });
+        scene.enqueue(scene.event("ttmt")).await;
+        let receivers = receivers::bind(address).await.expect("the port is free");
+        let told = scene.until(|scene, _| !scene.said.is_empty());
+        tokio::select! {
+            ended = receivers.run(CancellationToken::new()) => panic!("{ended:?}"),
+            () = told => {}
+        }
+        assert_eq!(scene.kinds(), ["bellwire.sink_recovered"]);
+        assert_eq!(scene.said[0].1["reason"], "410 Gone");
+        assert_eq!(scene.status.snapshot().sinks[&phone].suspended, None);
     })
     .await;
 }
