@@ -15,11 +15,13 @@
 //! | route | one event to one sink, as a rule decided it | [`model::Route`] |
 //! | sink | a place that deliveries go to | [`sinks::Sink`] |
 //! | delivery | one event on its way to one sink, with a stable id | [`model::DeliveryId`] |
+//! | key | what deliveries to one sink have in common that keep the order of the queue | [`model::Route`] |
 //! | claim | a delivery that a lane has taken to send now | [`model::Claim`] |
 //! | attempt | one request for a delivery, with its outcome | [`model::Attempt`] |
 //! | verdict | what an answer, or its absence, means | [`model::Verdict`] |
 //! | settlement | what an attempt does to its delivery and its lane | [`model::Settlement`] |
 //! | lane | the part of `dispatch` that serves one sink | [`dispatch`] |
+//! | probe | the one delivery that is tried to see whether a sink is back | [`dispatch`] |
 //! | notice | what bellwire says about itself; becomes an internal event | [`model::Notice`] |
 //!
 //! # The rooms
@@ -58,6 +60,10 @@
 //!   in, from the stream or from REST, has the turn until both are committed.
 //! - A claim counts as an attempt when it is taken, so an event that ends the process every time becomes
 //!   a dead letter.
+//! - Of the open deliveries of a sink with one key only the first can be claimed, and triggers in the
+//!   queue's schema keep it so, whoever ends or opens one.
+//! - What happens to a sink costs its deliveries nothing: while it is away, one of them is tried at a
+//!   time, and a try before its time uses no step of its ladder.
 //! - A settlement applies only while its claim is the newest; a late one changes nothing.
 //! - `rules`, `sinks` and `retry` are pure: no clock, no network, no randomness; those are arguments.
 //! - An outcome is data. It is classified once, where the answer is seen, and never read back out of
@@ -80,7 +86,8 @@
 //!    committed, which is also the back-pressure.
 //! 5. A nudge wakes the lanes. It carries nothing: after a restart there is none, and the queue alone
 //!    must be enough.
-//! 6. Each lane of [`dispatch`] claims what is due, up to its free slots and its pace.
+//! 6. Each lane of [`dispatch`] claims what is due, up to its free slots and its pace: the urgent before
+//!    the others, what is fresh before what is old, and every fourth time what has waited longest.
 //! 7. The sink encodes event and wording as a request that carries the delivery's id, the same on
 //!    every attempt.
 //! 8. [`transport`] sends it: time limit, no redirects, address check, the answer cut off while it is

@@ -95,6 +95,7 @@ impl Lane {
                 tracing::warn!(sink = %self.sender.sink.name, %error, "the lane's rest cannot be read")
             }
         }
+        self.take_over();
         while !self.leave.is_cancelled() {
             // Registered before looking, so that work which arrives in between is not missed.
             self.nudge.borrow_and_update();

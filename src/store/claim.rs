@@ -15,6 +15,9 @@ use crate::model::{Claim, Name, Outcome, State};
 /// So many interrupted attempts in a row are no accident any more: the delivery itself ends the process.
 const INTERRUPTED_MAX: u32 = 50;
 
+/// Counting stops here: nobody else's delivery is to wait for a number that is only told.
+const WAITING_MAX: i64 = 100_000;
+
 /// The priorities there are, in the order in which they are served.
 const PRIORITIES: [u8; 5] = [5, 4, 3, 2, 1];
 
@@ -184,19 +187,25 @@ pub(super) fn wake(connection: &Connection, sink: &Name) -> Result<usize, StoreE
     Ok(update.execute([sink.as_str()])?)
 }
 
-/// How many deliveries of a sink wait.
+/// How many deliveries of a sink wait, counted up to [`WAITING_MAX`].
 pub(super) fn waiting(connection: &Connection, sink: &Name) -> Result<u64, StoreError> {
     let mut select = connection.prepare_cached(
-        "SELECT (SELECT count(*) FROM deliveries WHERE sink = ?1 AND state = 0 AND behind = 0)
-              + (SELECT count(*) FROM deliveries WHERE sink = ?1 AND state <= 1 AND key IS NOT NULL AND behind = 1)",
+        "SELECT count(*) FROM (SELECT 1 FROM (
+             SELECT 1 FROM deliveries WHERE sink = ?1 AND state = 0 AND behind = 0
+             UNION ALL
+             SELECT 1 FROM deliveries WHERE sink = ?1 AND state <= 1 AND key IS NOT NULL AND behind = 1
+         ) LIMIT ?2)",
     )?;
-    let count: i64 = select.query_row([sink.as_str()], |row| row.get(0))?;
+    let count: i64 = select.query_row(params![sink.as_str(), WAITING_MAX], |row| row.get(0))?;
     Ok(count.unsigned_abs())
 }
 
 /// Takes back what an earlier process left in flight. The folder's lock proves that it is gone. The
 /// attempt stays counted, also as a step of the ladder, and is written down as interrupted, since
 /// nobody knows how far it came.
+///
+/// It is due since it was put into the queue, so that it goes before all that had not been taken yet:
+/// otherwise a second crash would find others in flight, and both would be repeated.
 pub(super) fn take_back(connection: &mut Connection, now: Timestamp) -> Result<(), StoreError> {
     let transaction = connection.transaction()?;
     transaction.execute(
@@ -218,7 +227,7 @@ pub(super) fn take_back(connection: &mut Connection, now: Timestamp) -> Result<(
         ],
     )?;
     transaction.execute(
-        "UPDATE deliveries SET state = 0, step = step + 1, due = min(due, ?1) WHERE state = 1",
+        "UPDATE deliveries SET state = 0, step = step + 1, due = min(due, created, ?1) WHERE state = 1",
         [micros(now)],
     )?;
     transaction.commit()?;

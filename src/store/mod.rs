@@ -169,7 +169,7 @@ impl Store {
             .await
     }
 
-    /// How many deliveries of a sink wait, due or not.
+    /// How many deliveries of a sink wait, due or not; more than 100,000 count as so many.
     ///
     /// # Errors
     /// [`StoreError`] when the queue cannot be read.

@@ -113,12 +113,16 @@ async fn the_first_success_makes_everything_due_that_waited_for_the_sink() {
     soon("both", phones.handle.arrivals(Kind::Webhook, 2)).await;
 }
 
+/// Longest that a test looks at lanes, by the wall clock: theirs goes on only when it is told to.
+const LOOKING: Duration = Duration::from_secs(60);
+
 /// How far time goes on at once.
 const STEP: Duration = Duration::from_secs(2);
 
 /// Lanes without a process around them, on a clock that goes on while nothing is in flight.
 struct Scene {
     store: Store,
+    status: Status,
     clock: Clock,
     nudge: watch::Sender<u64>,
     notices: mpsc::Receiver<Notice>,
@@ -162,7 +166,9 @@ impl Scene {
 
     /// Lets time go on, and sends whatever bellwire says about itself to the same sink.
     async fn until(&mut self, over: impl Fn(&Self, &Depths) -> bool) {
+        let looking = std::time::Instant::now();
         loop {
+            assert!(looking.elapsed() < LOOKING, "said: {:?}", self.said);
             let depths = self.store.depths().await.expect("reads");
             if over(self, &depths) {
                 return;
@@ -199,6 +205,7 @@ async fn with_lanes(address: SocketAddr, more: &str, scene: impl AsyncFnOnce(&mu
     let config = loaded.config.expect("a configuration");
     let sink = Arc::new(sinks::build(&config.sinks[0]).expect("a sink"));
     let (status, notices) = Status::new();
+    let known = status.clone();
     let store = Store::open(folder.path(), status.clone(), clock.now()).expect("opens");
     let (nudge, nudged) = watch::channel(0);
     let parts = dispatch::Parts {
@@ -213,6 +220,7 @@ async fn with_lanes(address: SocketAddr, more: &str, scene: impl AsyncFnOnce(&mu
     };
     let mut stage = Scene {
         store,
+        status: known,
         clock,
         nudge,
         notices,
@@ -278,6 +286,58 @@ async fn failing_to_deliver_what_bellwire_says_of_itself_raises_nothing() {
             })
             .await;
         assert!(scene.kinds().is_empty(), "{:?}", scene.kinds());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_event_alone_is_sent_without_a_wait() {
+    let address = free_address();
+    with_lanes(address, "rate_limit = \"off\"", async |scene| {
+        let receivers = receivers::bind(address).await.expect("the port is free");
+        // The lane has looked and found nothing before the event is there.
+        for _ in 0..20 {
+            scene.store.depths().await.expect("reads");
+        }
+        let sent = async {
+            let (start, looking) = (scene.clock.now(), std::time::Instant::now());
+            scene.enqueue(scene.event("ttmt")).await;
+            loop {
+                let depths = scene.store.depths().await.expect("reads");
+                let states = &depths.by_sink[&name("automation")];
+                if states.contains_key(State::Delivered.as_str()) {
+                    return scene.clock.now().duration_since(start);
+                }
+                assert!(looking.elapsed() < LOOKING, "it waits: {states:?}");
+            }
+        };
+        let waited = tokio::select! {
+            ended = receivers.run(CancellationToken::new()) => panic!("{ended:?}"),
+            waited = sent => waited,
+        };
+        assert!(waited.is_zero(), "no timer was needed: {waited:?}");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_an_earlier_lane_found_suspended_is_free_and_its_return_is_told() {
+    let address = free_address();
+    with_lanes(address, "", async |scene| {
+        let phone = name("automation");
+        scene.status.sink(&phone, |sink| {
+            sink.suspended = Some("410 Gone".to_owned());
+        });
+        scene.enqueue(scene.event("ttmt")).await;
+        let receivers = receivers::bind(address).await.expect("the port is free");
+        let told = scene.until(|scene, _| !scene.said.is_empty());
+        tokio::select! {
+            ended = receivers.run(CancellationToken::new()) => panic!("{ended:?}"),
+            () = told => {}
+        }
+        assert_eq!(scene.kinds(), ["bellwire.sink_recovered"]);
+        assert_eq!(scene.said[0].1["reason"], "410 Gone");
+        assert_eq!(scene.status.snapshot().sinks[&phone].suspended, None);
     })
     .await;
 }

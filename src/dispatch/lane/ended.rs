@@ -18,6 +18,20 @@ impl Lane {
         }
     }
 
+    /// A new lane begins afresh, suspended or not. That its sink was suspended before is kept in mind,
+    /// so that its recovery is told.
+    pub(super) fn take_over(&mut self) {
+        let now = self.now();
+        let mut suspended = None;
+        self.sender.status.sink(&self.sender.sink.name, |status| {
+            suspended = status.suspended.take();
+            status.away_since = None;
+        });
+        if let Some(reason) = suspended {
+            self.alarm.suspended(now, &reason);
+        }
+    }
+
     /// Takes over what an attempt means for the lane.
     fn apply(&mut self, done: &Done) {
         let now = self.now();

@@ -142,3 +142,22 @@ async fn depths_count_by_sink_and_state() {
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].deliveries.len(), 2);
 }
+
+#[tokio::test]
+async fn res_1_what_is_taken_back_goes_before_what_was_never_taken() {
+    let folder = TempDir::new().expect("a folder");
+    let mut store = open(&folder).expect("opens");
+    store
+        .accept(batch(&["1", "2", "3"], &["phone"]))
+        .await
+        .expect("accepts");
+    let ids = |claims: &[Claim]| -> Vec<i64> { claims.iter().map(|claim| claim.row).collect() };
+    let first = claim(&store, "phone", after(10), 2).await;
+    for _ in 0..2 {
+        store.close().await;
+        store = Store::open(folder.path(), Status::new().0, after(20)).expect("opens again");
+        let again = claim(&store, "phone", after(20), 2).await;
+        assert_eq!(ids(&again), ids(&first), "a second crash repeats no others");
+    }
+    store.close().await;
+}
