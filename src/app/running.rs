@@ -58,6 +58,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
     let config = &plan.config;
     let client = Client::new(None)?;
     let store = Store::open(&config.data_dir, status.clone(), clock.now())?;
+    store.limit(config.retention.max_disk).await?;
     let (nudge, nudged) = watch::channel(0);
     plan.announce(&status);
     let mut admin_group = Group::new();
@@ -166,7 +167,10 @@ impl Running {
             ended = self.dispatch.any() => Some(("dispatch", ended)),
             ended = self.upkeep.any() => Some(("upkeep", ended)),
             ended = self.admin.any() => Some(("the status page", ended)),
-            () = self.store.closed() => Some(("the queue", Ok(()))),
+            () = self.store.closed() => Some(("the queue", match self.store.fault() {
+                None => Ok(()),
+                Some(fault) => Err(anyhow!("{fault}")),
+            })),
         };
         self.status.stopping();
         self.intake.end(PART_END).await;

@@ -30,6 +30,22 @@ pub(super) fn accept(connection: &Connection, batch: &Batch) -> Result<Accepted,
     Ok(accepted)
 }
 
+/// About how much a batch takes on the disk, with its rows and their places in the indexes.
+pub(super) fn bytes(batch: &Batch) -> u64 {
+    const EVENT: usize = 400;
+    const DELIVERY: usize = 250;
+    let events = batch.events.iter().map(|(event, routes)| {
+        let about = event.about.as_ref().map_or(0, |about| about.len());
+        EVENT + event.payload.len() + about + routes.len() * DELIVERY
+    });
+    let picture = batch.picture.iter().map(|row| {
+        let body = row.body.as_ref().map_or(0, Vec::len);
+        row.key.len() + body
+    });
+    let bytes: usize = events.chain(picture).sum();
+    u64::try_from(bytes).unwrap_or(u64::MAX / 4)
+}
+
 /// Reads the whole stored picture of a source.
 pub(super) fn picture(
     connection: &Connection,

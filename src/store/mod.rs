@@ -10,6 +10,7 @@
 //! out of the folder.
 
 mod accept;
+mod alarm;
 mod claim;
 mod error;
 mod inspect;
@@ -19,17 +20,21 @@ mod prune;
 mod row;
 mod schema;
 mod settle;
+mod space;
 #[cfg(test)]
 mod tests;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
-use crate::model::{Accepted, Attempt, Batch, Checkpoint, Name, PictureRow, Settlement};
+use crate::model::{
+    Accepted, Attempt, Batch, Checkpoint, INTERNAL_SOURCE, Name, PictureRow, Settlement,
+};
 use crate::status::Status;
 
 pub use error::StoreError;
@@ -43,6 +48,7 @@ const REQUESTS_MAX: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct Store {
     requests: mpsc::Sender<owner::Request>,
+    fault: Arc<OnceLock<String>>,
 }
 
 impl Store {
@@ -53,11 +59,14 @@ impl Store {
     /// [`StoreError`], whose variants say what a person has to do.
     pub fn open(folder: &Path, status: Status, now: Timestamp) -> Result<Self, StoreError> {
         let lock = lock::FolderLock::take(folder)?;
-        let mut connection = schema::open(&folder.join(schema::FILE_NAME))?;
-        let tag = schema::tag(&connection)?;
-        claim::take_back(&mut connection, now)?;
+        let path = folder.join(schema::FILE_NAME);
+        let (connection, tag) = open_file(&path, now).map_err(|error| match error {
+            StoreError::Sql(sql) if error::is_damage(&sql) => StoreError::corrupt(&path, &sql),
+            other => other,
+        })?;
         let (requests, line) = mpsc::channel(REQUESTS_MAX);
-        let owner = owner::Owner::new(connection, lock, tag, status);
+        let fault = Arc::default();
+        let owner = owner::Owner::new(connection, lock, &path, tag, status, Arc::clone(&fault));
         std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || owner.serve(line))
@@ -65,7 +74,23 @@ impl Store {
                 path: folder.to_owned(),
                 source,
             })?;
-        Ok(Self { requests })
+        Ok(Self { requests, fault })
+    }
+
+    /// Keeps everything on the disk together below so many bytes from now on.
+    ///
+    /// Finished rows go when they have to, oldest first. When only what is not delivered is left,
+    /// events are refused with [`StoreError::Full`]; everything else has a reserve.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue is closed or cannot be asked for its size.
+    pub async fn limit(&self, max_disk: u64) -> Result<(), StoreError> {
+        let (request, answer) = owner::Request::limit(max_disk);
+        self.requests
+            .send(request)
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
     }
 
     /// Puts events and their deliveries into the queue and moves the cursor, all or nothing.
@@ -77,8 +102,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; nothing of the batch is then in the queue, and the cursor is where it was.
     pub async fn accept(&self, batch: Batch) -> Result<Accepted, StoreError> {
-        self.call(move |connection, _| accept::accept(connection, &batch))
-            .await
+        // bellwire's own events have the reserve: one of them says that the disk is full.
+        let bytes = (batch.source.as_str() != INTERNAL_SOURCE).then(|| accept::bytes(&batch));
+        self.request(bytes, move |connection, _| {
+            accept::accept(connection, &batch)
+        })
+        .await
     }
 
     /// How far a source has been followed.
@@ -234,15 +263,36 @@ impl Store {
         self.requests.closed().await;
     }
 
+    /// What ended the queue by itself, if something did: its file is damaged.
+    #[must_use]
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.get().map(String::as_str)
+    }
+
     async fn call<T: Send + 'static>(
         &self,
         apply: impl FnMut(&Connection, &str) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (request, answer) = owner::Request::new(apply);
+        self.request(None, apply).await
+    }
+
+    async fn request<T: Send + 'static>(
+        &self,
+        bytes: Option<u64>,
+        apply: impl FnMut(&Connection, &str) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (request, answer) = owner::Request::new(bytes, apply);
         self.requests
             .send(request)
             .await
             .map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
+}
+
+fn open_file(path: &Path, now: Timestamp) -> Result<(Connection, String), StoreError> {
+    let mut connection = schema::open(path)?;
+    let tag = schema::tag(&connection)?;
+    claim::take_back(&mut connection, now)?;
+    Ok((connection, tag))
 }

@@ -22,10 +22,7 @@ const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema
 /// Opens the file, makes or migrates its tables, and sets what holds for the connection.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     open_and_migrate(path).map_err(|error| match error {
-        StoreError::Sql(sql) if is_damage(&sql) => StoreError::Corrupt {
-            path: path.to_owned(),
-            detail: sql.to_string(),
-        },
+        StoreError::Sql(sql) if is_damage(&sql) => StoreError::corrupt(path, &sql),
         other => other,
     })
 }

@@ -3,6 +3,7 @@
 mod configuration;
 mod crash;
 mod deliver;
+mod disk;
 mod example;
 mod feed;
 mod harness;

@@ -2,6 +2,7 @@
 
 mod files;
 mod queue;
+mod space;
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -12,8 +13,8 @@ use tempfile::TempDir;
 
 use super::{Store, StoreError};
 use crate::model::{
-    Attempt, Batch, Checkpoint, Claim, Cursor, DataAt, Event, Identity, Name, Outcome, PictureRow,
-    Route, Settlement, State,
+    Attempt, Batch, Checkpoint, Claim, Cursor, DataAt, Event, Identity, Name, Notice, Outcome,
+    PictureRow, Route, Settlement, State,
 };
 use crate::status::Status;
 

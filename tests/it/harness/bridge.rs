@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Page, Ran, program, ran, soon, until};
+use super::{Page, Ran, ran, soon, until, wrapped};
 
 /// A folder with a configuration, and the process that runs on it, while there is one.
 pub(crate) struct Bridge {
@@ -17,6 +17,7 @@ pub(crate) struct Bridge {
     child: Option<Child>,
     environment: Vec<(String, String)>,
     token: Option<String>,
+    wrapper: Vec<String>,
 }
 
 impl Bridge {
@@ -29,6 +30,7 @@ impl Bridge {
             child: None,
             environment: Vec::new(),
             token: None,
+            wrapper: Vec::new(),
         }
     }
 
@@ -42,6 +44,17 @@ impl Bridge {
     pub(crate) fn token(mut self, token: &str) -> Self {
         self.token = Some(token.to_owned());
         self
+    }
+
+    /// The same, started through a command line that ends in the program's own.
+    pub(crate) fn wrapped(mut self, wrapper: &[&str]) -> Self {
+        self.wrapper = wrapper.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
+    /// The id of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -75,7 +88,7 @@ impl Bridge {
 
     /// Sends a signal.
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.as_ref().expect("it runs").id().to_string();
+        let id = self.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &id]).status();
         assert!(sent.expect("kill is there").success());
     }
@@ -156,7 +169,7 @@ impl Bridge {
 
     /// A line of the system's account of its memory, in bytes.
     pub(crate) fn memory(&self, what: &str) -> u64 {
-        let id = self.child.as_ref().expect("it runs").id();
+        let id = self.id();
         let status = fs::read_to_string(format!("/proc/{id}/status")).expect("an account");
         let line = status
             .lines()
@@ -171,7 +184,7 @@ impl Bridge {
     }
 
     fn command(&self, command: &str) -> Command {
-        let mut line = program(self.folder.path());
+        let mut line = wrapped(self.folder.path(), &self.wrapper);
         line.arg(command)
             .arg("--config")
             .arg(self.folder.path().join("config.toml"))
