@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::attempt::Done;
-use crate::model::{Attempt, Claim};
+use crate::model::{Attempt, Claim, State};
+use crate::store::Aside;
 
 /// The delivery that an attempt ended.
 pub(super) fn json(done: &Done) -> Value {
@@ -32,6 +33,22 @@ pub(super) fn json(done: &Done) -> Value {
         "next_attempt": Value::Null,
         "reason": done.reason,
         "last": done.attempt.as_ref().map(last),
+    })
+}
+
+/// A delivery whose row could not be read: what is known of it.
+pub(super) fn aside(aside: &Aside) -> Value {
+    json!({
+        "id": aside.id.as_str(),
+        "event": Value::Null,
+        "sink": aside.sink.as_str(),
+        "rule": Value::Null,
+        "state": State::Dead.as_str(),
+        "attempts": Value::Null,
+        "created": Value::Null,
+        "next_attempt": Value::Null,
+        "reason": aside.reason,
+        "last": Value::Null,
     })
 }
 

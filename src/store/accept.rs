@@ -1,9 +1,11 @@
 //! Events in, with their deliveries and the cursor.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
-use super::row::{data_columns, micros, state_column, time};
+use super::aside::or_default;
+use super::row::{data_columns, micros, state_column};
 use crate::model::{Accepted, Batch, Checkpoint, Cursor, Event, Name, PictureRow, Route, State};
 
 /// Writes a batch. An event whose identity is there already is a replay: it adds nothing, whatever
@@ -54,12 +56,17 @@ pub(super) fn picture(
     let mut select = connection
         .prepare_cached("SELECT key, body FROM picture WHERE source = ?1 ORDER BY key")?;
     let rows = select.query_map([source.as_str()], |row| {
-        Ok(PictureRow {
-            key: row.get(0)?,
-            body: row.get(1)?,
-        })
+        let key: Option<String> = or_default(row.get(0).map(Some), "a key of its picture", source)?;
+        let body: Option<Vec<u8>> = or_default(row.get(1), "a row of its picture", source)?;
+        Ok(key.zip(body))
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let rows = rows.filter_map(Result::transpose);
+    let read = rows.map(|row| {
+        let (key, body) = row?;
+        let body = Some(body);
+        Ok(PictureRow { key, body })
+    });
+    read.collect()
 }
 
 /// Reads how far a source has been followed.
@@ -69,19 +76,19 @@ pub(super) fn checkpoint(connection: &Connection, source: &Name) -> Result<Check
     )?;
     let found = select
         .query_row([source.as_str()], |row| {
-            let cursor: Option<String> = row.get(0)?;
-            let cleared: bool = row.get(1)?;
+            let cursor: Option<String> = or_default(row.get(0), "its cursor", source)?;
+            let cleared: bool = or_default(row.get(1), "its cursor", source)?;
+            let high_id: Option<String> = or_default(row.get(3), "its highest id", source)?;
+            let high_time: Option<i64> = or_default(row.get(4), "its newest time", source)?;
             Ok(Checkpoint {
                 cursor: match cursor {
                     Some(id) => Cursor::At(id),
                     None if cleared => Cursor::Cleared,
                     None => Cursor::Unknown,
                 },
-                epoch: row.get(2)?,
-                high_id: row
-                    .get::<_, Option<String>>(3)?
-                    .and_then(|id| id.parse().ok()),
-                high_time: row.get::<_, Option<i64>>(4)?.map(time),
+                epoch: or_default(row.get(2), "its epoch", source)?,
+                high_id: high_id.and_then(|id| id.parse().ok()),
+                high_time: high_time.and_then(|at| Timestamp::from_microsecond(at).ok()),
             })
         })
         .optional()?;

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
 use super::StoreError;
-use super::row::{attempt, delivery_id, name, state, time};
+use super::aside::{shown, shown_name};
+use super::row::{attempt, delivery_id, state, time};
 use crate::model::{Attempt, DeliveryId, Name, State};
 
 /// How many deliveries of each sink are in each state.
@@ -74,7 +75,7 @@ pub(super) fn depths(connection: &Connection) -> Result<Depths, StoreError> {
     let mut depths = Depths::default();
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
-        let sink = name(&row.get::<_, String>(0)?, 0)?;
+        let sink = shown_name(row, 0)?;
         let state = state(row.get(1)?);
         let count = row.get::<_, i64>(2)?.unsigned_abs();
         if state == State::Waiting {
@@ -103,9 +104,9 @@ pub(super) fn recent_events(
         .query_map([limit], |row| {
             Ok(EventRow {
                 seq: row.get(0)?,
-                source: name(&row.get::<_, String>(1)?, 1)?,
-                id: row.get(2)?,
-                kind: row.get(3)?,
+                source: shown_name(row, 1)?,
+                id: Some(shown(row, 2)?).filter(|id| !id.is_empty()),
+                kind: shown(row, 3)?,
                 time: row.get::<_, Option<i64>>(4)?.map(time),
                 received: time(row.get(5)?),
                 backfilled: row.get(6)?,
@@ -131,7 +132,7 @@ pub(super) fn recent_deliveries(
     limit: u32,
 ) -> Result<Vec<DeliveryRow>, StoreError> {
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {DELIVERY_COLUMNS} FROM deliveries d JOIN events e ON e.seq = d.event
+        "SELECT {DELIVERY_COLUMNS} FROM deliveries d LEFT JOIN events e ON e.seq = d.event
          ORDER BY d.seq DESC LIMIT ?1"
     ))?;
     let rows = select.query_map([limit], |row| delivery(row, tag))?;
@@ -152,9 +153,9 @@ fn delivery(row: &Row<'_>, tag: &str) -> rusqlite::Result<DeliveryRow> {
     Ok(DeliveryRow {
         row: seq,
         id: delivery_id(tag, seq),
-        kind: row.get(1)?,
-        sink: name(&row.get::<_, String>(2)?, 2)?,
-        rule: row.get(3)?,
+        kind: shown(row, 1)?,
+        sink: shown_name(row, 2)?,
+        rule: shown(row, 3)?,
         state: state(row.get(4)?),
         attempts: row.get(5)?,
         created: time(row.get(6)?),

@@ -11,6 +11,7 @@
 
 mod accept;
 mod alarm;
+mod aside;
 mod claim;
 mod error;
 mod inspect;
@@ -37,6 +38,7 @@ use crate::model::{
 };
 use crate::status::Status;
 
+pub use aside::Aside;
 pub use error::StoreError;
 pub use inspect::{DeliveryRow, Depths, EventRow};
 pub use owner::{Claims, Due};

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
 use super::alarm::Alarm;
+use super::aside::Aside;
 use super::error::is_damage;
 use super::lock::FolderLock;
 use super::space::{self, Space};
@@ -30,6 +31,8 @@ const GROUP_MAX: usize = 256;
 pub struct Claims {
     /// The claimed deliveries, oldest first.
     pub claims: Vec<Claim>,
+    /// Deliveries that were due and could not be read: dead letters now.
+    pub aside: Vec<Aside>,
     /// When the next delivery that is not claimed will be due, if one waits.
     pub next_due: Option<Timestamp>,
 }

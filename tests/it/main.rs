@@ -2,6 +2,7 @@
 
 mod configuration;
 mod crash;
+mod damage;
 mod deliver;
 mod disk;
 mod example;
@@ -13,6 +14,7 @@ mod missed;
 mod obligations;
 mod pace;
 mod pages;
+mod power;
 mod retry;
 mod secrets;
 mod shutdown;

@@ -1,5 +1,6 @@
 //! The queue on a real file in a folder of its own.
 
+mod bad_rows;
 mod files;
 mod queue;
 mod space;
