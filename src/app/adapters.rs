@@ -67,7 +67,7 @@ impl Router for RulesRouter {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
             if complained.insert(Arc::clone(&fault.rule)) {
-                tracing::warn!(rule = %fault.rule, error = %fault.fault, "`when` failed and counts as not matched; said once for each rule");
+                tracing::warn!(rule = %fault.rule, error = %fault.fault, "an expression failed: a condition counts as not matched, a key as missing; said once for each rule");
             }
         }
         routed.routes

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Event, Name, Outcome};
+use super::{Event, Name, Outcome, Suppressed};
 
 /// The stable identity of a delivery: every attempt carries it as `webhook-id`.
 ///
@@ -100,6 +100,8 @@ pub struct Claim {
     pub plain: bool,
     /// When it was put into the queue.
     pub created: Timestamp,
+    /// What its rule's throttle has suppressed before it.
+    pub suppressed: Option<Suppressed>,
     /// What it is about.
     pub event: Event,
 }

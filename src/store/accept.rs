@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::StoreError;
 use super::aside::or_default;
 use super::row::{data_columns, micros, state_column};
+use super::throttle::{self, Decision};
 use crate::model::{Accepted, Batch, Checkpoint, Cursor, Event, Name, PictureRow, Route, State};
 
 /// Writes a batch. An event whose identity is there already is a replay: it adds nothing, whatever
@@ -19,8 +20,9 @@ pub(super) fn accept(connection: &Connection, batch: &Batch) -> Result<Accepted,
         };
         accepted.new += 1;
         for route in routes {
-            insert_delivery(connection, seq, event, route)?;
-            accepted.deliveries += 1;
+            if insert_delivery(connection, seq, event, route)? == State::Waiting {
+                accepted.deliveries += 1;
+            }
         }
     }
     if let Some(checkpoint) = &batch.checkpoint {
@@ -123,18 +125,36 @@ fn insert_delivery(
     event_seq: i64,
     event: &Event,
     route: &Route,
-) -> Result<(), StoreError> {
+) -> Result<State, StoreError> {
+    let received = event.received;
+    let decision = route
+        .throttle
+        .as_ref()
+        .map(|throttle| throttle::decide(connection, &route.rule, &route.sink, throttle, received));
+    let (state, suppressed) = match decision.transpose()? {
+        Some(Decision::Throttled) => (State::Throttled, None),
+        Some(Decision::Passes(suppressed)) => (State::Waiting, suppressed),
+        None => (State::Waiting, None),
+    };
+    let has_ended = state == State::Throttled;
+    let reason = route.throttle.as_ref().filter(|_| has_ended);
     let mut insert = connection.prepare_cached(
-        "INSERT INTO deliveries (event, sink, rule, state, created, due) VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+        "INSERT INTO deliveries (event, sink, rule, state, created, due, ended, reason, suppressed_count, suppressed_since)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9)",
     )?;
     insert.execute(params![
         event_seq,
         route.sink.as_str(),
         &*route.rule,
-        state_column(State::Waiting),
-        micros(event.received),
+        state_column(state),
+        micros(received),
+        has_ended.then(|| micros(received)),
+        reason.map(throttle::reason),
+        suppressed.map_or(0, |suppressed| i64::try_from(suppressed.count)
+            .unwrap_or(i64::MAX)),
+        suppressed.map(|suppressed| micros(suppressed.since)),
     ])?;
-    Ok(())
+    Ok(state)
 }
 
 fn store_picture_row(

@@ -30,6 +30,7 @@ pub(super) const SOUND: &str = "(typeof(d.event) = 'integer' AND typeof(d.sink) 
      AND typeof(d.attempts) = 'integer' AND d.attempts BETWEEN 0 AND 4294967294
      AND typeof(d.step) = 'integer' AND d.step BETWEEN 0 AND 4294967294
      AND typeof(d.due) = 'integer' AND typeof(d.ended) IN ('integer', 'null')
+     AND typeof(d.suppressed_count) = 'integer' AND typeof(d.suppressed_since) IN ('integer', 'null')
      AND typeof(d.reason) IN ('text', 'null'))";
 
 /// The error of a row whose columns have not their types.
@@ -62,7 +63,7 @@ pub(super) fn set_aside(
         "UPDATE deliveries SET event = CAST(coalesce(event, 0) AS INTEGER),
              sink = CAST(coalesce(sink, '') AS TEXT), rule = CAST(coalesce(rule, '') AS TEXT),
              attempts = min(max(CAST(coalesce(attempts, 0) AS INTEGER), 0), 4294967294),
-             step = 0, plain = 0, created = CAST(coalesce(created, ?2) AS INTEGER), due = ?2,
+             step = 0, plain = 0, suppressed_count = 0, suppressed_since = NULL, created = CAST(coalesce(created, ?2) AS INTEGER), due = ?2,
              ended = ?2, state = ?3, reason = ?4
          WHERE seq = ?1",
     )?;

@@ -10,6 +10,7 @@ use super::row::{
     EVENT_COLUMN_COUNT, EVENT_COLUMNS, delivery_id, event, micros, moment, outcome_column,
     state_column, time,
 };
+use super::throttle;
 use super::{Claims, Due, StoreError};
 use crate::model::{Claim, Name, Outcome, State};
 
@@ -112,7 +113,8 @@ fn due_claims(
     limit: NonZeroUsize,
 ) -> Result<(Vec<Claim>, Vec<Aside>), StoreError> {
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {EVENT_COLUMNS}, d.seq, d.rule, d.attempts, d.step, d.plain, d.created, {SOUND}, d.due
+        "SELECT {EVENT_COLUMNS}, d.seq, d.rule, d.attempts, d.step, d.plain, d.created, {SOUND}, d.due,
+             d.suppressed_count, d.suppressed_since
          FROM deliveries d LEFT JOIN events e ON e.seq = d.event
          WHERE d.sink = ?1 AND d.state = 0 AND (d.due <= ?2 OR d.due > ?4)
          ORDER BY d.due, d.seq LIMIT ?3"
@@ -162,6 +164,7 @@ fn read(row: &Row<'_>, tag: &str, sink: &Name) -> rusqlite::Result<Claim> {
         step: row.get(at + 3)?,
         plain: row.get(at + 4)?,
         created: moment(row, at + 5)?,
+        suppressed: throttle::suppressed(row.get(at + 8)?, row.get(at + 9)?),
         event: event(row)?,
     })
 }

@@ -24,6 +24,7 @@ mod settle;
 mod space;
 #[cfg(test)]
 mod tests;
+mod throttle;
 
 use std::num::NonZeroUsize;
 use std::path::Path;

@@ -17,7 +17,11 @@ use super::error::is_damage;
 pub(super) const FILE_NAME: &str = "bellwire.db";
 
 /// One step for each schema version; a released step is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+];
 
 /// Opens the file, makes or migrates its tables, and sets what holds for the connection.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {

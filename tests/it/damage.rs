@@ -33,6 +33,7 @@ async fn spoilt(bridge: &Bridge) -> Vec<u8> {
     let route = Route {
         sink: Name::new("automation").expect("a name"),
         rule: "hits".into(),
+        throttle: None,
     };
     let batch = Batch {
         source: Name::new("ttmt").expect("a name"),

@@ -201,6 +201,7 @@ impl Router for Everything {
         vec![Route {
             sink: Name::new("phone").expect("a name"),
             rule: "all".into(),
+            throttle: None,
         }]
     }
 }

@@ -4,6 +4,7 @@ mod bad_rows;
 mod files;
 mod queue;
 mod space;
+mod throttle;
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -56,6 +57,7 @@ pub(super) fn batch(ids: &[&str], sinks: &[&str]) -> Batch {
         .map(|sink| Route {
             sink: name(sink),
             rule: "every".into(),
+            throttle: None,
         })
         .collect();
     Batch {
