@@ -171,4 +171,18 @@ async fn a_changed_limit_holds_at_once_and_memory_is_bounded() {
     };
     assert!(count("throttles").await.expect("counts") < 5);
     assert!(count("throttle_passes").await.expect("counts") < 10);
+    let flood = store.call(|connection, _| {
+        connection.execute_batch(
+            "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 21000)
+             INSERT INTO throttles (rule, sink, key, passed, suppressed_count, forgotten)
+             SELECT 'flood', 'phone', n, 0, 0, 9000000000000000 FROM n",
+        )?;
+        Ok(())
+    });
+    flood.await.expect("writes");
+    for number in 0..70 {
+        let key = format!("new {number}");
+        assert_eq!(arrive(&store, 40_000_000, &key, &["phone"]).await, PASSES);
+    }
+    assert!(count("throttles").await.expect("counts") < 20_100);
 }
