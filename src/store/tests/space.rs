@@ -1,5 +1,6 @@
 //! The limit on the disk, on real files with small limits.
 
+use futures_util::future::join_all;
 use tempfile::TempDir;
 
 use super::*;
@@ -254,4 +255,36 @@ async fn sqlite_itself_holds_the_file_to_the_limit() {
         !claim(&store, "phone", now(), 5).await.is_empty(),
         "work goes on"
     );
+}
+
+#[tokio::test]
+async fn a_full_queue_can_go_on_failing_without_an_end() {
+    let folder = TempDir::new().expect("a folder");
+    let (store, _, _notices) = limited(&folder).await;
+    let (count, _) = fill(&store, 0).await;
+    for round in 1..=3 {
+        let claims = claim(&store, "phone", now(), 100_000).await;
+        assert_eq!(claims.len(), count * EVENTS, "round {round}");
+        let settles = claims
+            .iter()
+            .map(|failed| settle_again(&store, failed, round));
+        join_all(settles).await;
+        assert!(on_disk(&folder) <= LIMIT);
+    }
+}
+
+/// Settles as a lane does: again, when there was no room for it just then.
+async fn settle_again(store: &Store, failed: &Claim, round: u32) {
+    let mut attempt = attempt(round, Outcome::Retry);
+    attempt.answer = Some("x".repeat(1000));
+    let waiting = settlement(State::Waiting, now());
+    for _ in 0..1000 {
+        let settled = store.settle(failed.row, &failed.sink, attempt.clone(), waiting.clone());
+        match settled.await {
+            Ok(settled) => return assert!(settled),
+            Err(StoreError::Full { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("a settlement found no room");
 }
