@@ -70,6 +70,9 @@
 //!   text.
 //! - A secret prints as dots, and reaches no log line, row or page.
 //! - Everything that comes from outside has a limit.
+//! - The queue takes no more of the disk than it may. What is finished makes room; what is not delivered
+//!   stays, and events wait upstream until there is room for them.
+//! - One row that cannot be read holds up no other; a damaged file ends the process and is left as it is.
 //!
 //! # The walk of one event
 //!
@@ -81,9 +84,9 @@
 //!    The picture hears it: it lends the event the names of what it is about, and recognises the late
 //!    copy of what REST has told.
 //! 3. [`rules`] names the routes. None is a normal answer; the event is stored all the same.
-//! 4. [`store`] writes a batch in one transaction: events, a waiting delivery for each route, and the
-//!    cursor. A batch is whatever had already arrived. Intake does not read on before it is
-//!    committed, which is also the back-pressure.
+//! 4. [`store`] writes a batch in one transaction: events, a delivery for each route, waiting unless
+//!    its rule's throttle has it end here, and the cursor. A batch is whatever had already arrived.
+//!    Intake does not read on before it is committed, which is also the back-pressure.
 //! 5. A nudge wakes the lanes. It carries nothing: after a restart there is none, and the queue alone
 //!    must be enough.
 //! 6. Each lane of [`dispatch`] claims what is due, up to its free slots and its pace: the urgent before

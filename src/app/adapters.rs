@@ -109,7 +109,7 @@ impl Router for RulesRouter {
         self.line_up(event, &mut routed.routes);
         for fault in routed.faults {
             if self.is_first("when", &fault.rule) {
-                tracing::warn!(rule = %fault.rule, error = %fault.fault, "`when` failed and counts as not matched; said once for each rule");
+                tracing::warn!(rule = %fault.rule, error = %fault.fault, "an expression failed: a condition counts as not matched, a key as missing; said once for each rule");
             }
         }
         routed.routes

@@ -100,7 +100,6 @@ fn without_effect(config: &Config) -> Vec<String> {
     let mut found = BTreeSet::new();
     for rule in &config.rules {
         let keys = [
-            ("throttle", rule.throttle.is_some()),
             ("coalesce", rule.coalesce.is_some()),
             ("update", rule.update.is_some()),
             ("hours", rule.hours.is_some()),

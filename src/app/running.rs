@@ -64,6 +64,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
     let config = &plan.config;
     let client = Client::new(None)?;
     let store = Store::open(&config.data_dir, status.clone(), clock.now())?;
+    store.limit(config.retention.max_disk).await?;
     let (nudge, nudged) = watch::channel(0);
     plan.announce(&status);
     let mended = Mended::default();
@@ -184,7 +185,10 @@ impl Running {
                 ended = self.dispatch.any() => break Some(("dispatch", ended)),
                 ended = self.upkeep.any() => break Some(("upkeep", ended)),
                 ended = self.admin.any() => break Some(("the status page", ended)),
-                () = self.store.closed() => break Some(("the queue", Ok(()))),
+                () = self.store.closed() => break Some(("the queue", match self.store.fault() {
+                    None => Ok(()),
+                    Some(fault) => Err(anyhow!("{fault}")),
+                })),
                 read = Reload::next(&mut reload) => self.in_force.replace(read),
             }
         };

@@ -111,7 +111,7 @@ pub(super) fn encode(
     now: Timestamp,
 ) -> Result<http::Request<Bytes>, String> {
     let made = catch_unwind(AssertUnwindSafe(|| {
-        let wording = word(sink, rule, &claim.event);
+        let wording = word(sink, rule, &claim.event, claim.suppressed);
         sink.translator.encode(&Message {
             id: &claim.id,
             now,

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::Parts;
 use super::alarm::{Alarm, Trouble};
 use super::attempt::{self, Done, Sender};
+use super::letter;
 use super::obituary::Obituary;
 use super::outage::Outage;
 use super::pace::Pace;
@@ -243,6 +244,14 @@ impl Lane {
         look_again: Instant,
     ) -> Instant {
         let full = claims.claims.len() == limit;
+        for aside in &claims.aside {
+            let now = self.now();
+            let sink = &self.sender.sink.name;
+            self.sender.status.sink(sink, |status| status.dead += 1);
+            if let Some(notice) = self.obituary.dead(letter::aside(aside), now) {
+                self.sender.status.raise(notice);
+            }
+        }
         if probing && !claims.claims.is_empty() {
             self.suspension.probing(self.now());
             claims

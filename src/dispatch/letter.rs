@@ -1,9 +1,10 @@
 //! A dead letter as JSON: the delivery as it stands in the queue once its last attempt is settled.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::attempt::Done;
-use crate::store::{DeliveryRow, EventHead};
+use crate::model::State;
+use crate::store::{Aside, DeliveryRow, EventHead};
 
 /// The delivery that an attempt ended.
 pub(super) fn json(done: &Done) -> Value {
@@ -23,4 +24,20 @@ pub(super) fn json(done: &Done) -> Value {
         replayed_from: None,
     }
     .json()
+}
+
+/// A delivery whose row could not be read: what is known of it.
+pub(super) fn aside(aside: &Aside) -> Value {
+    json!({
+        "id": aside.id.as_str(),
+        "event": Value::Null,
+        "sink": aside.sink.as_str(),
+        "rule": Value::Null,
+        "state": State::Dead.as_str(),
+        "attempts": Value::Null,
+        "created": Value::Null,
+        "next_attempt": Value::Null,
+        "reason": aside.reason,
+        "last": Value::Null,
+    })
 }

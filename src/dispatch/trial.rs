@@ -55,6 +55,7 @@ impl Mended {
 pub async fn test(client: &Client, clock: &Clock, sink: &Sink, event: Event) -> Attempt {
     let now = clock.now();
     let claim = Claim {
+        suppressed: None,
         row: 0,
         // Never the id of a delivery, and another one each time: receivers drop repeats.
         id: DeliveryId::new(&format!("msg_test_{:016x}", rand::rng().next_u64())),

@@ -1,20 +1,25 @@
 //! How a delivery reads: the rule's templates, else the sink's, else the built-in wording.
 
 use crate::expr::{Scope, Template};
-use crate::model::Event;
+use crate::model::{Event, Suppressed};
 use crate::rules::Rule;
 use crate::sinks::{Sink, Wording};
 
 /// Words an event for a sink. A template that fails leaves the built-in text in place and adds one
 /// line that says so: it never swallows the alert.
-pub(super) fn word(sink: &Sink, rule: Option<&Rule>, event: &Event) -> Wording {
+pub(super) fn word(
+    sink: &Sink,
+    rule: Option<&Rule>,
+    event: &Event,
+    suppressed: Option<Suppressed>,
+) -> Wording {
     let title = rule
         .and_then(|rule| rule.title.as_ref())
         .or(sink.title.as_ref());
     let message = rule
         .and_then(|rule| rule.message.as_ref())
         .or(sink.message.as_ref());
-    let wording = Wording::of(event);
+    let wording = Wording::of(event).telling(suppressed, event.received);
     if title.is_none() && message.is_none() && sink.body.is_none() {
         return wording;
     }
@@ -22,7 +27,7 @@ pub(super) fn word(sink: &Sink, rule: Option<&Rule>, event: &Event) -> Wording {
     let scope = burst
         .then(|| Scope::burst(std::slice::from_ref(event)))
         .flatten()
-        .unwrap_or_else(|| Scope::new(event));
+        .unwrap_or_else(|| Scope::telling(event, suppressed));
     let mut note = None;
     let mut render = |template: Option<&Template>, what: &str| match template?.render(&scope) {
         Ok(text) => Some(text),

@@ -15,7 +15,7 @@ use minijinja::value::{Enumerator, Object};
 use serde_json::Number;
 
 use super::text::{DIGITS, Digits};
-use crate::model::Event;
+use crate::model::{Event, Suppressed};
 
 /// The variables for one run after another over the same event. Cloning one copies pointers.
 #[derive(Clone)]
@@ -27,8 +27,15 @@ impl Scope {
     /// The variables `event`, `data`, `trade` and `position` of one event.
     #[must_use]
     pub fn new(event: &Event) -> Self {
+        Self::telling(event, None)
+    }
+
+    /// The same for a message that also tells what its rule's throttle has suppressed before it, as
+    /// `event.suppressed` and `event.suppressed_since`.
+    #[must_use]
+    pub fn telling(event: &Event, suppressed: Option<Suppressed>) -> Self {
         let digits = Arc::default();
-        Self::of(Occurrence::new(event, &digits), None, digits)
+        Self::of(Occurrence::new(event, suppressed, &digits), None, digits)
     }
 
     /// The variables of a coalesced message: `events`, oldest first as given, `count`, and `event`
@@ -38,7 +45,7 @@ impl Scope {
         let digits = Arc::default();
         let all: Vec<Arc<Occurrence>> = events
             .iter()
-            .map(|event| Occurrence::new(event, &digits))
+            .map(|event| Occurrence::new(event, None, &digits))
             .collect();
         let newest = Arc::clone(all.last()?);
         let list = all.into_iter().map(Value::from_dyn_object).collect();
@@ -96,15 +103,17 @@ impl Object for Root {
 /// One event, with its data and what is known beside it once somebody has asked for them.
 struct Occurrence {
     event: Event,
+    suppressed: Option<Suppressed>,
     data: OnceLock<Value>,
     about: OnceLock<Value>,
     digits: Arc<Digits>,
 }
 
 impl Occurrence {
-    fn new(event: &Event, digits: &Arc<Digits>) -> Arc<Self> {
+    fn new(event: &Event, suppressed: Option<Suppressed>, digits: &Arc<Digits>) -> Arc<Self> {
         Arc::new(Self {
             event: event.clone(),
+            suppressed,
             data: OnceLock::new(),
             about: OnceLock::new(),
             digits: Arc::clone(digits),
@@ -174,6 +183,13 @@ impl Object for Fields {
             "type" => Some(Value::from(&*event.kind)),
             "time" => event.time.map(|time| Value::from(time.to_string())),
             "backfilled" => Some(Value::from(event.backfilled)),
+            "suppressed" => Some(Value::from(
+                self.0.suppressed.map_or(0, |suppressed| suppressed.count),
+            )),
+            "suppressed_since" => self
+                .0
+                .suppressed
+                .map(|suppressed| Value::from(suppressed.since.to_string())),
             "partial" => Some(self.0.about("partial")),
             _ => None,
         }

@@ -184,7 +184,7 @@ impl Report {
     /// The key, or its access, is gone. Said once until a stream is open again.
     pub(super) fn withdrawn(&self, how: Withdrawn) {
         let (cause, reason) = match how {
-            Withdrawn::Revoked => ("revoked", words::REVOKED),
+            Withdrawn::Revoked => ("revoked", words::PARKED),
             Withdrawn::AccessDisabled => ("access_disabled", words::SUSPENDED),
         };
         self.fault(reason);

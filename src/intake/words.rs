@@ -10,7 +10,10 @@ use crate::sources::{End, Refusal};
 const QUOTE_CHARS_MAX: usize = 120;
 
 /// What a revoked key needs.
-pub const REVOKED: &str = "the key is unknown or was revoked; configure a new `api_key`, or send SIGHUP to try this one again";
+pub const REVOKED: &str = "the key is unknown or was revoked; configure a new `api_key`";
+
+/// What a key needs that was revoked while bellwire runs.
+pub(super) const PARKED: &str = "the key is unknown or was revoked; configure a new `api_key`, or send SIGHUP to try this one again";
 
 /// What suspended access needs.
 pub const SUSPENDED: &str =

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Event, Name, Outcome};
+use super::{Event, Name, Outcome, Suppressed};
 
 /// The stable identity of a delivery: every attempt carries it as `webhook-id`.
 ///
@@ -124,6 +124,8 @@ pub struct Claim {
     pub early_for: Option<Timestamp>,
     /// When a person last asked for it; its ages count from there.
     pub asked: Option<Timestamp>,
+    /// What its rule's throttle has suppressed before it.
+    pub suppressed: Option<Suppressed>,
     /// What it is about.
     pub event: Event,
 }

@@ -1,6 +1,7 @@
 //! What rules decide about an event, what intake commits, and what bellwire says about itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -18,11 +19,33 @@ pub struct Route {
     /// Deliveries to one sink with the same key are sent one after the other, in the order of the
     /// queue; one without a key waits for no other.
     pub key: Option<Arc<str>>,
+    /// What that rule's throttle allows, where it has one that this event counts for.
+    pub throttle: Option<Throttle>,
 }
 
 impl Route {
     /// The priority where no rule sets one.
     pub const PRIORITY: u8 = 3;
+}
+
+/// At most so many deliveries of a rule to a sink in so long, for each key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Throttle {
+    /// At most this many.
+    pub limit: u32,
+    /// In this long.
+    pub per: Duration,
+    /// What they are counted by.
+    pub key: Arc<str>,
+}
+
+/// What a throttle has suppressed since it last let something pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suppressed {
+    /// So many deliveries.
+    pub count: u64,
+    /// When the first of them arrived.
+    pub since: Timestamp,
 }
 
 /// How far a source has been followed: the cursor, and what is needed to tell a restarted server

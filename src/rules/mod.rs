@@ -3,7 +3,7 @@
 //! A room of its own so that deciding can be tested without anything else running: it is pure, never
 //! waits, and knows neither stream nor queue. Rules are indexed by event type, so an event that no
 //! rule can want costs one look-up and its payload is never parsed. What a rule does beyond routing
-//! (throttle, coalesce, update, hours, fallback) is compiled here, so that its mistakes are found
+//! (coalesce, update, hours, fallback) is compiled here, so that its mistakes are found
 //! with all others, and acted on where deliveries are.
 
 mod compile;
@@ -39,11 +39,12 @@ pub struct Rules {
 pub struct Routed {
     /// Where it goes, in the order of the file; each sink once, with the first rule that names it.
     pub routes: Vec<Route>,
-    /// Conditions that could not be worked out. They counted as not matched.
+    /// Conditions that could not be worked out, which counted as not matched, and keys of throttles,
+    /// which counted as missing.
     pub faults: Vec<RuleFault>,
 }
 
-/// A condition that could not be worked out for one event.
+/// A condition, or the key of a throttle, that could not be worked out for one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleFault {
     /// The rule.
@@ -78,7 +79,7 @@ impl Rules {
         let mut scope = None;
         for rule in self.candidates(event) {
             match rule.wants(event, &mut scope) {
-                Ok(true) => routed.add(rule),
+                Ok(true) => routed.add(rule, event, &mut scope),
                 Ok(false) => {}
                 Err(fault) => routed.faults.push(RuleFault {
                     rule: Arc::clone(&rule.name),
@@ -122,7 +123,15 @@ impl Rules {
 }
 
 impl Routed {
-    fn add(&mut self, rule: &Rule) {
+    /// An event whose key is missing, or cannot be worked out, passes the throttle uncounted.
+    fn add(&mut self, rule: &Rule, event: &Event, scope: &mut Option<Scope>) {
+        let throttle = rule.throttle(event, scope).unwrap_or_else(|fault| {
+            self.faults.push(RuleFault {
+                rule: Arc::clone(&rule.name),
+                fault,
+            });
+            None
+        });
         for sink in &rule.to {
             if !self.routes.iter().any(|route| route.sink == *sink) {
                 self.routes.push(Route {
@@ -130,6 +139,7 @@ impl Routed {
                     rule: Arc::clone(&rule.name),
                     priority: rule.priority.unwrap_or(Route::PRIORITY),
                     key: None,
+                    throttle: throttle.clone(),
                 });
             }
         }

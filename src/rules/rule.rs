@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::index::TypePattern;
 use crate::config::{Backfilled, FallbackConfig, HoursConfig};
 use crate::expr::{Expression, Fault, Scope, Template};
-use crate::model::{Event, Name};
+use crate::model::{self, Event, Name};
 
 /// Which events go to which sinks, and how they read there.
 #[derive(Debug)]
@@ -84,6 +84,26 @@ impl Rule {
     /// Whether events fetched after a gap are none of its business.
     pub(super) fn skips(&self, event: &Event) -> bool {
         event.backfilled && self.backfilled == Backfilled::Skip
+    }
+
+    /// What its throttle asks of an event that it matches: nothing where the event has no key.
+    pub(super) fn throttle(
+        &self,
+        event: &Event,
+        scope: &mut Option<Scope>,
+    ) -> Result<Option<model::Throttle>, Fault> {
+        let Some(throttle) = &self.throttle else {
+            return Ok(None);
+        };
+        let key = match &throttle.key {
+            Some(key) => key.key(scope.get_or_insert_with(|| Scope::new(event)))?,
+            None => Some(String::new()),
+        };
+        Ok(key.map(|key| model::Throttle {
+            limit: throttle.limit,
+            per: throttle.per,
+            key: key.into(),
+        }))
     }
 
     /// Whether it matches an event whose source and type it listens to. The scope is made by the

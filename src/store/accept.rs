@@ -1,9 +1,12 @@
 //! Events in, with their deliveries and the cursor.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
-use super::row::{data_columns, micros, state_column, time};
+use super::aside::or_default;
+use super::row::{data_columns, micros, state_column};
+use super::throttle::{self, Decision};
 use crate::model::{Accepted, Batch, Checkpoint, Cursor, Event, Name, PictureRow, Route, State};
 
 /// Writes a batch. An event whose identity is there already is a replay: it adds nothing, whatever
@@ -17,8 +20,9 @@ pub(super) fn accept(connection: &Connection, batch: &Batch) -> Result<Accepted,
         };
         accepted.new += 1;
         for route in routes {
-            insert_delivery(connection, seq, event, route)?;
-            accepted.deliveries += 1;
+            if insert_delivery(connection, seq, event, route)? == State::Waiting {
+                accepted.deliveries += 1;
+            }
         }
     }
     if let Some(checkpoint) = &batch.checkpoint {
@@ -30,6 +34,22 @@ pub(super) fn accept(connection: &Connection, batch: &Batch) -> Result<Accepted,
     Ok(accepted)
 }
 
+/// About how much a batch takes on the disk, with its rows and their places in the indexes.
+pub(super) fn bytes(batch: &Batch) -> u64 {
+    const EVENT: usize = 400;
+    const DELIVERY: usize = 250;
+    let events = batch.events.iter().map(|(event, routes)| {
+        let about = event.about.as_ref().map_or(0, |about| about.len());
+        EVENT + event.payload.len() + about + routes.len() * DELIVERY
+    });
+    let picture = batch.picture.iter().map(|row| {
+        let body = row.body.as_ref().map_or(0, Vec::len);
+        row.key.len() + body
+    });
+    let bytes: usize = events.chain(picture).sum();
+    u64::try_from(bytes).unwrap_or(u64::MAX / 4)
+}
+
 /// Reads the whole stored picture of a source.
 pub(super) fn picture(
     connection: &Connection,
@@ -38,12 +58,17 @@ pub(super) fn picture(
     let mut select = connection
         .prepare_cached("SELECT key, body FROM picture WHERE source = ?1 ORDER BY key")?;
     let rows = select.query_map([source.as_str()], |row| {
-        Ok(PictureRow {
-            key: row.get(0)?,
-            body: row.get(1)?,
-        })
+        let key: Option<String> = or_default(row.get(0).map(Some), "a key of its picture", source)?;
+        let body: Option<Vec<u8>> = or_default(row.get(1), "a row of its picture", source)?;
+        Ok(key.zip(body))
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let rows = rows.filter_map(Result::transpose);
+    let read = rows.map(|row| {
+        let (key, body) = row?;
+        let body = Some(body);
+        Ok(PictureRow { key, body })
+    });
+    read.collect()
 }
 
 /// Reads how far a source has been followed.
@@ -53,19 +78,19 @@ pub(super) fn checkpoint(connection: &Connection, source: &Name) -> Result<Check
     )?;
     let found = select
         .query_row([source.as_str()], |row| {
-            let cursor: Option<String> = row.get(0)?;
-            let cleared: bool = row.get(1)?;
+            let cursor: Option<String> = or_default(row.get(0), "its cursor", source)?;
+            let cleared: bool = or_default(row.get(1), "its cursor", source)?;
+            let high_id: Option<String> = or_default(row.get(3), "its highest id", source)?;
+            let high_time: Option<i64> = or_default(row.get(4), "its newest time", source)?;
             Ok(Checkpoint {
                 cursor: match cursor {
                     Some(id) => Cursor::At(id),
                     None if cleared => Cursor::Cleared,
                     None => Cursor::Unknown,
                 },
-                epoch: row.get(2)?,
-                high_id: row
-                    .get::<_, Option<String>>(3)?
-                    .and_then(|id| id.parse().ok()),
-                high_time: row.get::<_, Option<i64>>(4)?.map(time),
+                epoch: or_default(row.get(2), "its epoch", source)?,
+                high_id: high_id.and_then(|id| id.parse().ok()),
+                high_time: high_time.and_then(|at| Timestamp::from_microsecond(at).ok()),
             })
         })
         .optional()?;
@@ -100,21 +125,39 @@ fn insert_delivery(
     event_seq: i64,
     event: &Event,
     route: &Route,
-) -> Result<(), StoreError> {
+) -> Result<State, StoreError> {
+    let received = event.received;
+    let decision = route
+        .throttle
+        .as_ref()
+        .map(|throttle| throttle::decide(connection, &route.rule, &route.sink, throttle, received));
+    let (state, suppressed) = match decision.transpose()? {
+        Some(Decision::Throttled) => (State::Throttled, None),
+        Some(Decision::Passes(suppressed)) => (State::Waiting, suppressed),
+        None => (State::Waiting, None),
+    };
+    let has_ended = state == State::Throttled;
+    let reason = route.throttle.as_ref().filter(|_| has_ended);
     let mut insert = connection.prepare_cached(
-        "INSERT INTO deliveries (event, sink, rule, state, created, due, priority, key)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7)",
+        "INSERT INTO deliveries
+             (event, sink, rule, state, created, due, priority, key, ended, reason, suppressed_count, suppressed_since)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;
     insert.execute(params![
         event_seq,
         route.sink.as_str(),
         &*route.rule,
-        state_column(State::Waiting),
-        micros(event.received),
+        state_column(state),
+        micros(received),
         route.priority,
         route.key.as_deref(),
+        has_ended.then(|| micros(received)),
+        reason.map(throttle::reason),
+        suppressed.map_or(0, |suppressed| i64::try_from(suppressed.count)
+            .unwrap_or(i64::MAX)),
+        suppressed.map(|suppressed| micros(suppressed.since)),
     ])?;
-    Ok(())
+    Ok(state)
 }
 
 fn store_picture_row(

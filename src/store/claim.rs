@@ -3,12 +3,14 @@
 use std::num::NonZeroUsize;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
+use super::aside::{self, Aside, SOUND};
 use super::row::{
-    EVENT_COLUMN_COUNT, EVENT_COLUMNS, delivery_id, event, micros, outcome_column, state_column,
-    time,
+    EVENT_COLUMN_COUNT, EVENT_COLUMNS, delivery_id, event, micros, moment, outcome_column,
+    state_column, time,
 };
+use super::throttle;
 use super::{Claims, Due, StoreError};
 use crate::model::{Claim, Name, Outcome, State};
 
@@ -33,6 +35,8 @@ const LONGEST_EVERY: u64 = 4;
 pub(super) const BETWEEN: &str = "SELECT due, seq FROM deliveries
      WHERE sink = ?1 AND state = 0 AND behind = 0 AND priority = ?2 AND due > ?3 AND due <= ?4
      ORDER BY due, seq LIMIT ?5";
+pub(super) const NO_MOMENT: &str = "SELECT seq FROM deliveries
+     WHERE sink = ?1 AND state = 0 AND behind = 0 AND priority = ?2 AND due > ?3 LIMIT 1";
 pub(super) const NEXT: &str = "SELECT min(due) FROM deliveries WHERE sink = ?1 AND state = 0 AND behind = 0 AND priority = ?2";
 
 /// What waits for a sink that was away.
@@ -74,22 +78,21 @@ fn take(
     now: Timestamp,
     rows: &[i64],
 ) -> Result<Claims, StoreError> {
-    let mut claims = Vec::with_capacity(rows.len());
+    let (claims, aside) = read_all(connection, tag, sink, now, rows)?;
     let mut take = connection.prepare_cached(
         "UPDATE deliveries SET state = ?2, attempts = ?3, due = ?4 WHERE seq = ?1",
     )?;
-    for row in rows {
-        let claim = read(connection, tag, sink, now, *row)?;
+    for claim in &claims {
         take.execute(params![
             claim.row,
             state_column(State::InFlight),
             claim.attempt,
             micros(now)
         ])?;
-        claims.push(claim);
     }
     Ok(Claims {
         claims,
+        aside,
         next_due: next_due(connection, sink)?,
     })
 }
@@ -121,7 +124,9 @@ fn chosen(
         .filter(|turn| turn % LONGEST_EVERY == LONGEST_EVERY - 1)
         .count();
     let fresh = now.checked_sub(FRESH).unwrap_or(Timestamp::MIN);
-    let mut rows = Vec::with_capacity(limit);
+    let mut rows = no_moment(connection, sink)?;
+    rows.truncate(limit);
+    let longest = longest.min(limit - rows.len());
     'full: for priority in PRIORITIES {
         for (from, to) in [(fresh, now), (Timestamp::MIN, fresh)] {
             let wanted = limit - longest - rows.len();
@@ -170,6 +175,19 @@ fn between(
     Ok(found.collect::<Result<_, _>>()?)
 }
 
+/// Those whose due time is none: whoever reads them sets them aside.
+fn no_moment(connection: &Connection, sink: &Name) -> Result<Vec<i64>, StoreError> {
+    let mut select = connection.prepare_cached(NO_MOMENT)?;
+    let mut rows = Vec::new();
+    for priority in PRIORITIES {
+        let mut found = select.query(params![sink.as_str(), priority, micros(Timestamp::MAX)])?;
+        if let Some(row) = found.next()? {
+            rows.push(row.get(0)?);
+        }
+    }
+    Ok(rows)
+}
+
 fn next_due(connection: &Connection, sink: &Name) -> Result<Option<Timestamp>, StoreError> {
     let mut select = connection.prepare_cached(NEXT)?;
     let mut next: Option<i64> = None;
@@ -208,6 +226,7 @@ pub(super) fn waiting(connection: &Connection, sink: &Name) -> Result<u64, Store
 /// otherwise a second crash would find others in flight, and both would be repeated.
 pub(super) fn take_back(connection: &mut Connection, now: Timestamp) -> Result<(), StoreError> {
     let transaction = connection.transaction()?;
+    set_unsound_aside(&transaction, now)?;
     transaction.execute(
         "INSERT OR IGNORE INTO attempts (delivery, number, at, duration_us, outcome, reason)
          SELECT seq, attempts, due, 0, ?1, 'bellwire stopped while this attempt was on its way'
@@ -234,33 +253,69 @@ pub(super) fn take_back(connection: &mut Connection, now: Timestamp) -> Result<(
     Ok(())
 }
 
-fn read(
+/// Reads the chosen rows; those that cannot be read are set aside.
+fn read_all(
     connection: &Connection,
     tag: &str,
     sink: &Name,
     now: Timestamp,
-    seq: i64,
-) -> Result<Claim, StoreError> {
+    rows: &[i64],
+) -> Result<(Vec<Claim>, Vec<Aside>), StoreError> {
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {EVENT_COLUMNS}, d.rule, d.attempts, d.step, d.plain, d.created, d.due, d.asked
-         FROM deliveries d JOIN events e ON e.seq = d.event WHERE d.seq = ?1"
+        "SELECT {EVENT_COLUMNS}, d.seq, d.rule, d.attempts, d.step, d.plain, d.created, d.due, d.asked, {SOUND},
+             d.suppressed_count, d.suppressed_since
+         FROM deliveries d LEFT JOIN events e ON e.seq = d.event WHERE d.seq = ?1"
     ))?;
-    let claim = select.query_row([seq], |row| {
-        let at = EVENT_COLUMN_COUNT;
-        let due = time(row.get(at + 5)?);
-        Ok(Claim {
-            row: seq,
-            id: delivery_id(tag, seq),
-            sink: sink.clone(),
-            rule: row.get::<_, String>(at)?.into(),
-            attempt: row.get::<_, u32>(at + 1)?.saturating_add(1),
-            step: row.get(at + 2)?,
-            plain: row.get(at + 3)?,
-            created: time(row.get(at + 4)?),
-            early_for: (due > now).then_some(due),
-            asked: row.get::<_, Option<i64>>(at + 6)?.map(time),
-            event: event(row)?,
-        })
-    })?;
-    Ok(claim)
+    let mut claims = Vec::with_capacity(rows.len());
+    let mut set_aside = Vec::new();
+    for &seq in rows {
+        match select.query_row([seq], |row| read(row, tag, sink, now)) {
+            Ok(claim) => claims.push(claim),
+            Err(error) if aside::is_about_a_row(&error) => set_aside.push(Aside {
+                id: delivery_id(tag, seq),
+                sink: sink.clone(),
+                reason: aside::set_aside(connection, seq, &error, now)?,
+            }),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok((claims, set_aside))
+}
+
+fn read(row: &Row<'_>, tag: &str, sink: &Name, now: Timestamp) -> rusqlite::Result<Claim> {
+    let at = EVENT_COLUMN_COUNT;
+    let seq = row.get(at)?;
+    if !row.get::<_, bool>(at + 8)? {
+        return Err(aside::unsound());
+    }
+    let due = moment(row, at + 6)?;
+    let is_asked = row.get::<_, Option<i64>>(at + 7)?.is_some();
+    Ok(Claim {
+        row: seq,
+        id: delivery_id(tag, seq),
+        sink: sink.clone(),
+        rule: row.get::<_, String>(at + 1)?.into(),
+        attempt: row.get::<_, u32>(at + 2)?.saturating_add(1),
+        step: row.get(at + 3)?,
+        plain: row.get(at + 4)?,
+        created: moment(row, at + 5)?,
+        early_for: (due > now).then_some(due),
+        asked: is_asked.then(|| moment(row, at + 7)).transpose()?,
+        suppressed: throttle::suppressed(row.get(at + 9)?, row.get(at + 10)?),
+        event: event(row)?,
+    })
+}
+
+/// Sets aside what was in flight and could not be taken back.
+fn set_unsound_aside(connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
+    let mut select = connection.prepare(&format!(
+        "SELECT d.seq FROM deliveries d WHERE d.state = 1 AND NOT {SOUND}"
+    ))?;
+    let found: Vec<i64> = select
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for seq in found {
+        aside::set_aside(connection, seq, &aside::unsound(), now)?;
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! What can be wrong with the queue, told apart by what a person has to do about it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
@@ -44,9 +44,12 @@ pub enum StoreError {
         /// The newest schema this program knows.
         known: u32,
     },
-    /// No space is left.
-    #[error("the disk is full")]
-    Full,
+    /// No space is left: on the disk, or within the limit.
+    #[error("{detail}")]
+    Full {
+        /// Which of them, in words.
+        detail: String,
+    },
     /// The store has been closed.
     #[error("the queue is closed")]
     Closed,
@@ -57,12 +60,33 @@ pub enum StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => Self::Full,
+        match error.sqlite_error() {
+            Some(code) if code.code == ErrorCode::DiskFull => Self::Full {
+                detail: "the disk is full".to_owned(),
+            },
+            Some(code) if NOT_TAKEN.contains(&code.extended_code) => Self::Full {
+                detail: format!(
+                    "the disk does not take what is written to it (a quota, a limit on the size of a file, or a fault): {error}"
+                ),
+            },
             _ => Self::Sql(error),
         }
     }
 }
+
+impl StoreError {
+    /// The damage of a file, with what a person can do about it.
+    pub(super) fn corrupt(path: &Path, error: &rusqlite::Error) -> Self {
+        Self::Corrupt {
+            path: path.to_owned(),
+            detail: error.to_string(),
+        }
+    }
+}
+
+/// SQLite's extended codes for a write, a flush and a growing of the index of the log that failed. A
+/// quota and a limit on the size of a file arrive as these, and not as a full disk.
+const NOT_TAKEN: [i32; 3] = [10 | (3 << 8), 10 | (4 << 8), 10 | (19 << 8)];
 
 /// Whether SQLite says that the file itself is damaged.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
+use super::aside::{shown, shown_name};
 use super::row::{
-    ATTEMPT_COLUMNS, attempt, attempt_at, delivery_id, delivery_row, micros, name, state,
-    state_column, time,
+    ATTEMPT_COLUMNS, attempt, attempt_at, delivery_id, delivery_row, micros, state, state_column,
+    time,
 };
 use super::shape::{DeliveryRow, EventHead, EventRow, Standing};
 use super::{Store, StoreError};
@@ -44,7 +45,7 @@ fn delivery_select() -> String {
     format!(
         "SELECT {HEAD_COLUMNS}, d.seq, d.sink, d.rule, d.state, d.attempts, d.created, d.due, d.reason, \
              d.replayed_from, {ATTEMPT_COLUMNS}
-         FROM deliveries d JOIN events e ON e.seq = d.event
+         FROM deliveries d LEFT JOIN events e ON e.seq = d.event
          LEFT JOIN attempts a ON a.delivery = d.seq
              AND a.number = (SELECT max(number) FROM attempts WHERE delivery = d.seq)"
     )
@@ -119,7 +120,7 @@ pub(super) fn depths(connection: &Connection) -> Result<Depths, StoreError> {
     let mut depths = Depths::default();
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
-        let sink = name(&row.get::<_, String>(0)?, 0)?;
+        let sink = shown_name(row, 0)?;
         let state = state(row.get(1)?);
         let count = row.get::<_, i64>(2)?.unsigned_abs();
         if state == State::Waiting {
@@ -269,25 +270,25 @@ fn not_in<'a>(column: &str, names: impl IntoIterator<Item = &'a Name>) -> String
 
 fn head(row: &Row<'_>) -> rusqlite::Result<EventHead> {
     Ok(EventHead {
-        source: name(&row.get::<_, String>(0)?, 0)?,
-        id: row.get(1)?,
-        kind: row.get(2)?,
+        source: shown_name(row, 0)?,
+        id: Some(shown(row, 1)?).filter(|id| !id.is_empty()),
+        kind: shown(row, 2)?,
         time: row.get::<_, Option<i64>>(3)?.map(time),
-        backfilled: row.get(4)?,
+        backfilled: row.get::<_, Option<bool>>(4)?.unwrap_or_default(),
     })
 }
 
 fn delivery(row: &Row<'_>, tag: &str, standing: &Standing) -> rusqlite::Result<DeliveryRow> {
     let at = HEAD_COLUMN_COUNT;
     let seq = row.get(at)?;
-    let sink = name(&row.get::<_, String>(at + 1)?, at + 1)?;
+    let sink = shown_name(row, at + 1)?;
     let replayed_from: Option<i64> = row.get(at + 8)?;
     let last = at + 9;
     Ok(DeliveryRow {
         row: seq,
         id: delivery_id(tag, seq),
         event: head(row)?,
-        rule: row.get(at + 2)?,
+        rule: shown(row, at + 2)?,
         state: standing.shown(state(row.get(at + 3)?), &sink),
         sink,
         attempts: row.get(at + 4)?,

@@ -10,6 +10,8 @@
 //! out of the folder.
 
 mod accept;
+mod alarm;
+mod aside;
 mod by_hand;
 mod claim;
 mod error;
@@ -21,19 +23,25 @@ mod row;
 mod schema;
 mod settle;
 mod shape;
+mod space;
 #[cfg(test)]
 mod tests;
+mod throttle;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
-use crate::model::{Accepted, Attempt, Batch, Checkpoint, Name, PictureRow, Settlement};
+use crate::model::{
+    Accepted, Attempt, Batch, Checkpoint, INTERNAL_SOURCE, Name, PictureRow, Settlement,
+};
 use crate::status::Status;
 
+pub use aside::Aside;
 pub use by_hand::{ByHand, Past};
 pub use error::StoreError;
 pub use inspect::{Depths, Filter};
@@ -49,7 +57,8 @@ pub struct Store {
     requests: mpsc::Sender<owner::Request>,
     /// Requests made so far, for tests of who asks how often.
     #[cfg(test)]
-    made: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    made: Arc<std::sync::atomic::AtomicU64>,
+    fault: Arc<OnceLock<String>>,
 }
 
 impl Store {
@@ -60,11 +69,14 @@ impl Store {
     /// [`StoreError`], whose variants say what a person has to do.
     pub fn open(folder: &Path, status: Status, now: Timestamp) -> Result<Self, StoreError> {
         let lock = lock::FolderLock::take(folder)?;
-        let mut connection = schema::open(&folder.join(schema::FILE_NAME))?;
-        let tag = schema::tag(&connection)?;
-        claim::take_back(&mut connection, now)?;
+        let path = folder.join(schema::FILE_NAME);
+        let (connection, tag) = open_file(&path, now).map_err(|error| match error {
+            StoreError::Sql(sql) if error::is_damage(&sql) => StoreError::corrupt(&path, &sql),
+            other => other,
+        })?;
         let (requests, line) = mpsc::channel(REQUESTS_MAX);
-        let owner = owner::Owner::new(connection, lock, tag, status);
+        let fault = Arc::default();
+        let owner = owner::Owner::new(connection, lock, &path, tag, status, Arc::clone(&fault));
         std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || owner.serve(line))
@@ -74,9 +86,26 @@ impl Store {
             })?;
         Ok(Self {
             requests,
+            fault,
             #[cfg(test)]
-            made: std::sync::Arc::default(),
+            made: Arc::default(),
         })
+    }
+
+    /// Keeps everything on the disk together below so many bytes from now on.
+    ///
+    /// Finished rows go when they have to, oldest first. When only what is not delivered is left,
+    /// events are refused with [`StoreError::Full`]; everything else has a reserve.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue is closed or cannot be asked for its size.
+    pub async fn limit(&self, max_disk: u64) -> Result<(), StoreError> {
+        let (request, answer) = owner::Request::limit(max_disk);
+        self.requests
+            .send(request)
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
     }
 
     /// Puts events and their deliveries into the queue and moves the cursor, all or nothing.
@@ -88,8 +117,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; nothing of the batch is then in the queue, and the cursor is where it was.
     pub async fn accept(&self, batch: Batch) -> Result<Accepted, StoreError> {
-        self.call(move |connection, _| accept::accept(connection, &batch))
-            .await
+        // bellwire's own events have the reserve: one of them says that the disk is full.
+        let bytes = (batch.source.as_str() != INTERNAL_SOURCE).then(|| accept::bytes(&batch));
+        self.request(bytes, move |connection, _| {
+            accept::accept(connection, &batch)
+        })
+        .await
     }
 
     /// How far a source has been followed.
@@ -263,17 +296,38 @@ impl Store {
         self.made.load(std::sync::atomic::Ordering::Relaxed)
     }
 
+    /// What ended the queue by itself, if something did: its file is damaged.
+    #[must_use]
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.get().map(String::as_str)
+    }
+
     async fn call<T: Send + 'static>(
         &self,
         apply: impl FnMut(&Connection, &str) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.request(None, apply).await
+    }
+
+    async fn request<T: Send + 'static>(
+        &self,
+        bytes: Option<u64>,
+        apply: impl FnMut(&Connection, &str) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         #[cfg(test)]
         self.made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let (request, answer) = owner::Request::new(apply);
+        let (request, answer) = owner::Request::new(bytes, apply);
         self.requests
             .send(request)
             .await
             .map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
+}
+
+fn open_file(path: &Path, now: Timestamp) -> Result<(Connection, String), StoreError> {
+    let mut connection = schema::open(path)?;
+    let tag = schema::tag(&connection)?;
+    claim::take_back(&mut connection, now)?;
+    Ok((connection, tag))
 }

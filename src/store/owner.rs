@@ -2,16 +2,26 @@
 //!
 //! All that waits on the line goes into one transaction, so nobody waits for a timer and one event
 //! alone is committed at once. When the transaction fails, each request is tried again in one of its
-//! own, so that a request which cannot succeed takes no neighbour with it.
+//! own, so that a request which cannot succeed takes no neighbour with it. Between two transactions
+//! there is time for a step that makes room on the disk; events that find none wait for those steps,
+//! and are refused only when nothing is left to be removed.
 
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use jiff::Timestamp;
 use rusqlite::Connection;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
+use super::alarm::Alarm;
+use super::aside::Aside;
+use super::error::is_damage;
 use super::lock::FolderLock;
+use super::space::{self, Space};
 use crate::model::Claim;
 use crate::status::Status;
-use jiff::Timestamp;
 
 /// Most requests in one transaction. It bounds how long the first of them waits for the others.
 const GROUP_MAX: usize = 256;
@@ -21,6 +31,8 @@ const GROUP_MAX: usize = 256;
 pub struct Claims {
     /// The claimed deliveries, oldest first.
     pub claims: Vec<Claim>,
+    /// Deliveries that were due and could not be read: dead letters now.
+    pub aside: Vec<Aside>,
     /// When the next delivery that is not claimed will be due, if one waits.
     pub next_due: Option<Timestamp>,
 }
@@ -38,6 +50,8 @@ pub struct Due {
 pub(super) enum Request {
     /// Something to read or write.
     Work(Box<dyn Work>),
+    /// Everything on the disk together is to stay below so many bytes.
+    Limit(u64, oneshot::Sender<Result<(), StoreError>>),
     /// Nothing comes after what is on the line now.
     Close(oneshot::Sender<()>),
 }
@@ -46,12 +60,15 @@ pub(super) enum Request {
 pub(super) trait Work: Send {
     /// Does the work inside a transaction and keeps the result. May be called again after a rollback.
     fn apply(&mut self, connection: &Connection, tag: &str) -> Result<(), StoreError>;
+    /// The bytes of a batch of events, which has to leave a reserve to everything else.
+    fn bytes(&self) -> Option<u64>;
     /// Answers with the kept result, which is durable now, or with the failure.
     fn answer(self: Box<Self>, failure: Option<StoreError>);
 }
 
 struct Call<T, F> {
     apply: F,
+    bytes: Option<u64>,
     result: Option<T>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -67,6 +84,10 @@ where
         Ok(())
     }
 
+    fn bytes(&self) -> Option<u64> {
+        self.bytes
+    }
+
     fn answer(self: Box<Self>, failure: Option<StoreError>) {
         let answer = match failure {
             Some(error) => Err(error),
@@ -80,15 +101,23 @@ where
 impl Request {
     /// A request and the end at which its answer arrives.
     pub(super) fn new<T: Send + 'static>(
+        bytes: Option<u64>,
         apply: impl FnMut(&Connection, &str) -> Result<T, StoreError> + Send + 'static,
     ) -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
         let (reply, answer) = oneshot::channel();
         let call = Call {
             apply,
+            bytes,
             result: None,
             reply,
         };
         (Self::Work(Box::new(call)), answer)
+    }
+
+    /// The request to keep to a limit, and the end at which its answer arrives.
+    pub(super) fn limit(bytes: u64) -> (Self, oneshot::Receiver<Result<(), StoreError>>) {
+        let (reply, answer) = oneshot::channel();
+        (Self::Limit(bytes, reply), answer)
     }
 
     /// The request to close, and the end that is dropped or told once all is closed.
@@ -102,48 +131,107 @@ impl Request {
 pub(super) struct Owner {
     connection: Connection,
     _lock: FolderLock,
+    path: PathBuf,
     tag: String,
-    status: Status,
-    faulty: bool,
+    space: Space,
+    alarm: Alarm,
+    /// Batches that wait for room.
+    deferred: Vec<Box<dyn Work>>,
+    /// Why nothing more can be read or written, for whoever holds a handle.
+    fault: Arc<OnceLock<String>>,
 }
 
 impl Owner {
     pub(super) fn new(
         connection: Connection,
         lock: FolderLock,
+        path: &Path,
         tag: String,
         status: Status,
+        fault: Arc<OnceLock<String>>,
     ) -> Self {
         Self {
             connection,
             _lock: lock,
+            path: path.to_owned(),
             tag,
-            status,
-            faulty: false,
+            space: Space::new(path),
+            alarm: Alarm::new(status),
+            deferred: Vec::new(),
+            fault,
         }
     }
 
-    /// Carries out requests until it is told to close or every handle is gone.
+    /// Carries out requests until it is told to close, every handle is gone, or the file is damaged.
     pub(super) fn serve(mut self, mut line: mpsc::Receiver<Request>) {
         let mut requests = Vec::with_capacity(GROUP_MAX);
-        let mut group = Vec::with_capacity(GROUP_MAX);
         let mut waiting_for_close = Vec::new();
-        while line.blocking_recv_many(&mut requests, GROUP_MAX) > 0 {
+        while self.fault.get().is_none() && self.receive(&mut line, &mut requests) {
+            let mut group = std::mem::take(&mut self.deferred);
             for request in requests.drain(..) {
                 match request {
                     Request::Work(work) => group.push(work),
+                    Request::Limit(bytes, reply) => {
+                        drop(reply.send(self.space.set_limit(&self.connection, bytes)));
+                    }
                     Request::Close(reply) => {
                         line.close();
                         waiting_for_close.push(reply);
                     }
                 }
             }
+            let mut group = self.admit(group);
             self.carry_out(&mut group);
+            self.make_room();
         }
         drop(self);
         for reply in waiting_for_close {
             let _ = reply.send(());
         }
+    }
+
+    /// Takes what is on the line, and waits for it unless there is something else to do. Answers
+    /// whether more may come.
+    fn receive(&mut self, line: &mut mpsc::Receiver<Request>, requests: &mut Vec<Request>) -> bool {
+        if self.deferred.is_empty() && !self.space.has_work() {
+            return line.blocking_recv_many(requests, GROUP_MAX) > 0;
+        }
+        while requests.len() < GROUP_MAX {
+            match line.try_recv() {
+                Ok(request) => requests.push(request),
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return !requests.is_empty(),
+            }
+        }
+        true
+    }
+
+    /// Lets pass what there is room for. A batch that finds none waits while something can still be
+    /// removed, and is refused when nothing can.
+    fn admit(&mut self, group: Vec<Box<dyn Work>>) -> Vec<Box<dyn Work>> {
+        let mut admitted = Vec::with_capacity(group.len());
+        let mut bytes = 0;
+        for work in group {
+            let own = work.bytes().unwrap_or_default();
+            if own == 0 || self.space.fits(bytes + own) {
+                bytes += own;
+                admitted.push(work);
+                continue;
+            }
+            self.space.want(bytes + own);
+            if !self.space.is_exhausted() {
+                self.deferred.push(work);
+                continue;
+            }
+            let detail = self.space.complaint();
+            let error = StoreError::Full { detail };
+            self.alarm.failed(&error, true);
+            work.answer(Some(error));
+        }
+        if bytes > 0 && self.deferred.is_empty() {
+            self.space.want(0);
+        }
+        admitted
     }
 
     fn carry_out(&mut self, group: &mut Vec<Box<dyn Work>>) {
@@ -154,16 +242,21 @@ impl Owner {
             Ok(wrote) => {
                 // Reading says nothing about whether the disk takes anything.
                 if wrote {
-                    self.report(None);
+                    self.written(group);
                 }
                 for work in group.drain(..) {
                     work.answer(None);
                 }
             }
+            Err(StoreError::Sql(error)) if is_damage(&error) => {
+                self.give_up(&error);
+                for work in group.drain(..) {
+                    work.answer(Some(StoreError::corrupt(&self.path, &error)));
+                }
+            }
             Err(error) if group.len() == 1 => {
-                self.report(Some(&error));
                 if let Some(work) = group.pop() {
-                    work.answer(Some(error));
+                    self.refuse(work, error);
                 }
             }
             Err(_) => {
@@ -185,22 +278,50 @@ impl Owner {
         Ok(self.connection.total_changes() != before)
     }
 
-    /// Says whether the store can be written, when that changes.
-    fn report(&mut self, failure: Option<&StoreError>) {
-        match failure {
-            Some(error) => {
-                if !self.faulty {
-                    tracing::error!(%error, "the queue cannot be written");
-                }
-                self.faulty = true;
-                self.status.store(Some(error.to_string()));
-            }
-            None if self.faulty => {
-                tracing::info!("the queue can be written again");
-                self.faulty = false;
-                self.status.store(None);
-            }
-            None => {}
+    fn written(&mut self, group: &[Box<dyn Work>]) {
+        let events = group.iter().any(|work| work.bytes().is_some());
+        if group.iter().any(|work| work.bytes().is_none()) {
+            self.space.look_anew();
         }
+        if let Err(error) = self.space.measure(&self.connection) {
+            tracing::debug!(%error, "the space that the queue takes cannot be measured");
+        }
+        if events {
+            self.space.press(false);
+        }
+        self.alarm.wrote(events, self.space.is_roomy());
+    }
+
+    fn refuse(&mut self, work: Box<dyn Work>, error: StoreError) {
+        let bytes = work.bytes();
+        self.alarm.failed(&error, bytes.is_some());
+        if let StoreError::Full { .. } = error {
+            self.space.press(true);
+            self.space.look_anew();
+            // What stands in the log can go into pages that the file has, and the log starts anew:
+            // on a full disk that may be all the room there is.
+            let _ = space::checkpoint(&self.connection, "PASSIVE");
+        }
+        work.answer(Some(error));
+    }
+
+    fn make_room(&mut self) {
+        if self.fault.get().is_some() || !self.space.has_work() {
+            return;
+        }
+        match self.space.step(&mut self.connection) {
+            Ok(()) => {}
+            Err(StoreError::Sql(error)) if is_damage(&error) => self.give_up(&error),
+            Err(error) => tracing::debug!(%error, "no room could be made"),
+        }
+    }
+
+    /// Ends the service: what a damaged file answers is not to be believed.
+    fn give_up(&mut self, error: &rusqlite::Error) {
+        let fault = StoreError::corrupt(&self.path, error).to_string();
+        tracing::error!("{fault}");
+        self.alarm
+            .failed(&StoreError::corrupt(&self.path, error), false);
+        let _ = self.fault.set(fault);
     }
 }

@@ -1,13 +1,41 @@
-//! What is finished and old enough leaves the disk; what is not delivered never does.
+//! What is finished leaves the disk, when it is old enough or when room is needed; what is not
+//! delivered never does.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::StoreError;
-use super::row::micros;
+use super::row::{micros, outcome_column};
+use crate::model::Outcome;
+
+/// Events that one step looks at, and payload after which it stops: nobody waits long behind it.
+const LOOKED_AT: u32 = 512;
+const PAYLOAD_BYTES_MAX: i64 = 2 << 20;
+
+/// What may be removed to make room, what is missed least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Yield {
+    /// Events whose deliveries have all ended, none of them as a dead letter.
+    Finished,
+    /// Events with dead letters.
+    Dead,
+    /// Attempts of deliveries that have not ended. The reason of the last one stays with its delivery.
+    Attempts,
+}
+
+impl Yield {
+    /// What comes next when this is gone.
+    pub(super) const fn next(self) -> Option<Self> {
+        match self {
+            Self::Finished => Some(Self::Dead),
+            Self::Dead => Some(Self::Attempts),
+            Self::Attempts => None,
+        }
+    }
+}
 
 /// Removes up to `limit` events that arrived before `cutoff` and have no open delivery, with their
-/// deliveries and attempts, and hands free pages back to the disk. Answers how many events went.
+/// deliveries and attempts. Answers how many events went.
 pub(super) fn prune(
     connection: &Connection,
     cutoff: Timestamp,
@@ -23,20 +51,65 @@ pub(super) fn prune(
     let old: Vec<i64> = select
         .query_map(params![micros(cutoff), limit], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    let mut attempts = connection.prepare_cached(
-        "DELETE FROM attempts WHERE delivery IN (SELECT seq FROM deliveries WHERE event = ?1)",
-    )?;
-    let mut deliveries = connection.prepare_cached("DELETE FROM deliveries WHERE event = ?1")?;
-    let mut events = connection.prepare_cached("DELETE FROM events WHERE seq = ?1")?;
     for seq in &old {
-        attempts.execute([seq])?;
-        deliveries.execute([seq])?;
-        events.execute([seq])?;
-    }
-    if !old.is_empty() {
-        let mut vacuum = connection.prepare_cached("PRAGMA incremental_vacuum(1000)")?;
-        let mut rows = vacuum.query([])?;
-        while rows.next()?.is_some() {}
+        remove(connection, *seq)?;
     }
     Ok(old.len())
+}
+
+/// Removes a share of what may go, oldest first, from behind an event on. Answers behind which event
+/// the next share begins; `None` at the end.
+pub(super) fn trim(
+    connection: &Connection,
+    what: Yield,
+    from: i64,
+) -> Result<Option<i64>, StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT e.seq, length(e.payload),
+             EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND (d.state <= 1 OR d.ended IS NULL)),
+             EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND d.state = 3)
+         FROM events e WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2",
+    )?;
+    let found: Vec<(i64, i64, bool, bool)> = select
+        .query_map(params![from, LOOKED_AT], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    let last = found.last().map(|found| found.0);
+    let is_end = found.len() < LOOKED_AT as usize;
+    let mut bytes = 0;
+    for (seq, length, open, dead) in found {
+        match what {
+            Yield::Finished if !open && !dead => remove(connection, seq)?,
+            Yield::Dead if !open => remove(connection, seq)?,
+            Yield::Attempts if open => forget_attempts(connection, seq)?,
+            _ => continue,
+        }
+        bytes += length;
+        if bytes >= PAYLOAD_BYTES_MAX {
+            return Ok(Some(seq));
+        }
+    }
+    Ok(last.filter(|_| !is_end))
+}
+
+fn remove(connection: &Connection, event: i64) -> Result<(), StoreError> {
+    for sql in [
+        "DELETE FROM attempts WHERE delivery IN (SELECT seq FROM deliveries WHERE event = ?1)",
+        "DELETE FROM deliveries WHERE event = ?1",
+        "DELETE FROM events WHERE seq = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute([event])?;
+    }
+    Ok(())
+}
+
+/// Interrupted attempts stay: they show which delivery ends the process.
+fn forget_attempts(connection: &Connection, event: i64) -> Result<(), StoreError> {
+    let mut delete = connection.prepare_cached(
+        "DELETE FROM attempts WHERE outcome <> ?2
+             AND delivery IN (SELECT seq FROM deliveries WHERE event = ?1)",
+    )?;
+    delete.execute(params![event, outcome_column(Outcome::Interrupted)])?;
+    Ok(())
 }

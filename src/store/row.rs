@@ -25,8 +25,11 @@ pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
         source: name(&source, 0)?,
         id: row.get::<_, Option<String>>(1)?.map(Into::into),
         kind: row.get::<_, String>(2)?.into(),
-        time: row.get::<_, Option<i64>>(3)?.map(time),
-        received: time(row.get(4)?),
+        time: row
+            .get::<_, Option<i64>>(3)?
+            .map(|_| moment(row, 3))
+            .transpose()?,
+        received: moment(row, 4)?,
         backfilled: row.get(5)?,
         identity: None,
         data: data_at(start, end),
@@ -63,6 +66,13 @@ pub(super) fn name(text: &str, column: usize) -> rusqlite::Result<Name> {
 /// A moment as a column.
 pub(super) fn micros(moment: Timestamp) -> i64 {
     moment.as_microsecond()
+}
+
+/// A moment from a column, if a calendar has it.
+pub(super) fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    Timestamp::from_microsecond(row.get(column)?).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Integer, Box::new(error))
+    })
 }
 
 /// A moment from a column; one beyond what a calendar holds becomes the nearest that it holds.

@@ -23,15 +23,13 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
 ];
 
 /// Opens the file, makes or migrates its tables, and sets what holds for the connection.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     open_and_migrate(path).map_err(|error| match error {
-        StoreError::Sql(sql) if is_damage(&sql) => StoreError::Corrupt {
-            path: path.to_owned(),
-            detail: sql.to_string(),
-        },
+        StoreError::Sql(sql) if is_damage(&sql) => StoreError::corrupt(path, &sql),
         other => other,
     })
 }
@@ -73,6 +71,8 @@ fn open_and_migrate(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // A delivery whose event is gone must still be able to become a dead letter.
+    connection.pragma_update(None, "foreign_keys", false)?;
     connection.pragma_update(None, "cache_size", -4096)?;
     connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
     connection.set_prepared_statement_cache_capacity(64);

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
-use super::row::{micros, outcome_column, state_column, time};
+use super::aside::or_default;
+use super::row::{micros, outcome_column, state_column};
 use crate::model::{Attempt, Name, Settlement, State};
 
 /// Attempts of one delivery that are kept, the newest: a receiver that says "later" all day must not
@@ -89,7 +90,11 @@ pub(super) fn rest_until(
 ) -> Result<Option<Timestamp>, StoreError> {
     let mut select = connection.prepare_cached("SELECT rest_until FROM sinks WHERE name = ?1")?;
     let found: Option<Option<i64>> = select
-        .query_row([sink.as_str()], |row| row.get(0))
+        .query_row([sink.as_str()], |row| {
+            or_default(row.get(0), "its rest", sink)
+        })
         .optional()?;
-    Ok(found.flatten().map(time))
+    Ok(found
+        .flatten()
+        .and_then(|until| Timestamp::from_microsecond(until).ok()))
 }

@@ -141,6 +141,7 @@ impl Scene {
             rule: "all".into(),
             priority: Route::PRIORITY,
             key: None,
+            throttle: None,
         };
         let batch = Batch {
             source: event.source.clone(),

@@ -45,7 +45,7 @@ impl Course<'_, '_> {
             if let Some(budget) = &self.parts.budget {
                 budget.close();
             }
-            self.park(words::REVOKED).await
+            self.park(words::PARKED).await
         }
         self.desk.set_withdrawn(None);
     }

@@ -204,6 +204,7 @@ impl Router for Everything {
             rule: "all".into(),
             priority: Route::PRIORITY,
             key: None,
+            throttle: None,
         }]
     }
 }

@@ -1,7 +1,10 @@
 //! Which rules match, in which order, and why others do not.
 
+use std::time::Duration;
+
 use super::{Event, RuleConfig, Rules, compile, event, name, routes, rule, types};
-use crate::config::Backfilled;
+use crate::config::{Backfilled, ThrottleConfig};
+use crate::model::Route;
 use crate::rules::Why;
 
 /// Checks one rule against one event, by routing and by explaining.
@@ -258,4 +261,52 @@ fn a_rule_is_found_by_its_name() {
     assert!(rules.rule("other").is_some_and(|rule| rule.title.is_none()));
     assert!(rules.rule("none").is_none());
     assert_eq!(rules.all().len(), 2);
+}
+
+#[test]
+fn a_route_carries_what_the_throttle_of_its_rule_asks() {
+    let throttle = |key: Option<&str>| {
+        Some(ThrottleConfig {
+            limit: 3,
+            per: Duration::from_secs(60),
+            key: key.map(str::to_owned),
+        })
+    };
+    let rules = compile(vec![
+        RuleConfig {
+            throttle: throttle(Some("data.trade_id")),
+            ..rule("first")
+        },
+        RuleConfig {
+            throttle: throttle(None),
+            to: vec![name("phone"), name("team")],
+            ..rule("second")
+        },
+    ]);
+    let keys = |data: &str| {
+        let routed = rules.routes(&event("tp_hit", data));
+        assert_eq!(routed.faults, []);
+        let key = |route: &Route| {
+            let throttle = route.throttle.as_ref();
+            throttle.map(|throttle| throttle.key.to_string())
+        };
+        routed.routes.iter().map(key).collect::<Vec<_>>()
+    };
+    let whole = Some(String::new());
+    // The first rule has the phone, throttled or not.
+    assert_eq!(
+        keys(r#"{"trade_id":"a"}"#),
+        [Some("a".to_owned()), whole.clone()]
+    );
+    assert_eq!(
+        keys(r#"{"trade_id":7}"#),
+        [Some("7".to_owned()), whole.clone()]
+    );
+    for without in [r#"{"trade_id":null}"#, "{}"] {
+        assert_eq!(keys(without), [None, whole.clone()], "it passes uncounted");
+    }
+    let long = format!(r#"{{"trade_id":"{}"}}"#, "x".repeat(2000));
+    let routed = rules.routes(&event("tp_hit", &long));
+    assert_eq!(routed.routes[0].throttle, None, "a fault swallows no alert");
+    assert_eq!(routed.faults.len(), 1);
 }

@@ -15,9 +15,10 @@ mod trade;
 #[cfg(test)]
 mod tests;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::model::Event;
+use crate::model::{Event, Suppressed};
 use data::Data;
 
 /// Longest note, in code points.
@@ -105,6 +106,27 @@ impl Wording {
                 .unwrap_or_else(|| other::draft(event, json.as_ref(), &data))
         };
         draft.finish(event.backfilled, &unknown_parts(event))
+    }
+
+    /// The same with a line about what was suppressed before it, as seen at the time of its arrival.
+    #[must_use]
+    pub fn telling(mut self, suppressed: Option<Suppressed>, now: Timestamp) -> Self {
+        let Some(Suppressed { count, since }) = suppressed else {
+            return self;
+        };
+        let day = |moment: Timestamp| moment.strftime("%Y-%m-%d").to_string();
+        let shape = match day(since) == day(now) {
+            true => "%H:%M UTC",
+            false => "%Y-%m-%d %H:%M UTC",
+        };
+        let value = format!("{count} more since {}", since.strftime(shape));
+        if !self.message.is_empty() {
+            self.message.push('\n');
+        }
+        self.message.push_str(&format!("and {value}"));
+        let label = "Throttled".to_owned();
+        self.fields.push(Field { label, value });
+        self
     }
 
     /// The same with what templates made of it. A title that came out blank changes nothing, so that

@@ -169,3 +169,32 @@ fn templates_replace_what_they_write_and_nothing_else() {
         format!("{}\n`title` failed: line 1", built_in.message)
     );
 }
+
+#[test]
+fn what_was_suppressed_is_one_line_and_one_field() {
+    let at = |text: &str| text.parse::<Timestamp>().expect("a time");
+    let suppressed = |count, since| {
+        let since = at(since);
+        Some(Suppressed { count, since })
+    };
+    let bare = of(r#"{"type":"tp_hit","data":{"symbol":"XAUUSD","account_label":"Main"}}"#);
+    let now = at("2026-06-11T14:30:00Z");
+    assert_eq!(bare.clone().telling(None, now), bare);
+    let told = bare
+        .clone()
+        .telling(suppressed(3, "2026-06-11T14:05:59Z"), now);
+    let line = "and 3 more since 14:05 UTC";
+    assert_eq!(told.message, format!("{}\n{line}", bare.message));
+    assert_eq!(told.title, bare.title);
+    let field = told.fields.last().expect("a field");
+    assert_eq!(
+        (&*field.label, &*field.value),
+        ("Throttled", "3 more since 14:05 UTC")
+    );
+    let yesterday = bare.telling(suppressed(1, "2026-06-10T23:59:00Z"), now);
+    assert!(
+        yesterday
+            .message
+            .ends_with("\nand 1 more since 2026-06-10 23:59 UTC")
+    );
+}

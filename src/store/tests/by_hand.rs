@@ -231,6 +231,7 @@ async fn a_replay_makes_new_deliveries_but_for_what_is_still_on_its_way() {
     let route = Route {
         priority: Route::PRIORITY,
         key: None,
+        throttle: None,
         sink: name("phone"),
         rule: "new".into(),
     };

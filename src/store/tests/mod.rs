@@ -1,9 +1,12 @@
 //! The queue on a real file in a folder of its own.
 
+mod bad_rows;
 mod by_hand;
 mod files;
 mod order;
 mod queue;
+mod space;
+mod throttle;
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -14,8 +17,8 @@ use tempfile::TempDir;
 
 use super::{Standing, Store, StoreError};
 use crate::model::{
-    Attempt, Batch, Checkpoint, Claim, Cursor, DataAt, Event, Identity, Name, Outcome, PictureRow,
-    Route, Settlement, State,
+    Attempt, Batch, Checkpoint, Claim, Cursor, DataAt, Event, Identity, Name, Notice, Outcome,
+    PictureRow, Route, Settlement, State,
 };
 use crate::status::Status;
 
@@ -58,6 +61,7 @@ pub(super) fn batch(ids: &[&str], sinks: &[&str]) -> Batch {
             rule: "every".into(),
             priority: Route::PRIORITY,
             key: None,
+            throttle: None,
         })
         .collect();
     Batch {

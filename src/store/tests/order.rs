@@ -18,6 +18,7 @@ fn line(of: &[(&str, Option<&str>, u8)]) -> Batch {
             rule: "every".into(),
             priority: *priority,
             key: key.map(Into::into),
+            throttle: None,
         };
         line.events.push((event(id), vec![route]));
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Page, Ran, program, ran, soon, until};
+use super::{Page, Ran, ran, soon, until, wrapped};
 
 /// A folder with a configuration, and the process that runs on it, while there is one.
 pub(crate) struct Bridge {
@@ -18,6 +18,7 @@ pub(crate) struct Bridge {
     environment: Vec<(String, String)>,
     token: Option<String>,
     starts: usize,
+    wrapper: Vec<String>,
 }
 
 impl Bridge {
@@ -31,6 +32,7 @@ impl Bridge {
             environment: Vec::new(),
             token: None,
             starts: 0,
+            wrapper: Vec::new(),
         }
     }
 
@@ -44,6 +46,17 @@ impl Bridge {
     pub(crate) fn token(mut self, token: &str) -> Self {
         self.token = Some(token.to_owned());
         self
+    }
+
+    /// The same, started through a command line that ends in the program's own.
+    pub(crate) fn wrapped(mut self, wrapper: &[&str]) -> Self {
+        self.wrapper = wrapper.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
+    /// The id of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -78,7 +91,7 @@ impl Bridge {
 
     /// Sends a signal.
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.as_ref().expect("it runs").id().to_string();
+        let id = self.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &id]).status();
         assert!(sent.expect("kill is there").success());
     }
@@ -181,7 +194,7 @@ impl Bridge {
 
     /// A line of the system's account of its memory, in bytes.
     pub(crate) fn memory(&self, what: &str) -> u64 {
-        let id = self.child.as_ref().expect("it runs").id();
+        let id = self.id();
         let status = fs::read_to_string(format!("/proc/{id}/status")).expect("an account");
         let line = status
             .lines()
@@ -196,7 +209,7 @@ impl Bridge {
     }
 
     fn command(&self, command: &str) -> Command {
-        let mut line = program(self.folder.path());
+        let mut line = wrapped(self.folder.path(), &self.wrapper);
         line.arg(command)
             .arg("--config")
             .arg(self.folder.path().join("config.toml"))

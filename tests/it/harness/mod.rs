@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 pub(crate) use bridge::Bridge;
 pub(crate) use page::Page;
-pub(crate) use program::{Ran, program, ran};
+pub(crate) use program::{Ran, program, ran, wrapped};
 pub(crate) use server::{Server, Visit};
 pub(crate) use upstream::{Phones, Upstream, feed};
 

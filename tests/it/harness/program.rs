@@ -29,7 +29,20 @@ impl Ran {
 
 /// The program in a folder, with an empty environment and nothing to read.
 pub(crate) fn program(folder: &Path) -> Command {
-    let mut line = Command::new(env!("CARGO_BIN_EXE_bellwire"));
+    wrapped(folder, &[])
+}
+
+/// The same behind the words of a wrapper, if there are any.
+pub(crate) fn wrapped(folder: &Path, wrapper: &[String]) -> Command {
+    let binary = env!("CARGO_BIN_EXE_bellwire");
+    let mut line = match wrapper {
+        [] => Command::new(binary),
+        [first, rest @ ..] => {
+            let mut line = Command::new(first);
+            line.args(rest).arg(binary);
+            line
+        }
+    };
     line.current_dir(folder).env_clear().stdin(Stdio::null());
     line
 }

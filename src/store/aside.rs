@@ -1,0 +1,111 @@
+//! Rows that cannot be read are set aside, so that one of them holds up nothing else.
+//!
+//! A file of its own because a table with types still takes text that is none, names that are none and
+//! times that no calendar has, and because a file can be damaged in the middle of a row. Such a
+//! delivery becomes a dead letter that says so. What nobody can make sense of is never removed by this.
+
+use jiff::Timestamp;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Error, Row, params};
+
+use super::StoreError;
+use super::row::{micros, state_column};
+use crate::model::{DeliveryId, Name, State};
+
+/// A delivery that has been set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aside {
+    /// Its stable id.
+    pub id: DeliveryId,
+    /// Where it was to go.
+    pub sink: Name,
+    /// The reason on the dead letter.
+    pub reason: String,
+}
+
+/// True of a delivery whose columns have their types and fit what they stand for. A row without them
+/// could not even be written back.
+pub(super) const SOUND: &str = "(typeof(d.event) = 'integer' AND typeof(d.sink) = 'text'
+     AND typeof(d.rule) = 'text' AND typeof(d.plain) = 'integer' AND typeof(d.created) = 'integer'
+     AND typeof(d.attempts) = 'integer' AND d.attempts BETWEEN 0 AND 4294967294
+     AND typeof(d.step) = 'integer' AND d.step BETWEEN 0 AND 4294967294
+     AND typeof(d.due) = 'integer' AND typeof(d.ended) IN ('integer', 'null')
+     AND typeof(d.suppressed_count) = 'integer' AND typeof(d.suppressed_since) IN ('integer', 'null')
+     AND typeof(d.key) IN ('text', 'null') AND typeof(d.asked) IN ('integer', 'null')
+     AND typeof(d.reason) IN ('text', 'null'))";
+
+/// The error of a row whose columns have not their types.
+pub(super) fn unsound() -> Error {
+    Error::ToSqlConversionFailure("a column has not its type".into())
+}
+
+/// Whether an error is about what stands in a row, and not about the file or the disk.
+pub(super) fn is_about_a_row(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::FromSqlConversionFailure(..)
+            | Error::IntegralValueOutOfRange(..)
+            | Error::InvalidColumnType(..)
+            | Error::ToSqlConversionFailure(_)
+            | Error::Utf8Error(..)
+    )
+}
+
+/// Makes a dead letter of a delivery. Every column is written, since those that are wrong would not be
+/// taken again. Answers the reason.
+pub(super) fn set_aside(
+    connection: &Connection,
+    seq: i64,
+    error: &Error,
+    now: Timestamp,
+) -> Result<String, StoreError> {
+    let reason = format!("its row cannot be read: {error}");
+    let mut update = connection.prepare_cached(
+        "UPDATE deliveries SET event = CAST(coalesce(event, 0) AS INTEGER),
+             sink = CAST(coalesce(sink, '') AS TEXT), rule = CAST(coalesce(rule, '') AS TEXT),
+             attempts = min(max(CAST(coalesce(attempts, 0) AS INTEGER), 0), 4294967294),
+             step = 0, plain = 0, suppressed_count = 0, suppressed_since = NULL,
+             key = CAST(key AS TEXT), behind = 0, wakes = 0, asked = CAST(asked AS INTEGER),
+             created = CAST(coalesce(created, ?2) AS INTEGER), due = ?2,
+             ended = ?2, state = ?3, reason = ?4
+         WHERE seq = ?1",
+    )?;
+    update.execute(params![seq, micros(now), state_column(State::Dead), reason])?;
+    tracing::error!(row = seq, "a delivery is set aside: {reason}");
+    Ok(reason)
+}
+
+/// A text for people, whatever stands there.
+pub(super) fn shown(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+            String::from_utf8_lossy(bytes).into_owned()
+        }
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => number.to_string(),
+        ValueRef::Null => String::new(),
+    })
+}
+
+/// A name for people; `unreadable` stands for what is none.
+pub(super) fn shown_name(row: &Row<'_>, column: usize) -> rusqlite::Result<Name> {
+    let text = shown(row, column)?;
+    let stand_in = || Name::new("unreadable").expect("a name");
+    Ok(Name::new(&text).unwrap_or_else(|_| stand_in()))
+}
+
+/// What a column of a source's or sink's row says; the default, and a word in the log, when it says nothing
+/// that can be read.
+pub(super) fn or_default<T: Default>(
+    value: rusqlite::Result<T>,
+    what: &str,
+    name: &Name,
+) -> rusqlite::Result<T> {
+    match value {
+        Err(error) if is_about_a_row(&error) => {
+            tracing::error!(%name, %error, "what is stored as {what} cannot be read and counts as missing");
+            Ok(T::default())
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,291 @@
+//! How much of the disk the queue may take, and what makes room in it.
+//!
+//! A file of its own because the limit holds for the file, its free pages and its write-ahead log
+//! together, and because making room is done in small steps between the requests of others. A step
+//! removes a share of what is finished, oldest first, or hands a share of the free pages back to the
+//! disk. What is not delivered is never removed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::StoreError;
+use super::prune::{self, Yield};
+
+/// Pages that one step moves to the end of the file and cuts off there.
+const VACUUM_PAGES: u32 = 128;
+
+/// Free pages that stay in the file, since what comes next will use them: so many, and this share of
+/// all. Without them every event would move pages about.
+const FREE_PAGES: u64 = 256;
+const FREE_SHARE: u64 = 16;
+
+/// Frames of the log after which SQLite copies it into the file by itself.
+const LOG_PAGES: u64 = 1000;
+
+/// The shares of a limit.
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    /// All of it.
+    all: u64,
+    /// What the log may keep.
+    log: u64,
+    /// What events have to leave for settlements and for bellwire's own events.
+    reserve: u64,
+}
+
+/// What was measured, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Measure {
+    page: u64,
+    file: u64,
+    free: u64,
+    log: u64,
+}
+
+/// The queue's place on the disk.
+#[derive(Debug)]
+pub(super) struct Space {
+    log_path: PathBuf,
+    limit: Option<Limit>,
+    measure: Measure,
+    /// Most pages that SQLite has been told to make.
+    pages_max: u64,
+    /// Whether finished rows are being removed until there is room again.
+    trimming: bool,
+    /// How much somebody waits for.
+    wanted: u64,
+    /// The disk itself is full: whatever can be removed helps.
+    pressed: bool,
+    /// What may be removed, and where the search for it has got to.
+    search: Option<(Yield, i64)>,
+    /// The last step failed: there is no use in another one before something has changed.
+    stalled: bool,
+}
+
+impl Limit {
+    /// Most bytes of rows with which an event is still accepted.
+    const fn rows(self) -> u64 {
+        self.all - self.log - self.reserve
+    }
+
+    /// Removing begins above the first and ends below the second.
+    const fn high(self) -> u64 {
+        self.rows() - self.all / 16
+    }
+
+    const fn low(self) -> u64 {
+        self.rows() - self.all / 8
+    }
+}
+
+impl Measure {
+    const fn rows(self) -> u64 {
+        self.file.saturating_sub(self.free)
+    }
+}
+
+impl Space {
+    /// The place of a queue file, without a limit.
+    pub(super) fn new(file: &Path) -> Self {
+        let mut log_path = file.as_os_str().to_owned();
+        log_path.push("-wal");
+        Self {
+            log_path: log_path.into(),
+            limit: None,
+            measure: Measure::default(),
+            pages_max: u64::MAX,
+            trimming: false,
+            wanted: 0,
+            pressed: false,
+            search: Some((Yield::Finished, 0)),
+            stalled: false,
+        }
+    }
+
+    /// Sets the limit for everything on the disk together.
+    pub(super) fn set_limit(
+        &mut self,
+        connection: &Connection,
+        all: u64,
+    ) -> Result<(), StoreError> {
+        let limit = Limit {
+            all,
+            log: (all / 8).min(16 << 20),
+            reserve: (all / 16).min(64 << 20),
+        };
+        self.limit = Some(limit);
+        self.pages_max = u64::MAX;
+        self.measure(connection)?;
+        let frames = (limit.log / 2 / self.measure.page.max(1)).clamp(1, LOG_PAGES);
+        connection.pragma_update(None, "wal_autocheckpoint", as_i64(frames))?;
+        connection.pragma_update(None, "journal_size_limit", as_i64(limit.log))?;
+        self.hold_file(connection)
+    }
+
+    /// Looks at what there is, and keeps the log short. To be called after something was written.
+    pub(super) fn measure(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        let ask = |name: &str| -> Result<u64, StoreError> {
+            let mut select = connection.prepare_cached(&format!("PRAGMA {name}"))?;
+            Ok(select
+                .query_row([], |row| row.get::<_, i64>(0))?
+                .unsigned_abs())
+        };
+        let page = ask("page_size")?;
+        self.measure = Measure {
+            page,
+            file: ask("page_count")? * page,
+            free: ask("freelist_count")? * page,
+            log: self.log_length(),
+        };
+        self.stalled = false;
+        if let Some(limit) = self.limit {
+            if self.measure.log > limit.log {
+                // A large transaction has gone through the log; the file has it all after this.
+                checkpoint(connection, "TRUNCATE")?;
+                self.measure.log = self.log_length();
+            }
+            let rows = self.measure.rows();
+            self.trimming = rows > limit.high() || (self.trimming && rows > limit.low());
+        }
+        Ok(())
+    }
+
+    /// Whether a batch of so many bytes has room: in the file, and meanwhile in the log as well.
+    pub(super) fn fits(&self, bytes: u64) -> bool {
+        self.fits_into(self.measure.file, bytes)
+    }
+
+    /// Whether there is so much room that being full is history.
+    pub(super) fn is_roomy(&self) -> bool {
+        self.limit
+            .is_some_and(|limit| self.measure.rows() <= limit.low().midpoint(limit.high()))
+    }
+
+    /// Says how much somebody waits for; nothing removed is enough until it fits.
+    pub(super) fn want(&mut self, bytes: u64) {
+        self.wanted = bytes;
+    }
+
+    /// Says whether the disk itself is full.
+    pub(super) fn press(&mut self, pressed: bool) {
+        self.pressed = pressed;
+    }
+
+    /// Says that a delivery may have ended, so that there may be something to remove.
+    pub(super) fn look_anew(&mut self) {
+        self.search.get_or_insert((Yield::Finished, 0));
+    }
+
+    /// Whether nothing is left that could be removed for whoever waits.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.stalled || (self.search.is_none() && self.measure.free <= self.slack())
+    }
+
+    /// Whether a step would be of use now.
+    pub(super) fn has_work(&self) -> bool {
+        !self.stalled && (self.is_to_be_trimmed() || self.measure.free > self.slack())
+    }
+
+    /// Makes some room, in one transaction that holds nobody up for long.
+    pub(super) fn step(&mut self, connection: &mut Connection) -> Result<(), StoreError> {
+        let done = self.try_step(connection);
+        self.stalled |= done.is_err();
+        done
+    }
+
+    /// The words for a queue that is as large as it may be.
+    pub(super) fn complaint(&self) -> String {
+        const MIB: f64 = (1 << 20) as f64;
+        let all = self.limit.map_or(0, |limit| limit.all);
+        let used = self.measure.file + self.measure.log;
+        #[expect(clippy::cast_precision_loss, reason = "for people, to a tenth")]
+        let (used, all) = (used as f64 / MIB, all as f64 / MIB);
+        format!(
+            "the disk is full: the queue takes {used:.1} of the {all:.1} MiB of `retention.max_disk`, and only what is not delivered is left"
+        )
+    }
+
+    fn try_step(&mut self, connection: &mut Connection) -> Result<(), StoreError> {
+        let transaction = connection.transaction()?;
+        let mut search = self.search;
+        if self.is_to_be_trimmed()
+            && let Some((what, from)) = search
+        {
+            search = match prune::trim(&transaction, what, from)? {
+                Some(next) => Some((what, next)),
+                None => what.next().map(|next| (next, 0)),
+            };
+        }
+        {
+            let mut vacuum = transaction
+                .prepare_cached(&format!("PRAGMA incremental_vacuum({VACUUM_PAGES})"))?;
+            let mut rows = vacuum.query([])?;
+            while rows.next()?.is_some() {}
+        }
+        transaction.commit()?;
+        self.search = search;
+        self.measure(connection)?;
+        if !self.has_work() {
+            // The file itself becomes shorter only when the log is copied into it.
+            checkpoint(connection, "PASSIVE")?;
+        }
+        self.hold_file(connection)
+    }
+
+    /// Free pages in the way are no reason to remove rows.
+    fn is_to_be_trimmed(&self) -> bool {
+        let short = self.pressed || self.trimming || !self.fits_into(0, self.wanted);
+        short && self.search.is_some()
+    }
+
+    fn fits_into(&self, file: u64, bytes: u64) -> bool {
+        let Some(limit) = self.limit else { return true };
+        let rows = self.measure.rows();
+        // In an all but empty queue there is nothing to wait for. SQLite still holds the file's limit.
+        let empty = rows <= limit.all / 4;
+        let peak = file.max(rows + bytes) + self.measure.log.max(limit.log) + bytes;
+        empty || peak <= limit.all - limit.reserve
+    }
+
+    /// Free pages that are left alone; none while somebody waits for room.
+    fn slack(&self) -> u64 {
+        match self.fits(self.wanted) && !self.pressed {
+            true => FREE_PAGES * self.measure.page + self.measure.rows() / FREE_SHARE,
+            false => 0,
+        }
+    }
+
+    /// Tells SQLite the most pages it may make. It never goes below what is there, so a smaller limit
+    /// is told again as the file shrinks.
+    fn hold_file(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        let Some(limit) = self.limit else {
+            return Ok(());
+        };
+        let wanted = (limit.all - limit.log) / self.measure.page.max(1);
+        if self.pages_max > wanted {
+            let told: i64 =
+                connection.query_row(&format!("PRAGMA max_page_count = {wanted}"), [], |row| {
+                    row.get(0)
+                })?;
+            self.pages_max = told.unsigned_abs();
+        }
+        Ok(())
+    }
+
+    fn log_length(&self) -> u64 {
+        // No log is a short one.
+        fs::metadata(&self.log_path).map_or(0, |log| log.len())
+    }
+}
+
+/// Copies the log into the file, so that the log can be written from its start again.
+pub(super) fn checkpoint(connection: &Connection, mode: &str) -> Result<(), StoreError> {
+    connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()))?;
+    Ok(())
+}
+
+fn as_i64(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}

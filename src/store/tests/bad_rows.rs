@@ -1,0 +1,159 @@
+//! Rows that nobody can have meant, written by hand into a real file, and files that are damaged.
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::*;
+
+/// A queue with three deliveries whose second is spoilt by these statements.
+async fn spoilt(sql: &str) -> (TempDir, Store) {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let three = batch(&["1", "2", "3"], &["phone"]);
+    store.accept(three).await.expect("accepts");
+    store.close().await;
+    let file = Connection::open(folder.path().join("bellwire.db")).expect("opens");
+    file.execute_batch("PRAGMA foreign_keys = OFF")
+        .expect("off");
+    // A strict table refuses what a damaged file can hold, so it is loosened for the writing.
+    let strict = |from: &str, to: &str| {
+        file.execute_batch("PRAGMA writable_schema = ON")
+            .expect("on");
+        file.execute(
+            "UPDATE sqlite_schema SET sql = replace(sql, ?1, ?2)",
+            [from, to],
+        )
+        .expect("the schema");
+        file.execute_batch("PRAGMA writable_schema = RESET")
+            .expect("off");
+    };
+    strict(") STRICT", ") /*L*/");
+    file.execute_batch(sql)
+        .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    strict(") /*L*/", ") STRICT");
+    drop(file);
+    let store = open(&folder).expect("opens with a bad row");
+    (folder, store)
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_becomes_a_dead_letter_and_the_others_go_on() {
+    for sql in [
+        "UPDATE deliveries SET rule = CAST(x'ff' AS TEXT) WHERE seq = 2",
+        "UPDATE deliveries SET rule = x'05' WHERE seq = 2",
+        "UPDATE deliveries SET rule = x'00', state = 1 WHERE seq = 2",
+        "UPDATE deliveries SET attempts = -1 WHERE seq = 2",
+        "UPDATE deliveries SET attempts = 'many' WHERE seq = 2",
+        "UPDATE deliveries SET step = 1 << 40, state = 1 WHERE seq = 2",
+        "UPDATE deliveries SET created = 9223372036854775807 WHERE seq = 2",
+        "UPDATE deliveries SET due = 9223372036854775807 WHERE seq = 2",
+        "UPDATE deliveries SET due = 'now' WHERE seq = 2",
+        "UPDATE deliveries SET reason = x'00' WHERE seq = 2",
+        "UPDATE deliveries SET event = 99 WHERE seq = 2",
+        "UPDATE events SET source = 'no name' WHERE seq = 2",
+        "UPDATE events SET kind = CAST(x'c328' AS TEXT) WHERE seq = 2",
+        "UPDATE events SET kind = x'07' WHERE seq = 2",
+        "UPDATE events SET id = x'01' WHERE seq = 2",
+        "UPDATE events SET time = -9223372036854775807 WHERE seq = 2",
+        "UPDATE events SET received = 9223372036854775807 WHERE seq = 2",
+        "UPDATE events SET payload = 'text' WHERE seq = 2",
+        "DELETE FROM events WHERE seq = 2",
+    ] {
+        let (_folder, store) = spoilt(sql).await;
+        let limit = NonZeroUsize::new(9).expect("some");
+        let claims = store
+            .claim(&name("phone"), now(), limit, 0)
+            .await
+            .expect(sql);
+        let rows: Vec<i64> = claims.claims.iter().map(|claim| claim.row).collect();
+        assert_eq!(rows, [1, 3], "{sql}");
+        let listed = store.recent_deliveries(9).await.expect(sql);
+        let dead = listed.iter().find(|row| row.row == 2).expect(sql);
+        assert_eq!(dead.state, State::Dead, "{sql}");
+        let reason = dead.reason.as_deref().expect(sql);
+        assert!(
+            reason.starts_with("its row cannot be read: "),
+            "{sql}: {reason}"
+        );
+        store.depths().await.expect(sql);
+        store.events(Standing::default(), None, 9).await.expect(sql);
+        assert!(store.fault().is_none());
+        let again = store
+            .claim(&name("phone"), now(), limit, 0)
+            .await
+            .expect(sql);
+        assert_eq!((again.claims.len(), again.aside.len()), (0, 0), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_set_aside_is_told() {
+    let sql = "UPDATE deliveries SET rule = x'05' WHERE seq = 2";
+    let (_folder, store) = spoilt(sql).await;
+    let limit = NonZeroUsize::new(9).expect("some");
+    let claims = store
+        .claim(&name("phone"), now(), limit, 0)
+        .await
+        .expect("claims");
+    let rows = store.recent_deliveries(9).await.expect("reads");
+    assert_eq!(claims.aside.len(), 1);
+    assert_eq!(claims.aside[0].id, rows[1].id);
+    assert_eq!(Some(&claims.aside[0].reason), rows[1].reason.as_ref());
+}
+
+#[tokio::test]
+async fn what_is_stored_of_a_source_is_read_as_far_as_it_can_be() {
+    let (_folder, store) = spoilt(
+        "UPDATE sources SET cursor = CAST(x'ff' AS TEXT), epoch = -1;
+         INSERT INTO picture VALUES ('ttmt', 'a', x'01'), ('ttmt', CAST(x'ff' AS TEXT), x'02'), ('ttmt', 'b', 'text');
+         INSERT INTO sinks VALUES ('phone', 'soon');",
+    )
+    .await;
+    let checkpoint = store.checkpoint(&name("ttmt")).await.expect("reads");
+    assert_eq!((checkpoint.cursor, checkpoint.epoch), (Cursor::Unknown, 0));
+    assert_eq!(checkpoint.high_time, Some(now()), "the rest stays");
+    let picture = store.picture(&name("ttmt")).await.expect("reads");
+    assert_eq!(picture.len(), 1);
+    assert_eq!(store.rest_until(&name("phone")).await.expect("reads"), None);
+}
+
+#[tokio::test]
+async fn a_file_that_turns_out_to_be_damaged_ends_the_service_with_its_name_and_what_to_do() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    for start in 0..40 {
+        let ids: Vec<String> = (0..50).map(|n| format!("{start}-{n}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        store
+            .accept(batch(&ids, &["phone"]))
+            .await
+            .expect("accepts");
+    }
+    store.close().await;
+    let path = folder.path().join("bellwire.db");
+    let mut bytes = std::fs::read(&path).expect("reads");
+    let (store, status) = {
+        let (status, _notices) = Status::new();
+        let store = Store::open(folder.path(), status.clone(), now()).expect("opens");
+        (store, status)
+    };
+    // The middle of every page behind the schema, while it is open and before it is read.
+    for page in bytes.chunks_mut(4096).skip(16) {
+        page[..64].fill(0xa5);
+    }
+    std::fs::write(&path, &bytes).expect("writes");
+    let limit = NonZeroUsize::new(2000).expect("some");
+    let error = store
+        .claim(&name("phone"), now(), limit, 0)
+        .await
+        .expect_err("damaged");
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+    store.closed().await;
+    let fault = store.fault().expect("it says why");
+    assert!(
+        fault.contains("bellwire.db") && fault.contains("rename"),
+        "{fault}"
+    );
+    assert!(status.snapshot().store_fault.is_some());
+    assert_eq!(std::fs::read(&path).expect("reads"), bytes, "left as it is");
+}
