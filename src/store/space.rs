@@ -60,7 +60,8 @@ pub(super) struct Space {
     pressed: bool,
     /// What may be removed, and where the search for it has got to.
     search: Option<(Yield, i64)>,
-    /// The last step failed: there is no use in another one before something has changed.
+    /// The last step failed or changed nothing: there is no use in another one before something has
+    /// been written.
     stalled: bool,
 }
 
@@ -225,8 +226,11 @@ impl Space {
             while rows.next()?.is_some() {}
         }
         transaction.commit()?;
+        let before = (self.search, self.measure.file, self.measure.free);
         self.search = search;
         self.measure(connection)?;
+        // A file that was not made by bellwire may keep its free pages whatever is asked of it.
+        self.stalled = before == (self.search, self.measure.file, self.measure.free);
         if !self.has_work() {
             // The file itself becomes shorter only when the log is copied into it.
             checkpoint(connection, "PASSIVE")?;

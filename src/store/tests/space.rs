@@ -5,6 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::model::INTERNAL_SOURCE;
+use crate::store::space::Space;
 
 /// A small limit, and batches that are small against it.
 const LIMIT: u64 = 4 << 20;
@@ -211,6 +212,23 @@ async fn free_pages_go_back_to_the_disk() {
     };
     let in_time = tokio::time::timeout(Duration::from_secs(30), shrunk).await;
     assert!(in_time.is_ok(), "{} of {before}", left());
+}
+
+#[test]
+fn a_file_that_keeps_its_free_pages_is_left_alone() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("other.db");
+    let mut file = rusqlite::Connection::open(&path).expect("opens");
+    file.execute_batch(
+        "PRAGMA auto_vacuum = NONE; CREATE TABLE t (x BLOB);
+         INSERT INTO t VALUES (zeroblob(8000000)); DELETE FROM t;",
+    )
+    .expect("writes");
+    let mut space = Space::new(&path);
+    space.measure(&file).expect("measures");
+    assert!(space.has_work());
+    space.step(&mut file).expect("a step");
+    assert!(!space.has_work(), "it would go on for ever");
 }
 
 #[tokio::test]
