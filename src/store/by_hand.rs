@@ -189,8 +189,8 @@ fn replay(
          ORDER BY state <= 1 DESC, seq DESC LIMIT 1",
     )?;
     let mut insert = connection.prepare_cached(
-        "INSERT INTO deliveries (event, sink, rule, state, created, due, asked, replayed_from)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?5, ?6)",
+        "INSERT INTO deliveries (event, sink, rule, state, created, due, asked, replayed_from, priority, key)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?5, ?6, ?7, ?8)",
     )?;
     let mut count = 0;
     for (event, routes) in routed {
@@ -212,6 +212,8 @@ fn replay(
                     state_column(State::Waiting),
                     micros(now),
                     before.map(|(seq, _)| seq),
+                    route.priority,
+                    route.key.as_deref(),
                 ])?;
             }
         }

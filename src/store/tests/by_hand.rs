@@ -260,3 +260,25 @@ async fn a_replay_makes_new_deliveries_but_for_what_is_still_on_its_way() {
     assert_eq!(claims.len(), 2);
     assert!(claims.iter().all(|one| one.asked == Some(after(30))));
 }
+
+#[tokio::test]
+async fn res_6_a_replay_keeps_the_order_too() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    store
+        .accept(batch(&["1", "2"], &[]))
+        .await
+        .expect("accepts");
+    let route = Route {
+        priority: 5,
+        key: Some("".into()),
+        sink: name("phone"),
+        rule: "new".into(),
+    };
+    let routed = vec![(1, vec![route.clone()]), (2, vec![route])];
+    let replayed = store.replay(routed, after(30), false).await;
+    assert_eq!(replayed.expect("replays"), 2);
+    let first = claim(&store, "phone", after(30), 9).await;
+    assert_eq!(first.len(), 1, "the second waits for it");
+    assert_eq!(first[0].event.id.as_deref(), Some("1"));
+}
