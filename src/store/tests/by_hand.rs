@@ -270,6 +270,7 @@ async fn res_6_a_replay_keeps_the_order_too() {
         .await
         .expect("accepts");
     let route = Route {
+        throttle: None,
         priority: 5,
         key: Some("".into()),
         sink: name("phone"),
