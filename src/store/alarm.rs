@@ -37,6 +37,8 @@ pub(super) struct Alarm {
     full: Option<Full>,
     /// When it was last full, once that was told, until it is well again.
     told: Option<Instant>,
+    /// Whether it was the limit that was reached. Room below it says nothing about a disk that is full.
+    limit: bool,
 }
 
 impl Alarm {
@@ -47,7 +49,14 @@ impl Alarm {
             faulty: false,
             full: None,
             told: None,
+            limit: false,
         }
+    }
+
+    /// A batch of a source found no room below the limit.
+    pub(super) fn reached_limit(&mut self, error: &StoreError) {
+        self.failed(error, true);
+        self.limit = true;
     }
 
     /// Something could not be written; `events` when it was a batch of a source.
@@ -67,6 +76,7 @@ impl Alarm {
                 });
             }
             self.told = Some(now);
+            self.limit = false;
             let events = events || self.full.is_some_and(|full| full.events);
             self.full = Some(Full { events, at: now });
         }
@@ -84,7 +94,7 @@ impl Alarm {
             return;
         }
         self.full = None;
-        if roomy {
+        if roomy && self.limit {
             self.told = None;
         }
         if self.faulty {
@@ -92,5 +102,31 @@ impl Alarm {
             self.faulty = false;
             self.status.store(None);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_wavers_about_being_full_is_told_once() {
+        let (status, mut notices) = Status::new();
+        let mut alarm = Alarm::new(status.clone());
+        let error = StoreError::Full {
+            detail: "the disk is full".to_owned(),
+        };
+        for _ in 0..3 {
+            alarm.failed(&error, true);
+            alarm.wrote(false, true);
+            assert!(
+                status.snapshot().store_fault.is_some(),
+                "events are refused"
+            );
+            alarm.wrote(true, true);
+            assert_eq!(status.snapshot().store_fault, None);
+        }
+        assert!(notices.try_recv().is_ok());
+        assert!(notices.try_recv().is_err());
     }
 }

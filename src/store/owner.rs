@@ -225,7 +225,7 @@ impl Owner {
             }
             let detail = self.space.complaint();
             let error = StoreError::Full { detail };
-            self.alarm.failed(&error, true);
+            self.alarm.reached_limit(&error);
             work.answer(Some(error));
         }
         if bytes > 0 && self.deferred.is_empty() {
