@@ -2,7 +2,7 @@
 //! events that cannot be read.
 
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bellwire::simulator::Answer;
 use bellwire::simulator::ttmt::{Message, MessageId};
@@ -158,26 +158,31 @@ async fn ctrl_1_a_recycle_is_answered_at_once_from_the_last_id_and_rings_nobody(
     const RECYCLES: usize = 12;
     let (upstream, phones, _bridge) = connected().await;
     arrive(&upstream, &phones, &hit(41, 1), 1).await;
-    let begin = Instant::now();
+    // A machine that is busy elsewhere may free the slot late and answer 409 in between.
+    let admitted = || {
+        let mut requests = upstream.stream_requests();
+        requests.retain(|request| request.status == Some(200));
+        requests
+    };
     for count in 1..=RECYCLES {
         upstream.handle.recycle().await;
-        until("the next connection", || {
-            upstream.stream_requests().len() > count
-        })
-        .await;
+        until("the next connection", || admitted().len() > count).await;
         soon("the next stream", upstream.handle.heard()).await;
     }
-    // The shortest backoff there is would take twelve seconds for these.
-    assert!(
-        begin.elapsed() < Duration::from_secs(6),
-        "{:?}",
-        begin.elapsed()
-    );
     arrive(&upstream, &phones, &hit(42, 2), 2).await;
-    assert_eq!(
-        last_ids(&upstream)[1..],
-        vec![Some("41".to_owned()); RECYCLES]
-    );
+    let requests = admitted();
+    let last_ids: Vec<_> = requests[1..]
+        .iter()
+        .map(|request| request.last_event_id.as_deref())
+        .collect();
+    assert_eq!(last_ids, vec![Some("41"); RECYCLES]);
+    // The shortest backoff there is takes a second; half of the pauses are out of a busy machine's reach.
+    let mut pauses: Vec<Duration> = requests
+        .windows(2)
+        .map(|pair| pair[1].at - pair[0].closed.expect("it is over"))
+        .collect();
+    pauses.sort();
+    assert!(pauses[RECYCLES / 2] < Duration::from_secs(1), "{pauses:?}");
     assert_eq!(phones.own(), Vec::new());
 }
 

@@ -6,6 +6,7 @@
 //! a fact never becomes untrue, so it does not matter in which order the two accounts arrive. What it
 //! remembers goes to disk with the events that it stands for, through [`Picture::take_changes`].
 
+mod bounds;
 mod compare;
 mod found;
 mod hear;
@@ -32,16 +33,6 @@ const WHOLE: &str = "picture";
 
 /// A trade in a state that nobody knows is waited for this long.
 const STALE: SignedDuration = SignedDuration::from_hours(7 * 24);
-
-/// Trades that are remembered at most.
-const TRADES_MAX: usize = 2_000;
-
-/// Positions without a trade that are remembered at most: a flood of them must cost no trade its past.
-const SINGLES_MAX: usize = 500;
-
-/// Finished trades that are remembered: the late copies and overlapping reads that they are needed
-/// for come within days.
-const FINISHED_KEPT: usize = 500;
 
 /// What is known of the trades of one source.
 #[derive(Debug)]
@@ -333,19 +324,6 @@ impl Picture {
         self.changed.insert(key.to_owned());
     }
 
-    /// Notes that an entry is finished or, rarely, open again.
-    fn recount(&mut self, was_open: bool, key: &str) {
-        let is_open = self.trades.get(key).is_none_or(Trade::is_open);
-        match (was_open, is_open) {
-            (true, false) => self.finished += 1,
-            (false, true) => self.finished = self.finished.saturating_sub(1),
-            _ => {}
-        }
-        if self.finished > FINISHED_KEPT + FINISHED_KEPT / 4 {
-            self.drop_oldest(|trade| !trade.is_open(), self.finished - FINISHED_KEPT);
-        }
-    }
-
     fn put(&mut self, key: String, trade: Trade) {
         let touched = trade.touched;
         self.trades.insert(key.clone(), trade);
@@ -365,35 +343,6 @@ impl Picture {
         }
         self.changed.insert(key.to_owned());
         Some(trade)
-    }
-
-    fn make_room(&mut self) {
-        if self.singles >= SINGLES_MAX {
-            self.drop_oldest(|trade| trade.id.is_none(), SINGLES_MAX / 10);
-        }
-        if self.trades.len() - self.singles.min(self.trades.len()) >= TRADES_MAX {
-            if !std::mem::replace(&mut self.is_crowded, true) {
-                tracing::warn!(source = %self.source, "more trades than can be remembered; the oldest go; said once");
-            }
-            self.drop_oldest(|trade| trade.id.is_some(), TRADES_MAX / 10);
-        }
-    }
-
-    fn drop_oldest(&mut self, which: impl Fn(&Trade) -> bool, count: usize) {
-        let mut oldest: Vec<(Timestamp, String)> = self
-            .trades
-            .iter()
-            .filter(|(_, trade)| which(trade))
-            .map(|(key, trade)| (trade.touched, key.clone()))
-            .collect();
-        oldest.sort();
-        for (touched, key) in oldest.into_iter().take(count) {
-            self.remove(&key);
-            if key.starts_with("t:") {
-                self.forgotten = self.forgotten.max(Some(touched));
-                self.changed.insert(WHOLE.to_owned());
-            }
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! A picture does not grow with the age of the stream, nor with what a hostile one says.
 
+use super::super::bounds::{FINISHED_KEPT, SINGLES_MAX, TRADES_MAX};
 use super::*;
 
 fn finished(number: usize) -> Value {
