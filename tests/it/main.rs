@@ -29,3 +29,4 @@ mod shutdown;
 mod source;
 mod throttle;
 mod tidy;
+mod torture;
