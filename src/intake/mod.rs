@@ -7,6 +7,7 @@
 //! over REST beside it and committed in turn with it. It spawns no task, knows neither frames
 //! nor tables, and sends nothing to anybody: what it has to say goes to `status`.
 
+mod away;
 mod catchup;
 mod closing;
 mod desk;

@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
+use super::away::Away;
 use super::closing::{self, Outcome};
 use super::gap::Gap;
 use super::throttle::{Detail, Throttle};
@@ -28,8 +29,7 @@ pub(super) struct Report {
     status: Status,
     clock: Clock,
     lost_after: Duration,
-    /// Since when the source has been away; `None` while a connection has shown to be good.
-    away: watch::Sender<Option<Instant>>,
+    away: watch::Sender<Away>,
     ledger: Mutex<Ledger>,
     /// Something was put into one of the throttles.
     trouble: Notify,
@@ -65,7 +65,7 @@ impl Report {
             status,
             clock,
             lost_after,
-            away: watch::Sender::new(Some(Instant::now())),
+            away: watch::Sender::new(Away::now()),
             ledger: Mutex::new(Ledger {
                 reason: "not connected yet".to_owned(),
                 ..Ledger::default()
@@ -103,6 +103,7 @@ impl Report {
     pub(super) fn opened(&self) {
         let now = self.clock.now();
         self.lock().withdrawn = None;
+        self.away.send_modify(|away| away.is_open = true);
         self.show(|status| {
             status.connected = true;
             status.since = Some(now);
@@ -116,7 +117,7 @@ impl Report {
 
     /// The open stream has shown that it is more than an accepted request.
     pub(super) fn proven(&self) {
-        let Some(since) = self.away.send_replace(None) else {
+        let Some(since) = self.away.send_replace(Away::default()).since else {
             return;
         };
         let was_lost = std::mem::take(&mut self.lock().lost);
@@ -134,12 +135,9 @@ impl Report {
     pub(super) fn ended(&self, end: &End) {
         let name = words::name(end);
         let now = self.clock.now();
-        self.away.send_if_modified(|away| {
-            let begins = away.is_none();
-            if begins {
-                *away = Some(Instant::now());
-            }
-            begins
+        self.away.send_modify(|away| {
+            away.since.get_or_insert_with(Instant::now);
+            away.is_open = false;
         });
         self.lock().reason.clone_from(&name);
         match end {
@@ -303,10 +301,8 @@ impl Report {
     async fn watch_absence(&self) {
         let mut away = self.away.subscribe();
         loop {
-            let since = *away.borrow_and_update();
-            let deadline = since
-                .filter(|_| !self.lock().lost)
-                .and_then(|since| since.checked_add(self.lost_after));
+            let lost_at = away.borrow_and_update().lost_at(self.lost_after);
+            let deadline = lost_at.filter(|_| !self.lock().lost);
             let over = async {
                 match deadline {
                     Some(deadline) => sleep_until(deadline).await,
@@ -322,10 +318,12 @@ impl Report {
 
     fn lost_by_time(&self) {
         let reason = {
-            let ledger = self.lock();
-            if ledger.lost {
+            let mut ledger = self.lock();
+            // It may have come back in this very moment.
+            if ledger.lost || self.away.borrow().lost_at(self.lost_after).is_none() {
                 return;
             }
+            ledger.lost = true;
             ledger.reason.clone()
         };
         self.lost(&reason);

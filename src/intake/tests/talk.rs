@@ -43,6 +43,17 @@ async fn a_source_that_comes_back_in_time_is_not_worth_a_word() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_that_is_open_is_not_lost_while_it_has_still_to_prove_itself() {
+    let script = vec![open([Beat::Pause(MINUTE), Beat::End(End::Eof)])];
+    let mut setup = Setup::new(Kind::Sse, script);
+    setup.lost_after = Duration::from_secs(1);
+    let mut world = setup.start();
+    world.pass(MINUTE / 2).await;
+    assert!(world.source().connected);
+    assert!(world.notices.is_empty(), "{:?}", world.notices);
+}
+
+#[tokio::test(start_paused = true)]
 async fn streams_that_open_and_die_at_once_do_not_hide_the_loss() {
     let script = (0..30).map(|_| open([Beat::End(End::Eof)])).collect();
     let mut world = Setup::new(Kind::Sse, script).start();

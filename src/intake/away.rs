@@ -1,0 +1,31 @@
+//! How long a source has been away, and from when on that is a loss.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Whether a source is away.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Away {
+    /// Since when; `None` while a connection has shown to be good.
+    pub(super) since: Option<Instant>,
+    /// Whether a stream is open that has still to show it: within seconds it does, or it ends.
+    pub(super) is_open: bool,
+}
+
+impl Away {
+    /// One that begins to be away now.
+    pub(super) fn now() -> Self {
+        Self {
+            since: Some(Instant::now()),
+            is_open: false,
+        }
+    }
+
+    /// When it is lost if nothing happens; `None` while that cannot be said.
+    pub(super) fn lost_at(&self, lost_after: Duration) -> Option<Instant> {
+        self.since
+            .filter(|_| !self.is_open)
+            .and_then(|since| since.checked_add(lost_after))
+    }
+}
