@@ -24,7 +24,7 @@ use crate::sources::Source;
 use crate::status::Status;
 
 /// Longest line of a report that a notice quotes, in characters.
-const REASON_CHARS_MAX: usize = 200;
+const REASON_CHARS_MAX: usize = 500;
 
 /// When to read the configuration again, and how.
 pub struct Reload {
@@ -251,13 +251,39 @@ fn printed(plan: &Plan) -> Vec<(Print, Source)> {
         .collect()
 }
 
-/// The first line of a report, which names the first mistake.
+/// What a report says, in one line: each mistake with its line in the file.
 fn reason(report: &str) -> String {
-    let first = report.lines().find(|line| !line.trim().is_empty());
-    let first: String = first
-        .unwrap_or_default()
-        .chars()
-        .take(REASON_CHARS_MAX)
-        .collect();
-    format!("the changed configuration is refused, and the one before stays in force: {first}")
+    let mut mistakes: Vec<String> = Vec::new();
+    for line in report.lines() {
+        if let Some(mistake) = line.strip_prefix("error: ") {
+            mistakes.push(mistake.to_owned());
+        } else if let Some(place) = line.trim_start().strip_prefix("--> ")
+            && let Some(mistake) = mistakes.last_mut()
+            && let Some(number) = place.rsplit(':').nth(1)
+        {
+            *mistake = format!("line {number}: {mistake}");
+        }
+    }
+    let told = match mistakes.is_empty() {
+        true => report.trim().lines().next().unwrap_or_default().to_owned(),
+        false => mistakes.join("; "),
+    };
+    let told: String = told.chars().take(REASON_CHARS_MAX).collect();
+    format!("the changed configuration is refused, and the one before stays in force: {told}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_every_mistake_with_its_line() {
+        let report = "error: `secret` is missing\n --> a:b.toml:4:1\n  |\n4 | [sinks.a]\n\nerror: there is no sink `bb`\n  --> a:b.toml:10:7\n";
+        let told = reason(report);
+        assert!(
+            told.ends_with(": line 4: `secret` is missing; line 10: there is no sink `bb`"),
+            "{told}"
+        );
+        assert!(reason("\ncannot read the file\n").ends_with(": cannot read the file"));
+    }
 }
