@@ -23,7 +23,7 @@ use crate::sinks::Sink;
 use crate::sources::Source;
 use crate::status::Status;
 
-/// Longest line of a report that a notice quotes, in characters.
+/// The most of a report that a notice quotes, in characters.
 const REASON_CHARS_MAX: usize = 500;
 
 /// When to read the configuration again, and how.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::aside::{shown, shown_name};
@@ -113,26 +114,49 @@ impl Store {
     }
 }
 
+/// Deliveries of one sink in one state.
+struct Group {
+    /// The sink as it stands in the column.
+    sink: Value,
+    name: Name,
+    state: i64,
+    count: u64,
+    oldest: i64,
+}
+
 pub(super) fn depths(connection: &Connection) -> Result<Depths, StoreError> {
-    let mut select = connection.prepare_cached(
-        "SELECT sink, state, count(*), min(created) FROM deliveries GROUP BY sink, state",
-    )?;
-    let mut depths = Depths::default();
+    // Counted here, since GROUP BY would first sort every row in memory.
+    let mut select = connection.prepare_cached("SELECT sink, state, created FROM deliveries")?;
+    let mut groups: Vec<Group> = Vec::new();
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
-        let sink = shown_name(row, 0)?;
-        let state = state(row.get(1)?);
-        let count = row.get::<_, i64>(2)?.unsigned_abs();
-        if state == State::Waiting {
-            depths
-                .oldest_waiting
-                .insert(sink.clone(), time(row.get(3)?));
+        let sink = row.get_ref(0)?;
+        let (state, created) = (row.get(1)?, row.get(2)?);
+        let known = groups
+            .iter_mut()
+            .find(|group| group.state == state && ValueRef::from(&group.sink) == sink);
+        if let Some(group) = known {
+            group.count += 1;
+            group.oldest = group.oldest.min(created);
+        } else {
+            groups.push(Group {
+                sink: row.get(0)?,
+                name: shown_name(row, 0)?,
+                state,
+                count: 1,
+                oldest: created,
+            });
         }
-        depths
-            .by_sink
-            .entry(sink)
-            .or_default()
-            .insert(state.as_str(), count);
+    }
+    let mut depths = Depths::default();
+    for group in groups {
+        let state = state(group.state);
+        if state == State::Waiting {
+            let oldest = time(group.oldest);
+            depths.oldest_waiting.insert(group.name.clone(), oldest);
+        }
+        let of_sink = depths.by_sink.entry(group.name).or_default();
+        *of_sink.entry(state.as_str()).or_default() += group.count;
     }
     Ok(depths)
 }

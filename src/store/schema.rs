@@ -73,7 +73,8 @@ fn open_and_migrate(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // A delivery whose event is gone must still be able to become a dead letter.
     connection.pragma_update(None, "foreign_keys", false)?;
-    connection.pragma_update(None, "cache_size", -4096)?;
+    // In KiB. It fills up with the backlog; draining a million was not measurably faster with four times as much.
+    connection.pragma_update(None, "cache_size", -1024)?;
     connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
     connection.set_prepared_statement_cache_capacity(64);
     for (step, version) in MIGRATIONS.iter().zip(1u32..).skip(found as usize) {
