@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
+use super::{Exit, output};
 use crate::app::Plan;
 use crate::config;
 
@@ -16,4 +17,13 @@ pub(super) fn load(file: Option<&Path>) -> Result<Plan, String> {
         config::find_file(file, &environment).map_err(|error| format!("bellwire: {error}"))?;
     let colour = std::io::stderr().is_terminal() && !environment.contains_key("NO_COLOR");
     Plan::make(config::load(&file, environment), colour)
+}
+
+/// The same for a command that has nothing else to say when it is wrong: the mistakes go to standard
+/// error, and the exit status is the answer.
+pub(super) fn load_or_complain(file: Option<&Path>) -> Result<Plan, Exit> {
+    load(file).map_err(|report| {
+        output::complain(&report);
+        Exit::Wrong
+    })
 }

@@ -22,12 +22,9 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
-    let http = match configuration::load(args.config.as_deref()) {
+    let http = match configuration::load_or_complain(args.config.as_deref()) {
         Ok(plan) => plan.config.http,
-        Err(report) => {
-            output::complain(&report);
-            return Ok(Exit::Wrong);
-        }
+        Err(exit) => return Ok(exit),
     };
     let Some(listen) = http.listen else {
         output::complain("`http.listen` is \"off\", so nobody can tell whether bellwire is ready");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use super::{Exit, configuration, output};
+use super::{Exit, configuration};
 use crate::{app, telemetry};
 
 /// Run the bridge until SIGTERM or SIGINT, then drain within 8 seconds. SIGHUP, or another content of the
@@ -17,12 +17,9 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
-    let plan = match configuration::load(args.config.as_deref()) {
+    let plan = match configuration::load_or_complain(args.config.as_deref()) {
         Ok(plan) => plan,
-        Err(report) => {
-            output::complain(&report);
-            return Ok(Exit::Wrong);
-        }
+        Err(exit) => return Ok(exit),
     };
     telemetry::start(&plan.config.log).context("logging cannot start")?;
     for warning in &plan.warnings {

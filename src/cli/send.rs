@@ -26,12 +26,9 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
-    let plan = match configuration::load(args.config.as_deref()) {
+    let plan = match configuration::load_or_complain(args.config.as_deref()) {
         Ok(plan) => plan,
-        Err(report) => {
-            output::complain(&report);
-            return Ok(Exit::Wrong);
-        }
+        Err(exit) => return Ok(exit),
     };
     let body = match args.event.as_deref().map(std::fs::read) {
         None => Vec::new(),
