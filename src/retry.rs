@@ -9,7 +9,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
 
-use crate::model::{Event, Ladder, Rests, Settlement, State, Verdict};
+use crate::model::{Event, Ladder, Rests, Settlement, State, Verdict, Wake};
 
 #[cfg(test)]
 mod properties;
@@ -39,6 +39,8 @@ pub struct Progress {
     pub created: Timestamp,
     /// When it would have been due, for one that was tried before its time.
     pub early_for: Option<Timestamp>,
+    /// Whether it was tried before its time because its sink had accepted another one.
+    pub woken: bool,
     /// The time.
     pub now: Timestamp,
     /// Rests in a row that this sink has taken without being told how long.
@@ -112,7 +114,7 @@ fn climb(ladder: &Ladder, progress: &Progress, reason: &str, slow: bool) -> Sett
     {
         // What is tried early, for the sake of its whole lane, costs the delivery nothing.
         return Settlement {
-            wakes: !slow,
+            wake: wake(progress, slow),
             ..progress.again(due, reason.to_owned())
         };
     }
@@ -132,8 +134,19 @@ fn climb(ladder: &Ladder, progress: &Progress, reason: &str, slow: bool) -> Sett
     let due = after(progress.now, wait).min(deadline);
     Settlement {
         step,
-        wakes: !slow,
+        wake: wake(progress, slow),
         ..progress.again(due, reason.to_owned())
+    }
+}
+
+/// What is refused for a person to mend is tried once more when its sink accepts another one. If it is
+/// refused again, it is this delivery that the receiver does not want, and its own long wait holds:
+/// otherwise it would be sent again beside each of the others.
+const fn wake(progress: &Progress, slow: bool) -> Wake {
+    match (slow, progress.woken) {
+        (false, _) => Wake::OnReturn,
+        (true, false) => Wake::OnSuccess,
+        (true, true) => Wake::Never,
     }
 }
 
@@ -171,7 +184,7 @@ impl Progress {
             due: self.now,
             step: self.step,
             plain: self.plain,
-            wakes: false,
+            wake: Wake::Never,
             reason,
             rest_until: None,
             suspend: None,

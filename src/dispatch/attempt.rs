@@ -15,7 +15,7 @@ use super::rests::KindRests;
 use super::wording::word;
 use crate::clock::Clock;
 use crate::config::Backfilled;
-use crate::model::{Attempt, Claim, Failure, Reply, Settlement, State, Verdict};
+use crate::model::{Attempt, Claim, Failure, Reply, Settlement, State, Verdict, Wake};
 use crate::retry::{self, Progress};
 use crate::rules::{Current, Rule};
 use crate::sinks::{Facts, Message, Sink};
@@ -54,6 +54,8 @@ pub(super) struct Done {
     pub(super) attempt: Option<Attempt>,
     /// What it shows of the sink.
     pub(super) sign: Option<Sign>,
+    /// What makes the delivery due before its time.
+    pub(super) wake: Wake,
     pub(super) rest_until: Option<Timestamp>,
     pub(super) suspend: Option<String>,
 }
@@ -153,7 +155,7 @@ impl Sender {
             due: now,
             step: claim.step,
             plain: claim.plain,
-            wakes: false,
+            wake: Wake::Never,
             reason: Some(reason.clone()),
             rest_until: None,
             suspend: None,
@@ -170,6 +172,7 @@ impl Sender {
             reason: Some(reason),
             attempt: None,
             sign: None,
+            wake: Wake::Never,
             rest_until: None,
             suspend: None,
         }
@@ -230,6 +233,7 @@ impl Sender {
             reason: settlement.reason,
             attempt: Some(attempt),
             sign,
+            wake: settlement.wake,
             rest_until: settlement.rest_until,
             suspend: settlement.suspend,
         }
@@ -256,6 +260,7 @@ impl Sender {
             plain: claim.plain,
             created: claim.asked.unwrap_or(claim.created),
             early_for: claim.early_for,
+            woken: claim.woken,
             now,
             rests: self.untold_rests(now),
             jitter: rand::random(),

@@ -21,6 +21,7 @@ use super::pace::Pace;
 use super::rests::KindRests;
 use super::suspension::Suspension;
 use super::trial::Mended;
+use crate::model::Wake;
 use crate::sinks::Sink;
 use crate::store::{Claims, Due, StoreError};
 
@@ -42,8 +43,12 @@ pub(super) struct Lane {
     kind_rests: KindRests,
     suspension: Suspension,
     outage: Outage,
-    /// What waited for the sink is to become due.
-    wake: bool,
+    /// What waited for the return of the sink is to become due.
+    wake_missed: bool,
+    /// What the sink refused is to become due once more.
+    wake_refused: bool,
+    /// Something was refused since the last success, perhaps before the start.
+    refused: bool,
     alarm: Alarm,
     /// Trouble to speak of, with the word for what waits.
     to_say: Vec<(&'static str, Trouble, &'static str)>,
@@ -78,7 +83,9 @@ impl Lane {
             leave,
             pace,
             suspension: Suspension::default(),
-            wake: false,
+            wake_missed: false,
+            wake_refused: false,
+            refused: true,
             alarm: Alarm::default(),
             to_say: Vec::new(),
             obituary: Obituary::default(),
@@ -97,6 +104,9 @@ impl Lane {
             }
         }
         self.take_over();
+        if let Ok(true) = self.sender.store.is_missed(&self.sender.sink.name).await {
+            self.outage.presume(self.now());
+        }
         while !self.leave.is_cancelled() {
             // Registered before looking, so that work which arrives in between is not missed.
             self.nudge.borrow_and_update();
@@ -134,7 +144,7 @@ impl Lane {
             // A person has seen it accept a message.
             self.outage.forget();
             self.accepted();
-            self.wake = true;
+            (self.wake_missed, self.wake_refused) = (true, true);
         }
         if self.mended.is_asked(&self.sender.sink.name) {
             self.suspension.try_at(now);
@@ -146,8 +156,11 @@ impl Lane {
         {
             look_again = look_again.min(self.instant(due));
         }
-        if self.wake && self.wake_all().await.is_err() {
+        if self.wake_some().await.is_err() {
             return look_again.min(Instant::now() + STORE_AGAIN);
+        }
+        if self.wake_missed || self.wake_refused {
+            look_again = Instant::now();
         }
         self.rest(self.kind_rests.until(self.sender.sink.kind));
         let held_until = self
@@ -203,12 +216,15 @@ impl Lane {
         }
     }
 
-    /// Makes everything due that waited for the sink.
-    async fn wake_all(&mut self) -> Result<(), StoreError> {
+    /// Makes due what waited for what has happened to the sink, a part at each look.
+    async fn wake_some(&mut self) -> Result<(), StoreError> {
         let Sender { store, sink, .. } = &*self.sender;
-        let count = store.wake(&sink.name).await?;
-        self.wake = false;
-        tracing::debug!(sink = %sink.name, count, "what waited for the sink is due");
+        if self.wake_missed {
+            self.wake_missed = store.wake(&sink.name, Wake::OnReturn).await?;
+        }
+        if self.wake_refused {
+            self.wake_refused = store.wake(&sink.name, Wake::OnSuccess).await?;
+        }
         Ok(())
     }
 

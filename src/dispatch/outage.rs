@@ -75,6 +75,8 @@ pub(super) struct Outage {
     failed_in_a_row: u32,
     failing_since: Timestamp,
     away: Option<Away>,
+    /// That it is away was found out by an earlier lane.
+    presumed: bool,
     /// Nothing has been answered since the start: what an earlier process left may wait for a sink that
     /// has long been back.
     unheard: bool,
@@ -96,8 +98,20 @@ impl Outage {
             failed_in_a_row: 0,
             failing_since: Timestamp::MIN,
             away: None,
+            presumed: false,
             unheard: true,
         }
+    }
+
+    /// An earlier lane left deliveries behind that wait for the return of the sink. One of them is tried
+    /// now, before its time: it may be back for long.
+    pub(super) fn presume(&mut self, now: Timestamp) {
+        self.presumed = true;
+        self.failing_since = now;
+        self.away = Some(Away {
+            probe_at: now,
+            probe: None,
+        });
     }
 
     /// Since when nothing gets through, while the sink is away.
@@ -125,6 +139,7 @@ impl Outage {
     /// The sink is suspended, which has waits of its own.
     pub(super) fn forget(&mut self) {
         self.away = None;
+        self.presumed = false;
         self.failed_in_a_row = 0;
     }
 
@@ -143,9 +158,11 @@ impl Outage {
                     self.failing_since = now;
                 }
                 self.failed_in_a_row = self.failed_in_a_row.saturating_add(1);
-                let gone = sign == Sign::Unreachable || self.failed_in_a_row >= FAILED_MAX;
-                let began = gone && self.away.is_none();
-                if began {
+                let presumed = std::mem::take(&mut self.presumed);
+                let gone =
+                    presumed || sign == Sign::Unreachable || self.failed_in_a_row >= FAILED_MAX;
+                let began = gone && (presumed || self.away.is_none());
+                if self.away.is_none() && gone {
                     let probe_at = now + self.shortest;
                     self.away = Some(Away {
                         probe_at,
@@ -168,6 +185,7 @@ impl Outage {
     fn answered(&mut self, now: Timestamp) -> Change {
         self.failed_in_a_row = 0;
         let unheard = std::mem::take(&mut self.unheard);
+        self.presumed = false;
         let ended = self.away.take().is_some();
         let long = now.duration_since(self.failing_since) >= WAKE_FROM;
         Change {
@@ -278,6 +296,26 @@ mod tests {
         subject.probing(3);
         subject.heard(3, true, None, at(1_000));
         assert_eq!(subject.probe_at(), Some(at(2_000)));
+    }
+
+    #[test]
+    fn an_absence_that_an_earlier_lane_found_is_looked_into_at_once_and_is_news_when_it_lasts() {
+        let mut subject = Outage::new(&Ladder::default());
+        subject.presume(at(0));
+        assert_eq!(subject.probe_at(), Some(at(0)));
+        subject.probing(1);
+        assert_eq!(subject.heard(1, true, Some(Sign::Failed), at(10)), BEGAN);
+        assert_eq!(subject.since(), Some(at(10)));
+        assert_eq!(subject.probe_at(), Some(at(1_010)));
+        subject.probing(1);
+        let still = subject.heard(1, true, Some(Sign::Failed), at(1_020));
+        assert_eq!(still, Change::default(), "told already");
+
+        let mut subject = Outage::new(&Ladder::default());
+        subject.presume(at(0));
+        subject.probing(1);
+        let back = subject.heard(1, true, Some(Sign::Answered), at(10));
+        assert!(back.ended && back.wake && subject.probe_at().is_none());
     }
 
     #[test]

@@ -67,6 +67,7 @@ pub async fn test(client: &Client, clock: &Clock, sink: &Sink, event: Event) -> 
         created: now,
         asked: Some(now),
         early_for: None,
+        woken: false,
         event,
     };
     let started = Instant::now();

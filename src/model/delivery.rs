@@ -100,6 +100,18 @@ impl State {
     }
 }
 
+/// What makes a waiting delivery due before its time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wake {
+    /// Nothing does.
+    #[default]
+    Never,
+    /// The return of its sink from an absence.
+    OnReturn,
+    /// Another one that its sink accepts: what was refused may have been refused for a while only.
+    OnSuccess,
+}
+
 /// A delivery that a lane has taken to send now. Taking it counted as an attempt.
 #[derive(Clone, Debug)]
 pub struct Claim {
@@ -124,6 +136,8 @@ pub struct Claim {
     pub early_for: Option<Timestamp>,
     /// When a person last asked for it; its ages count from there.
     pub asked: Option<Timestamp>,
+    /// Whether it is tried before its time because its sink has accepted another one.
+    pub woken: bool,
     /// What its rule's throttle has suppressed before it.
     pub suppressed: Option<Suppressed>,
     /// What it is about.
@@ -160,8 +174,8 @@ pub struct Settlement {
     pub step: u32,
     /// Whether the next attempt goes out as plain text.
     pub plain: bool,
-    /// Whether it waits for its sink, so that it is due once that answers again.
-    pub wakes: bool,
+    /// What makes it due before that.
+    pub wake: Wake,
     /// The reason that a reader of the dead letter sees.
     pub reason: Option<String>,
     /// Nothing of this sink leaves before this moment.

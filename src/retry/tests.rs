@@ -23,6 +23,7 @@ pub(super) fn progress(step: u32) -> Progress {
         plain: false,
         created: at(1_000_000),
         early_for: None,
+        woken: false,
         now: at(1_000_000),
         rests: 0,
         jitter: 1.0,
@@ -154,7 +155,12 @@ fn what_is_tried_early_costs_nothing_until_the_age_limit() {
         let settled = settle(&ladder, &RESTS, &early, &retry(slow));
         assert_eq!((settled.state, settled.step), (State::Waiting, 2));
         assert_eq!(settled.due, at(1_000_500), "its own time has not changed");
-        assert_eq!(settled.wakes, !slow);
+        let wake = if slow {
+            Wake::OnSuccess
+        } else {
+            Wake::OnReturn
+        };
+        assert_eq!(settled.wake, wake);
     }
     let took_long = Progress {
         now: at(1_000_500),
@@ -173,14 +179,22 @@ fn what_is_tried_early_costs_nothing_until_the_age_limit() {
 
 #[test]
 fn only_what_waits_for_its_sink_is_woken_by_it() {
-    for (verdict, wakes) in [
-        (retry(false), true),
-        // A person has to mend it first, or the receiver has said when.
-        (retry(true), false),
-        (later(Some(5)), false),
+    for (verdict, woken, wake) in [
+        (retry(false), false, Wake::OnReturn),
+        (retry(false), true, Wake::OnReturn),
+        // A person has to mend it, and has when the sink accepts another one.
+        (retry(true), false, Wake::OnSuccess),
+        // It does not, and refuses this one again.
+        (retry(true), true, Wake::Never),
+        // The receiver has said when.
+        (later(Some(5)), false, Wake::Never),
     ] {
-        let settled = settle(&Ladder::default(), &RESTS, &progress(0), &verdict);
-        assert_eq!(settled.wakes, wakes, "{verdict:?}");
+        let progress = Progress {
+            woken,
+            ..progress(0)
+        };
+        let settled = settle(&Ladder::default(), &RESTS, &progress, &verdict);
+        assert_eq!(settled.wake, wake, "{verdict:?}, {woken}");
     }
 }
 

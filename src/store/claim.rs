@@ -7,12 +7,12 @@ use rusqlite::{Connection, Row, params};
 
 use super::aside::{self, Aside, SOUND};
 use super::row::{
-    EVENT_COLUMN_COUNT, EVENT_COLUMNS, delivery_id, event, micros, moment, outcome_column,
+    EVENT_COLUMN_COUNT, EVENT_COLUMNS, WOKEN, delivery_id, event, micros, moment, outcome_column,
     state_column, time,
 };
 use super::throttle;
 use super::{Claims, Due, StoreError};
-use crate::model::{Claim, Name, Outcome, State};
+use crate::model::{Claim, Name, Outcome, State, Wake};
 
 /// So many interrupted attempts in a row are no accident any more: the delivery itself ends the process.
 const INTERRUPTED_MAX: u32 = 50;
@@ -40,8 +40,18 @@ pub(super) const NO_MOMENT: &str = "SELECT seq FROM deliveries
 pub(super) const NEXT: &str = "SELECT min(due) FROM deliveries WHERE sink = ?1 AND state = 0 AND behind = 0 AND priority = ?2";
 
 /// What waits for a sink that was away.
-pub(super) const WAKE: &str = "UPDATE deliveries SET due = created, wakes = 0
-     WHERE sink = ?1 AND state = 0 AND wakes = 1";
+pub(super) const WAKE_RETURNED: &str = "UPDATE deliveries SET due = created, wakes = 0
+     WHERE seq IN (SELECT seq FROM deliveries WHERE sink = ?1 AND state = 0 AND wakes = 1 LIMIT ?2)";
+
+/// What a sink has refused that accepts others, marked as woken so that it is not woken again at once.
+pub(super) const WAKE_REFUSED: &str = "UPDATE deliveries SET due = created, wakes = 3
+     WHERE seq IN (SELECT seq FROM deliveries WHERE sink = ?1 AND state = 0 AND wakes = 2 LIMIT ?2)";
+
+pub(super) const MISSED: &str =
+    "SELECT 1 FROM deliveries WHERE sink = ?1 AND state = 0 AND wakes = 1";
+
+/// So many are made due at once: whoever else needs the queue waits for no more.
+pub(super) const WAKE_MAX: usize = 1000;
 
 /// Takes up to `limit` due deliveries of a sink and says when the next one will be due. `turn` counts
 /// the deliveries that its lane has taken before.
@@ -199,10 +209,22 @@ fn next_due(connection: &Connection, sink: &Name) -> Result<Option<Timestamp>, S
     Ok(next.map(time))
 }
 
-/// Makes everything due at once that waits for its sink.
-pub(super) fn wake(connection: &Connection, sink: &Name) -> Result<usize, StoreError> {
-    let mut update = connection.prepare_cached(WAKE)?;
-    Ok(update.execute([sink.as_str()])?)
+/// Makes up to [`WAKE_MAX`] due of what waits for this to happen to its sink.
+pub(super) fn wake(connection: &Connection, sink: &Name, on: Wake) -> Result<usize, StoreError> {
+    let sql = match on {
+        Wake::Never => return Ok(0),
+        Wake::OnReturn => WAKE_RETURNED,
+        Wake::OnSuccess => WAKE_REFUSED,
+    };
+    let mut update = connection.prepare_cached(sql)?;
+    let most = i64::try_from(WAKE_MAX).unwrap_or(i64::MAX);
+    Ok(update.execute(params![sink.as_str(), most])?)
+}
+
+/// Whether something waits for the return of its sink.
+pub(super) fn is_missed(connection: &Connection, sink: &Name) -> Result<bool, StoreError> {
+    let mut select = connection.prepare_cached(MISSED)?;
+    Ok(select.exists([sink.as_str()])?)
 }
 
 /// How many deliveries of a sink wait, counted up to [`WAITING_MAX`].
@@ -263,7 +285,7 @@ fn read_all(
 ) -> Result<(Vec<Claim>, Vec<Aside>), StoreError> {
     let mut select = connection.prepare_cached(&format!(
         "SELECT {EVENT_COLUMNS}, d.seq, d.rule, d.attempts, d.step, d.plain, d.created, d.due, d.asked, {SOUND},
-             d.suppressed_count, d.suppressed_since
+             d.suppressed_count, d.suppressed_since, d.wakes
          FROM deliveries d LEFT JOIN events e ON e.seq = d.event WHERE d.seq = ?1"
     ))?;
     let mut claims = Vec::with_capacity(rows.len());
@@ -300,6 +322,7 @@ fn read(row: &Row<'_>, tag: &str, sink: &Name, now: Timestamp) -> rusqlite::Resu
         plain: row.get(at + 4)?,
         created: moment(row, at + 5)?,
         early_for: (due > now).then_some(due),
+        woken: row.get::<_, i64>(at + 11)? == WOKEN,
         asked: is_asked.then(|| moment(row, at + 7)).transpose()?,
         suppressed: throttle::suppressed(row.get(at + 9)?, row.get(at + 10)?),
         event: event(row)?,

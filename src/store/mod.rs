@@ -37,7 +37,7 @@ use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use crate::model::{
-    Accepted, Attempt, Batch, Checkpoint, INTERNAL_SOURCE, Name, PictureRow, Settlement,
+    Accepted, Attempt, Batch, Checkpoint, INTERNAL_SOURCE, Name, PictureRow, Settlement, Wake,
 };
 use crate::status::Status;
 
@@ -192,13 +192,26 @@ impl Store {
             .await
     }
 
-    /// Makes due at once, durably, what waits because its sink was away; answers how many that were.
+    /// Makes due, durably, some of what waits for this to happen to its sink; answers whether there may
+    /// be more.
     ///
     /// # Errors
     /// [`StoreError`]; everything is then due when it was.
-    pub async fn wake(&self, sink: &Name) -> Result<usize, StoreError> {
+    pub async fn wake(&self, sink: &Name, on: Wake) -> Result<bool, StoreError> {
         let sink = sink.clone();
-        self.call(move |connection, _| claim::wake(connection, &sink))
+        let woken = self
+            .call(move |connection, _| claim::wake(connection, &sink, on))
+            .await?;
+        Ok(woken >= claim::WAKE_MAX)
+    }
+
+    /// Whether something waits for the return of its sink: an earlier process had found it away.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn is_missed(&self, sink: &Name) -> Result<bool, StoreError> {
+        let sink = sink.clone();
+        self.call(move |connection, _| claim::is_missed(connection, &sink))
             .await
     }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::Row;
 use rusqlite::types::Type;
 
-use crate::model::{Attempt, DataAt, DeliveryId, Event, Name, Outcome, State};
+use crate::model::{Attempt, DataAt, DeliveryId, Event, Name, Outcome, State, Wake};
 
 /// The columns that [`event`] reads, in its order. The table is to be called `e`.
 pub(super) const EVENT_COLUMNS: &str = "e.source, e.id, e.kind, e.time, e.received, e.backfilled, \
@@ -121,6 +121,18 @@ pub(super) const fn outcome_column(outcome: Outcome) -> i64 {
         Outcome::Interrupted => 5,
     }
 }
+
+/// What makes a delivery due before its time, as a column. The numbers are in files and never change.
+pub(super) const fn wake_column(wake: Wake) -> i64 {
+    match wake {
+        Wake::Never => 0,
+        Wake::OnReturn => 1,
+        Wake::OnSuccess => 2,
+    }
+}
+
+/// Stands in that column for a delivery that is due because its sink has accepted another one.
+pub(super) const WOKEN: i64 = 3;
 
 /// The stable id of a delivery, made of the queue's tag and the row's number.
 pub(super) fn delivery_id(tag: &str, seq: i64) -> DeliveryId {

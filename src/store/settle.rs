@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
 use super::aside::or_default;
-use super::row::{micros, outcome_column, state_column};
+use super::row::{micros, outcome_column, state_column, wake_column};
 use crate::model::{Attempt, Name, Settlement, State};
 
 /// Attempts of one delivery that are kept, the newest: a receiver that says "later" all day must not
@@ -78,7 +78,7 @@ pub(super) fn end(
         settlement.plain,
         settlement.reason,
         ended,
-        settlement.wakes,
+        wake_column(settlement.wake),
     ])?;
     Ok(changed > 0)
 }

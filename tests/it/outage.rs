@@ -113,6 +113,20 @@ async fn the_first_success_makes_everything_due_that_waited_for_the_sink() {
     soon("both", phones.handle.arrivals(Kind::Webhook, 2)).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sink_that_came_back_while_bellwire_was_dead_is_found_at_the_start() {
+    let address = free_address();
+    // After its second failure a delivery waits for minutes.
+    let ladder = "retry = { initial = \"2s\", factor = 100.0, max = \"1h\" }\nordered = true";
+    let (upstream, mut bridge) = bridge(address, ladder).await;
+    send(&upstream, 3).await;
+    failures(&bridge, 2).await;
+    bridge.kill();
+    let phones = Phones::at(address).await;
+    bridge.start();
+    soon("all three", phones.handle.arrivals(Kind::Webhook, 3)).await;
+}
+
 /// Longest that a test looks at lanes, by the wall clock: theirs goes on only when it is told to.
 const LOOKING: Duration = Duration::from_secs(60);
 

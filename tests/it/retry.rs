@@ -248,3 +248,49 @@ async fn a_sink_that_is_down_gets_everything_once_it_is_back() {
     })
     .await;
 }
+
+/// An event of this number.
+fn numbered(number: u32) -> String {
+    format!(
+        r#"{{"type":"tp_hit","eventId":{number},"timestamp":"2026-06-11T08:00:0{number}.000Z","data":{{"number":{number}}}}}"#
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wh_8_a_404_that_has_passed_is_sent_again_as_soon_as_the_sink_accepts_another() {
+    let (upstream, phones, _bridge) = two_sinks("").await;
+    phones.handle.answer("/webhook/first", Answer::status(404));
+    upstream.send(numbered(1)).await;
+    soon("the refusal", phones.handle.arrivals(Kind::Webhook, 2)).await;
+    upstream.send(numbered(2)).await;
+    // Its own wait would be five minutes.
+    until("both at the sink that refused one", || {
+        let arrived = arrived(&phones, "/first");
+        let first = arrived.iter().filter(|one| one.body == numbered(1));
+        first.count() == 2 && arrived.len() == 3
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_sink_always_refuses_is_not_sent_again_beside_each_of_the_others() {
+    let (upstream, phones, _bridge) = two_sinks("").await;
+    phones.handle.answer_by("/webhook/first", |received| {
+        (received.body == numbered(1)).then(|| Answer::status(404))
+    });
+    for number in 1..=5 {
+        upstream.send(numbered(number)).await;
+        until("the event at the sink", || {
+            arrived(&phones, "/first")
+                .iter()
+                .any(|one| one.body == numbered(number))
+        })
+        .await;
+    }
+    let all = arrived(&phones, "/first");
+    let refused = all.iter().filter(|one| one.body == numbered(1)).count();
+    assert_eq!(
+        refused, 2,
+        "once by itself and once after the first success"
+    );
+}

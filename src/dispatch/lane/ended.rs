@@ -7,7 +7,7 @@ use super::super::alarm::Trouble;
 use super::super::attempt::Done;
 use super::super::letter;
 use super::Lane;
-use crate::model::{Notice, Outcome, State};
+use crate::model::{Notice, Outcome, State, Wake};
 
 impl Lane {
     pub(super) fn ended(&mut self, ended: Result<Done, tokio::task::JoinError>) {
@@ -37,10 +37,12 @@ impl Lane {
         let now = self.now();
         let outcome = done.attempt.as_ref().map(|attempt| attempt.outcome);
         self.rest(done.rest_until);
+        self.refused |= done.wake == Wake::OnSuccess;
         self.hear(done, now);
         if let Some(reason) = &done.suspend {
             self.suspend(reason, now);
         } else if outcome == Some(Outcome::Delivered) {
+            self.wake_refused |= std::mem::take(&mut self.refused);
             self.accepted();
         }
         if done.state == State::Dead && !done.claim.event.is_internal() {
@@ -73,7 +75,7 @@ impl Lane {
         }
         let attempted = done.attempt.is_some();
         let change = self.outage.heard(done.claim.row, attempted, done.sign, now);
-        self.wake |= change.wake;
+        self.wake_missed |= change.wake;
         let sink = &self.sender.sink.name;
         if change.began {
             tracing::warn!(%sink, "the sink is away; one delivery at a time is tried");

@@ -7,6 +7,7 @@ mod order;
 mod queue;
 mod space;
 mod throttle;
+mod wake;
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use tempfile::TempDir;
 use super::{Standing, Store, StoreError};
 use crate::model::{
     Attempt, Batch, Checkpoint, Claim, Cursor, DataAt, Event, Identity, Name, Notice, Outcome,
-    PictureRow, Route, Settlement, State,
+    PictureRow, Route, Settlement, State, Wake,
 };
 use crate::status::Status;
 
@@ -104,7 +105,7 @@ pub(super) fn settlement(state: State, due: Timestamp) -> Settlement {
         due,
         step: 1,
         plain: true,
-        wakes: false,
+        wake: Wake::Never,
         reason: Some("status 500".to_owned()),
         rest_until: None,
         suspend: None,

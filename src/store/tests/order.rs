@@ -6,11 +6,11 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::super::claim::{BETWEEN, NEXT, WAKE};
+use super::super::claim::{BETWEEN, MISSED, NEXT, WAKE_REFUSED, WAKE_RETURNED};
 use super::*;
 
 /// One event for each of these: its id, its key, its priority.
-fn line(of: &[(&str, Option<&str>, u8)]) -> Batch {
+pub(super) fn line(of: &[(&str, Option<&str>, u8)]) -> Batch {
     let mut line = batch(&[], &[]);
     for (id, key, priority) in of {
         let route = Route {
@@ -25,13 +25,13 @@ fn line(of: &[(&str, Option<&str>, u8)]) -> Batch {
     line
 }
 
-async fn filled(folder: &TempDir, of: &[(&str, Option<&str>, u8)]) -> Store {
+pub(super) async fn filled(folder: &TempDir, of: &[(&str, Option<&str>, u8)]) -> Store {
     let store = open(folder).expect("opens");
     store.accept(line(of)).await.expect("accepts");
     store
 }
 
-fn ids(claims: &[Claim]) -> Vec<&str> {
+pub(super) fn ids(claims: &[Claim]) -> Vec<&str> {
     claims
         .iter()
         .map(|claim| claim.event.id.as_deref().expect("an id"))
@@ -45,7 +45,11 @@ async fn settle(store: &Store, claim: &Claim, state: State, due: Timestamp) {
             &claim.sink,
             attempt(claim.attempt, Outcome::Retry),
             Settlement {
-                wakes: state == State::Waiting,
+                wake: if state == State::Waiting {
+                    Wake::OnReturn
+                } else {
+                    Wake::Never
+                },
                 ..settlement(state, due)
             },
         )
@@ -220,40 +224,6 @@ async fn nothing_starves_behind_what_is_more_urgent() {
 }
 
 #[tokio::test]
-async fn a_probe_takes_one_before_its_time_and_a_recovery_wakes_the_rest() {
-    let folder = TempDir::new().expect("a folder");
-    let store = filled(&folder, &[("1", None, 3), ("2", None, 3)]).await;
-    let probe = async |at| {
-        let claims = store.probe(&name("phone"), at, 0).await.expect("claims");
-        claims.claims
-    };
-    let due = probe(now()).await.remove(0);
-    assert_eq!(
-        (ids(std::slice::from_ref(&due)), due.early_for),
-        (vec!["1"], None)
-    );
-    settle(&store, &due, State::Waiting, after(60)).await;
-    let due = probe(now()).await.remove(0);
-    assert_eq!(
-        ids(std::slice::from_ref(&due)),
-        ["2"],
-        "what is due comes first"
-    );
-    settle(&store, &due, State::Waiting, after(90)).await;
-    let early = probe(after(10)).await.remove(0);
-    assert_eq!(early.early_for, Some(after(60)), "the soonest of the rest");
-    settle(&store, &early, State::Delivered, after(10)).await;
-
-    assert_eq!(store.waiting(&name("phone")).await.expect("reads"), 1);
-    assert!(claim(&store, "phone", after(10), 9).await.is_empty());
-    assert_eq!(store.wake(&name("team")).await.expect("wakes"), 0);
-    assert_eq!(store.wake(&name("phone")).await.expect("wakes"), 1);
-    assert_eq!(ids(&claim(&store, "phone", after(10), 9).await), ["2"]);
-    assert!(probe(after(10)).await.is_empty(), "nothing waits");
-    assert_eq!(store.wake(&name("phone")).await.expect("wakes"), 0);
-}
-
-#[tokio::test]
 async fn every_look_of_a_claim_is_one_into_an_index() {
     let folder = TempDir::new().expect("a folder");
     open(&folder).expect("opens").close().await;
@@ -268,7 +238,9 @@ async fn every_look_of_a_claim_is_one_into_an_index() {
             "deliveries_due (sink=? AND priority=? AND due>? AND due<?)",
         ),
         (NEXT, "deliveries_due (sink=? AND priority=?)"),
-        (WAKE, "deliveries_wakes (sink=?)"),
+        (WAKE_RETURNED, "deliveries_wakes (sink=?)"),
+        (WAKE_REFUSED, "deliveries_refused (sink=?)"),
+        (MISSED, "deliveries_wakes (sink=?)"),
         (ended, "deliveries_keyed (sink=? AND key=? AND behind=?)"),
         (begun, "deliveries_keyed (sink=? AND key=?)"),
     ] {
