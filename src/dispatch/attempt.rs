@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
@@ -21,7 +20,7 @@ use crate::rules::{Current, Rule};
 use crate::sinks::{Facts, Message, Sink};
 use crate::status::Status;
 use crate::store::{Store, StoreError};
-use crate::transport::{Client, Reach};
+use crate::transport::{Client, Outgoing, Reach};
 
 /// Bytes of an answer that are kept with the attempt.
 const ANSWER_BYTES_MAX: usize = 1024;
@@ -81,9 +80,22 @@ pub(super) async fn run(sender: Arc<Sender>, claim: Claim) -> Done {
     let started = Instant::now();
     let answer = sender
         .client
-        .send(request, sender.sink.timeout, reach(&sender.sink))
+        .deliver(request, sender.sink.timeout, reach(&sender.sink))
         .await;
     sender.settle(claim, now, started.elapsed(), answer).await
+}
+
+/// Says once what the receiver has to know before the first delivery. Nothing depends on it: a receiver
+/// that is away hears of it at the next start.
+pub(super) async fn greet(sender: Arc<Sender>) {
+    let Sender { sink, client, .. } = &*sender;
+    let Some(greeting) = sink.translator.greeting() else {
+        return;
+    };
+    match client.deliver(greeting, sink.timeout, reach(sink)).await {
+        Ok(reply) => tracing::debug!(sink = %sink.name, status = reply.status, "greeted"),
+        Err(failure) => tracing::debug!(sink = %sink.name, %failure, "not greeted"),
+    }
 }
 
 /// Which addresses a sink's requests may go to.
@@ -111,7 +123,7 @@ pub(super) fn encode(
     rule: Option<&Rule>,
     claim: &Claim,
     now: Timestamp,
-) -> Result<http::Request<Bytes>, String> {
+) -> Result<Outgoing, String> {
     let made = catch_unwind(AssertUnwindSafe(|| {
         let wording = word(sink, rule, &claim.event, claim.suppressed);
         sink.translator.encode(&Message {

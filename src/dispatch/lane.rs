@@ -58,6 +58,8 @@ pub(super) struct Lane {
     /// Deliveries taken so far.
     turn: u64,
     in_flight: JoinSet<Done>,
+    /// What is said once to a receiver that has to know what will come.
+    greeting: JoinSet<()>,
 }
 
 impl Lane {
@@ -92,6 +94,7 @@ impl Lane {
             rest_until: None,
             turn: 0,
             in_flight: JoinSet::new(),
+            greeting: JoinSet::new(),
         }
     }
 
@@ -104,6 +107,8 @@ impl Lane {
             }
         }
         self.take_over();
+        self.greeting
+            .spawn(attempt::greet(Arc::clone(&self.sender)));
         if let Ok(true) = self.sender.store.is_missed(&self.sender.sink.name).await {
             self.outage.presume(self.now());
         }

@@ -84,7 +84,7 @@ pub async fn test(client: &Client, clock: &Clock, sink: &Sink, event: Event) -> 
         Ok(request) => request,
         Err(reason) => return attempt(Outcome::Dead, None, Some(reason), None),
     };
-    let answer = client.send(request, sink.timeout, reach(sink)).await;
+    let answer = client.deliver(request, sink.timeout, reach(sink)).await;
     let verdict = match &answer {
         Ok(reply) => sink.translator.judge(
             reply,

@@ -1,4 +1,4 @@
-//! A delivery in, an HTTP request out; an answer in, a verdict out: one translator for each kind of sink.
+//! A delivery in, a request out; an answer in, a verdict out: one translator for each kind of sink.
 //!
 //! A room of its own so that everything a platform wants (its fields, limits, signatures, refusals)
 //! stands in one file of that platform, and a new kind is that file and its line in [`KINDS`]. It is
@@ -8,24 +8,28 @@
 use std::fmt;
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 
 use self::credentials::Credentials;
 use crate::config::{SinkConfig, Table};
 use crate::expr::Template;
 use crate::model::{DeliveryId, Event, Failure, Ladder, Name, Reply, Rests, Verdict};
+use crate::transport::Outgoing;
 
 mod address;
 mod credentials;
 mod cut;
 mod discord;
+mod exec;
 mod judge;
+mod mqtt;
 mod ntfy;
 mod options;
 mod question;
+mod record;
 mod request;
 mod slack;
+mod telegram;
 mod webhook;
 pub mod wording;
 
@@ -39,7 +43,15 @@ pub use question::{Heard, Question};
 pub use wording::Wording;
 
 /// Every kind of sink there is.
-pub const KINDS: &[Kind] = &[webhook::KIND, discord::KIND, slack::KIND, ntfy::KIND];
+pub const KINDS: &[Kind] = &[
+    webhook::KIND,
+    discord::KIND,
+    slack::KIND,
+    ntfy::KIND,
+    telegram::KIND,
+    mqtt::KIND,
+    exec::KIND,
+];
 
 /// Speaks one platform's language for one sink.
 pub trait Translator: Send + Sync + fmt::Debug {
@@ -47,7 +59,13 @@ pub trait Translator: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`EncodeError`] when no request can carry it: a dead letter.
-    fn encode(&self, message: &Message<'_>) -> Result<http::Request<Bytes>, EncodeError>;
+    fn encode(&self, message: &Message<'_>) -> Result<Outgoing, EncodeError>;
+
+    /// What is to be said once, before the first delivery, so that the receiver knows what will come.
+    /// Nothing depends on its answer.
+    fn greeting(&self) -> Option<Outgoing> {
+        None
+    }
 
     /// What can be asked of the receiver without sending it anything, in this order, each one only
     /// if the one before was answered well.

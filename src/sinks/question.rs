@@ -14,6 +14,7 @@ use super::address::Address;
 use super::judge;
 use super::request::AGENT;
 use crate::model::Reply;
+use crate::transport::Outgoing;
 
 /// What an answer says: what is fine, or what is wrong. It may quote the receiver.
 pub type Heard = Result<String, String>;
@@ -21,16 +22,15 @@ pub type Heard = Result<String, String>;
 /// A request that nobody can take for an event, and the reading of its answer.
 pub struct Question {
     /// What is sent.
-    pub request: Request<Bytes>,
-    read: fn(&Reply) -> Heard,
+    pub request: Outgoing,
+    /// What an answer to it says: what is fine, or what is wrong.
+    pub read: fn(&Reply) -> Heard,
 }
 
 impl fmt::Debug for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The address of a request may be a credential.
-        f.debug_struct("Question")
-            .field("method", self.request.method())
-            .finish_non_exhaustive()
+        f.debug_struct("Question").finish_non_exhaustive()
     }
 }
 
@@ -42,7 +42,9 @@ impl Question {
 
     /// The same with one more header.
     pub(super) fn header(mut self, name: http::HeaderName, value: HeaderValue) -> Self {
-        self.request.headers_mut().insert(name, value);
+        if let Outgoing::Http(request) = &mut self.request {
+            request.headers_mut().insert(name, value);
+        }
         self
     }
 
@@ -56,21 +58,16 @@ impl Question {
         Self::of(Method::OPTIONS, root, reached)
     }
 
-    /// What an answer to it says.
-    ///
-    /// # Errors
-    /// What is wrong.
-    pub fn read(&self, reply: &Reply) -> Heard {
-        (self.read)(reply)
-    }
-
     fn of(method: Method, uri: Uri, read: fn(&Reply) -> Heard) -> Self {
         let mut request = Request::new(Bytes::new());
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         let agent = HeaderValue::from_static(AGENT);
         request.headers_mut().insert(USER_AGENT, agent);
-        Self { request, read }
+        Self {
+            request: request.into(),
+            read,
+        }
     }
 }
 
@@ -118,11 +115,19 @@ mod tests {
         sinks.push(sink("discord", &with("discord", &json!({ "url": url }))));
         for sink in sinks {
             let questions = sink.translator.questions();
-            assert!(!questions.is_empty(), "{}", sink.kind);
+            // A program is started by asking.
+            assert_eq!(questions.is_empty(), sink.kind == "exec", "{}", sink.kind);
             for question in questions {
                 let told = format!("{question:?}");
                 assert!(!told.contains("s3cret"), "{told}");
-                let request = question.request;
+                let request = match question.request {
+                    Outgoing::Http(request) => request,
+                    Outgoing::Mqtt(publication) => {
+                        assert!(publication.messages.is_empty(), "{publication:?}");
+                        continue;
+                    }
+                    Outgoing::Program(call) => panic!("{call:?}"),
+                };
                 assert!(request.body().is_empty(), "{}", sink.kind);
                 for name in OF_DELIVERIES {
                     assert!(!request.headers().contains_key(name), "{name}: {request:?}");
@@ -140,12 +145,19 @@ mod tests {
         }
     }
 
+    fn http(question: &Question) -> &Request<Bytes> {
+        match &question.request {
+            Outgoing::Http(request) => request,
+            other => panic!("{other:?}"),
+        }
+    }
+
     /// Method and path of each question, and whether it shows credentials.
     fn asked(kind: &str, options: &serde_json::Value) -> Vec<(String, bool)> {
         let sink = sink(kind, &with(kind, options));
         let questions = sink.translator.questions();
         let asked = questions.iter().map(|question| {
-            let request = &question.request;
+            let request = http(question);
             let line = format!("{} {}", request.method(), request.uri());
             (line, request.headers().contains_key("authorization"))
         });
@@ -190,7 +202,7 @@ mod tests {
         let nobody = sink("ntfy", &json!({ "topic": "alerts" }));
         assert_eq!(nobody.translator.questions().len(), 1, "no credentials");
         let agent = sink("discord", &with("discord", &json!({})));
-        let agent = agent.translator.questions()[0].request.headers()["user-agent"].clone();
+        let agent = http(&agent.translator.questions()[0]).headers()["user-agent"].clone();
         assert!(agent.to_str().expect("text").starts_with("DiscordBot"));
     }
 
@@ -199,7 +211,7 @@ mod tests {
         let check = |kind: &str, index: usize, status: u16, body: &str, heard: Heard| {
             let sink = sink(kind, &with(kind, &json!({})));
             let question = &sink.translator.questions()[index];
-            let told = question.read(&reply(status, &[], body));
+            let told = (question.read)(&reply(status, &[], body));
             assert_eq!(told, heard, "{kind} {status} {body}");
         };
         let fine = |text: &str| Ok(text.to_owned());

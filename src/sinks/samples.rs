@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::{Facts, KINDS, Message, Sink, Wording, build};
 use crate::config::{Problem, SinkConfig, sample};
 use crate::model::{DataAt, DeliveryId, Event, Name, Reply};
+use crate::transport::Outgoing;
 
 /// The recorded payloads, one on each line.
 pub(super) const RECORDED: &str = include_str!("../../tests/fixtures/events.jsonl");
@@ -150,6 +151,12 @@ pub(super) fn minimal(kind: &str) -> Value {
         "discord" => json!({ "url": "https://discord.com/api/webhooks/112233/s3cret" }),
         "slack" => json!({ "url": "https://hooks.slack.com/services/T0/B0/s3cret" }),
         "ntfy" => json!({ "topic": "s3cret", "token": "tk_s3cret" }),
+        "telegram" => {
+            json!({ "token": "110201543:s3cret_AAHdqTcvCH1vGWJxfSeo", "chat_id": -1_001_234 })
+        }
+        "mqtt" => json!({ "url": "mqtt://broker.example", "topic": "bellwire/phone",
+            "username": "bridge", "password": "s3cret" }),
+        "exec" => json!({ "command": ["/usr/local/bin/ring", "s3cret"], "allow_exec": true }),
         other => panic!("no options for `{other}`"),
     }
 }
@@ -205,10 +212,33 @@ pub(super) fn every_sink() -> Vec<Sink> {
         .collect()
 }
 
+/// The same for those whose receivers speak HTTP.
+pub(super) fn every_http_sink() -> Vec<Sink> {
+    let mut sinks = every_sink();
+    sinks.retain(|sink| !matches!(sink.kind, "mqtt" | "exec"));
+    sinks
+}
+
+/// The HTTP request that carries a message.
+pub(super) fn request(sink: &Sink, message: &Message<'_>) -> http::Request<Bytes> {
+    match sink.translator.encode(message).expect("it can be sent") {
+        Outgoing::Http(request) => request,
+        other => panic!("no HTTP request: {other:?}"),
+    }
+}
+
+/// The bytes that reach the receiver, whatever carries them.
+pub(super) fn body(sink: &Sink, message: &Message<'_>) -> Bytes {
+    match sink.translator.encode(message).expect("it can be sent") {
+        Outgoing::Http(request) => request.into_body(),
+        Outgoing::Mqtt(publication) => publication.messages[0].payload.clone(),
+        Outgoing::Program(call) => call.input,
+    }
+}
+
 /// The JSON that a sink sends.
 pub(super) fn sent(sink: &Sink, message: &Message<'_>) -> Value {
-    let request = sink.translator.encode(message).expect("it can be sent");
-    serde_json::from_slice(request.body()).expect("a body is JSON")
+    serde_json::from_slice(&body(sink, message)).expect("a body is JSON")
 }
 
 /// An answer.

@@ -71,11 +71,8 @@ fn the_bodies_of_every_sink_are_as_reviewed() {
         for event in shown() {
             let wording = Wording::of(&event);
             let id = samples::id();
-            let request = sink
-                .translator
-                .encode(&message(&id, &event, &wording))
-                .expect("it can be sent");
-            let body = std::str::from_utf8(request.body()).expect("UTF-8");
+            let body = samples::body(&sink, &message(&id, &event, &wording));
+            let body = std::str::from_utf8(&body).expect("UTF-8");
             let _ = writeln!(page, "{}\n{body}\n", event.kind);
         }
         insta::assert_snapshot!(format!("bodies_{}", kind.name), page);
@@ -88,11 +85,8 @@ fn the_heads_of_every_sink_are_as_reviewed() {
     let wording = Wording::of(&event);
     let id = samples::id();
     let mut page = String::new();
-    for sink in samples::every_sink() {
-        let request = sink
-            .translator
-            .encode(&message(&id, &event, &wording))
-            .expect("it can be sent");
+    for sink in samples::every_http_sink() {
+        let request = samples::request(&sink, &message(&id, &event, &wording));
         let _ = writeln!(page, "{} {}", request.method(), request.uri());
         for (name, value) in request.headers() {
             let value = value.to_str().expect("visible");
@@ -205,23 +199,24 @@ fn every_request_carries_the_deliverys_id() {
     let wording = Wording::of(&event);
     let id = samples::id();
     for sink in samples::every_sink() {
-        let request = sink
-            .translator
-            .encode(&message(&id, &event, &wording))
-            .expect("it can be sent");
-        assert_eq!(
-            request.headers()["webhook-id"],
-            id.as_str(),
-            "{}",
-            sink.kind
-        );
+        let message = message(&id, &event, &wording);
+        let carried = match sink.translator.encode(&message).expect("it can be sent") {
+            Outgoing::Http(request) => request.headers()["webhook-id"] == id.as_str(),
+            Outgoing::Mqtt(publication) => publication.messages[0]
+                .properties
+                .contains(&("webhook-id", id.to_string())),
+            Outgoing::Program(call) => call
+                .environment
+                .contains(&("BELLWIRE_DELIVERY_ID", id.to_string())),
+        };
+        assert!(carried, "{}", sink.kind);
     }
 }
 
 #[test]
 fn every_kind_keeps_the_five_outcomes_apart() {
     let wait = [("retry-after", "7")];
-    for sink in samples::every_sink() {
+    for sink in samples::every_http_sink() {
         for (status, headers, expected) in [
             (200, &[][..], "delivered"),
             (204, &[], "delivered"),

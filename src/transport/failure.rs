@@ -57,7 +57,7 @@ pub(super) fn deepest(error: &reqwest::Error) -> String {
     words.chars().take(DETAIL_CHARS_MAX).collect()
 }
 
-fn handshake(error: &rustls::Error) -> Failure {
+pub(super) fn handshake(error: &rustls::Error) -> Failure {
     match error {
         rustls::Error::InvalidCertificate(reason) => Failure::Certificate(reason.to_string()),
         other => Failure::Tls(other.to_string()),

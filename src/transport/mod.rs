@@ -2,10 +2,13 @@
 //!
 //! A room of its own so that everything about the wire is decided once: TLS roots, time limits,
 //! redirects (never followed), which addresses may be dialled, and how much of an answer is read. It
-//! knows nothing of deliveries, sinks or events.
+//! knows nothing of deliveries, sinks or events. Most requests are HTTP; a publish over MQTT and a
+//! program that is started are carried here too, each in a file of its own.
 
 mod address;
 mod failure;
+pub mod mqtt;
+pub mod program;
 mod retry_after;
 mod stream;
 #[cfg(test)]
@@ -41,6 +44,23 @@ pub enum Reach {
     Guarded,
     /// All.
     LinkLocalToo,
+}
+
+/// What goes to a receiver, each by a carrier of its own.
+#[derive(Debug)]
+pub enum Outgoing {
+    /// An HTTP request.
+    Http(http::Request<Bytes>),
+    /// Messages for a broker.
+    Mqtt(mqtt::Publication),
+    /// A program and its input.
+    Program(program::Call),
+}
+
+impl From<http::Request<Bytes>> for Outgoing {
+    fn from(request: http::Request<Bytes>) -> Self {
+        Self::Http(request)
+    }
 }
 
 /// Why the HTTP client cannot be made.
@@ -85,6 +105,26 @@ impl Client {
         self.reply_bytes_max
     }
 
+    /// Carries what goes to a receiver and brings back the start of its answer, all within `timeout`.
+    ///
+    /// # Errors
+    /// The [`Failure`] that kept an answer from coming.
+    pub async fn deliver(
+        &self,
+        outgoing: Outgoing,
+        timeout: Duration,
+        reach: Reach,
+    ) -> Result<Reply, Failure> {
+        match outgoing {
+            Outgoing::Http(request) => self.send(request, timeout, reach).await,
+            // Boxed, so that the many HTTP requests do not carry the room that these two need.
+            Outgoing::Mqtt(publication) => {
+                within(timeout, Box::pin(mqtt::publish(publication, reach))).await
+            }
+            Outgoing::Program(call) => within(timeout, Box::pin(program::run(call))).await,
+        }
+    }
+
     /// Sends one request and reads the start of its answer, all within `timeout`. Redirects are
     /// answers like any other.
     ///
@@ -106,10 +146,17 @@ impl Client {
             }
         };
         let request = reqwest::Request::try_from(request).map_err(|error| sort(&error))?;
-        tokio::time::timeout(timeout, exchange(http, request, self.reply_bytes_max))
-            .await
-            .unwrap_or(Err(Failure::Timeout))
+        within(timeout, exchange(http, request, self.reply_bytes_max)).await
     }
+}
+
+async fn within(
+    timeout: Duration,
+    answer: impl Future<Output = Result<Reply, Failure>>,
+) -> Result<Reply, Failure> {
+    tokio::time::timeout(timeout, answer)
+        .await
+        .unwrap_or(Err(Failure::Timeout))
 }
 
 async fn exchange(

@@ -23,7 +23,7 @@ use super::following::{host, rest_of};
 use crate::clock::Clock;
 use crate::intake::words;
 use crate::model::{Cursor, Name};
-use crate::sinks::{Heard, Sink};
+use crate::sinks::{Heard, Question, Sink};
 use crate::sources::budget::Budget;
 use crate::sources::ttmt_rest::{Account, TradingAccount};
 use crate::sources::{RestAccess, Source};
@@ -187,11 +187,13 @@ async fn ask_sink(sink: &Sink, client: &Client) -> Heard {
         Reach::Guarded
     };
     let mut fine = Vec::new();
-    for mut question in sink.translator.questions() {
-        let request = std::mem::take(&mut question.request);
-        let reply = client.send(request, sink.timeout, reach).await;
+    for Question { request, read } in sink.translator.questions() {
+        let reply = client.deliver(request, sink.timeout, reach).await;
         let reply = reply.map_err(|failure| failure.to_string())?;
-        fine.push(question.read(&reply)?);
+        fine.push(read(&reply)?);
+    }
+    if fine.is_empty() {
+        return Ok("nothing can be asked of it without starting it".to_owned());
     }
     Ok(fine.join(", "))
 }

@@ -5,9 +5,8 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use http::HeaderValue;
 use http::header::USER_AGENT;
-use http::{HeaderValue, Request};
 use serde_json::{Map, Value, json};
 
 use super::address::Address;
@@ -17,6 +16,7 @@ use super::wording::{Author, Tone};
 use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, address, request};
 use crate::config::Table;
 use crate::model::{Reply, Rests, Verdict};
+use crate::transport::Outgoing;
 
 mod answer;
 mod look;
@@ -128,7 +128,7 @@ fn read_avatar(options: &mut Table) -> Option<String> {
 }
 
 impl Translator for Discord {
-    fn encode(&self, message: &Message<'_>) -> Result<Request<Bytes>, EncodeError> {
+    fn encode(&self, message: &Message<'_>) -> Result<Outgoing, EncodeError> {
         let mut body = if message.plain {
             json!({ "content": content(message) })
         } else {
@@ -149,7 +149,7 @@ impl Translator for Discord {
         request
             .headers_mut()
             .insert(USER_AGENT, HeaderValue::from_static(AGENT));
-        Ok(request)
+        Ok(request.into())
     }
 
     fn questions(&self) -> Vec<Question> {

@@ -3,6 +3,7 @@
 use serde_json::json;
 use twilight_model::channel::message::Embed;
 
+use super::super::samples;
 use super::super::samples::{
     facts, hostile, hostile_texts, id, message, now, recorded, recorded_with_id, refused, reply,
     sent, sink, verdict, with,
@@ -20,10 +21,8 @@ fn uri(options: &Value) -> String {
     let event = recorded_with_id("215");
     let wording = Wording::of(&event);
     let id = id();
-    let request = discord(options)
-        .translator
-        .encode(&message(&id, &event, &wording));
-    request.expect("it can be sent").uri().to_string()
+    let request = samples::request(&discord(options), &message(&id, &event, &wording));
+    request.uri().to_string()
 }
 
 #[test]
@@ -186,7 +185,7 @@ fn dc_3_dc_4_hostile_events_pass_them_too_and_ping_nobody() {
 
 #[test]
 fn foreign_text_is_shown_as_it_is_written() {
-    let event = super::super::samples::event(
+    let event = samples::event(
         r#"{"type":"tp_hit","data":{"symbol":"US_30*","account_label":"[x](http://y) <@1> @everyone"}}"#,
     );
     let wording = Wording::of(&event);

@@ -6,8 +6,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderValue, Request};
+use http::HeaderValue;
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -17,6 +16,7 @@ use super::options::RateLimit;
 use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, request};
 use crate::config::Table;
 use crate::model::{Reply, Rests, Secret, Verdict};
+use crate::transport::Outgoing;
 
 mod answer;
 mod look;
@@ -229,8 +229,8 @@ fn is_harmless(url: &Url) -> bool {
 }
 
 impl Translator for Ntfy {
-    fn encode(&self, message: &Message<'_>) -> Result<Request<Bytes>, EncodeError> {
-        request::json(&self.address, message, &self.body(message))
+    fn encode(&self, message: &Message<'_>) -> Result<Outgoing, EncodeError> {
+        Ok(request::json(&self.address, message, &self.body(message))?.into())
     }
 
     fn questions(&self) -> Vec<Question> {

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::samples;
 use super::super::samples::{
     facts, hostile, id, message, now, recorded, recorded_with_id, refused, reply, sent, sink,
     verdict, with,
@@ -150,8 +151,8 @@ fn nt_9_a_server_under_a_path_works_and_a_topic_in_it_is_refused() {
         ("https://example.org/ntfy//", "https://example.org/ntfy/"),
     ] {
         let sink = ntfy(&json!({ "server": server }));
-        let request = sink.translator.encode(&message(&id, &event, &wording));
-        assert_eq!(request.expect("it can be sent").uri(), expected);
+        let request = samples::request(&sink, &message(&id, &event, &wording));
+        assert_eq!(request.uri(), expected);
     }
     for wrong in [
         "https://ntfy.sh/s3cret",
@@ -183,10 +184,8 @@ fn nt_4_whoever_has_an_account_shows_it() {
             Some("Basic bWU6cA=="),
         ),
     ] {
-        let request = sink("ntfy", &options)
-            .translator
-            .encode(&message(&id, &event, &wording));
-        let request = request.expect("it can be sent");
+        let message = message(&id, &event, &wording);
+        let request = samples::request(&sink("ntfy", &options), &message);
         let shown = request
             .headers()
             .get("authorization")

@@ -6,8 +6,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Request;
 use serde_json::{Value, json};
 
 use super::address::{self, Address};
@@ -17,6 +15,7 @@ use super::wording::{Author, Field};
 use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, judge, request};
 use crate::config::Table;
 use crate::model::{Reply, Rests, Verdict};
+use crate::transport::Outgoing;
 
 #[cfg(test)]
 mod tests;
@@ -64,7 +63,7 @@ fn build(options: &mut Table) -> Option<Parts> {
 }
 
 impl Translator for Slack {
-    fn encode(&self, message: &Message<'_>) -> Result<Request<Bytes>, EncodeError> {
+    fn encode(&self, message: &Message<'_>) -> Result<Outgoing, EncodeError> {
         let mut body = json!({
             "text": cut(&message.wording.whole(), TEXT_MAX),
             "unfurl_links": false,
@@ -75,7 +74,7 @@ impl Translator for Slack {
         } else {
             body["blocks"] = Value::Array(blocks(message));
         }
-        request::json(&self.address, message, &body)
+        Ok(request::json(&self.address, message, &body)?.into())
     }
 
     fn questions(&self) -> Vec<Question> {

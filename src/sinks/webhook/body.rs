@@ -7,9 +7,9 @@
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::json;
-use serde_json::value::RawValue;
 
 use super::super::Message;
+use super::super::record::RawData;
 use super::canonical;
 use crate::model::{DataAt, Event};
 
@@ -42,15 +42,7 @@ struct CloudEvent<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     datacontenttype: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<CloudData<'a>>,
-}
-
-/// The data as it stands in the payload, or as text.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum CloudData<'a> {
-    Json(&'a RawValue),
-    Text(String),
+    data: Option<RawData<'a>>,
 }
 
 impl Body {
@@ -77,7 +69,7 @@ impl Body {
 
 fn cloud_event(message: &Message<'_>) -> Bytes {
     let event = message.event;
-    let data = event.data_bytes().map(cloud_data);
+    let data = event.data_bytes().map(RawData::of);
     let cloud = CloudEvent {
         specversion: "1.0",
         // Source and id together name one event, and the upstream uses its ids again.
@@ -88,20 +80,13 @@ fn cloud_event(message: &Message<'_>) -> Bytes {
         upstreamid: event.id.as_deref(),
         backfilled: event.backfilled,
         datacontenttype: match data {
-            Some(CloudData::Json(_)) => Some("application/json"),
-            Some(CloudData::Text(_)) => Some("text/plain"),
+            Some(RawData::Json(_)) => Some("application/json"),
+            Some(RawData::Text(_)) => Some("text/plain"),
             None => None,
         },
         data,
     };
     Bytes::from(serde_json::to_vec(&cloud).expect("text and numbers have a JSON form"))
-}
-
-fn cloud_data(bytes: &[u8]) -> CloudData<'_> {
-    match serde_json::from_slice(bytes) {
-        Ok(raw) => CloudData::Json(raw),
-        Err(_) => CloudData::Text(String::from_utf8_lossy(bytes).into_owned()),
-    }
 }
 
 /// What goes out when a template failed: an alert is never swallowed.

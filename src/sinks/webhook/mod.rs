@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 
@@ -17,6 +16,7 @@ use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, judg
 use crate::config::Table;
 use crate::expr::Template;
 use crate::model::{Reply, Rests, Verdict};
+use crate::transport::Outgoing;
 
 mod body;
 mod canonical;
@@ -166,7 +166,7 @@ fn read_headers(options: &mut Table) -> HeaderMap {
 }
 
 impl Translator for Webhook {
-    fn encode(&self, message: &Message<'_>) -> Result<Request<Bytes>, EncodeError> {
+    fn encode(&self, message: &Message<'_>) -> Result<Outgoing, EncodeError> {
         let body = self.body.bytes(message);
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
@@ -191,7 +191,7 @@ impl Translator for Webhook {
         }
         self.signature.sign(&mut headers, message, request.body());
         *request.headers_mut() = headers;
-        Ok(request)
+        Ok(request.into())
     }
 
     fn questions(&self) -> Vec<Question> {

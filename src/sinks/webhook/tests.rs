@@ -5,6 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use standardwebhooks::Webhook as Verifier;
 
+use bytes::Bytes;
+
+use super::super::samples;
 use super::super::samples::{
     SECRET, event, facts, hostile, id, message, now, recorded, recorded_with_id, refused, reply,
     sink, verdict, with,
@@ -29,7 +32,7 @@ fn request_at(sink: &Sink, event: &Event, second: i64) -> Request<Bytes> {
         now: jiff::Timestamp::from_second(second).expect("in range"),
         ..message(&id, event, &wording)
     };
-    sink.translator.encode(&message).expect("it can be sent")
+    samples::request(sink, &message)
 }
 
 fn request(sink: &Sink, event: &Event) -> Request<Bytes> {

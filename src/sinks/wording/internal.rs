@@ -13,70 +13,99 @@ use super::other;
 /// What is known of an event type: its headline, its tone, its tag and its priority.
 const KNOWN: &[(&str, &str, Tone, &str, u8)] = &[
     (
-        "source_lost",
+        "bellwire.source_lost",
         "Source lost",
         Tone::Warning,
         "rotating_light",
         5,
     ),
     (
-        "source_recovered",
+        "bellwire.source_recovered",
         "Source is back",
         Tone::Neutral,
         "white_check_mark",
         3,
     ),
     (
-        "auth_revoked",
+        "bellwire.auth_revoked",
         "Access revoked",
         Tone::Warning,
         "closed_lock_with_key",
         5,
     ),
-    ("gap", "Gap in the stream", Tone::Warning, "warning", 4),
     (
-        "event_skipped",
+        "bellwire.gap",
+        "Gap in the stream",
+        Tone::Warning,
+        "warning",
+        4,
+    ),
+    (
+        "bellwire.event_skipped",
         "Event skipped",
         Tone::Warning,
         "warning",
         3,
     ),
     (
-        "epoch",
+        "bellwire.epoch",
         "Ids started over",
         Tone::Neutral,
         "arrows_counterclockwise",
         2,
     ),
-    ("started", "Started", Tone::Neutral, "bell", 2),
-    ("silence", "Silence", Tone::Warning, "mute", 4),
-    ("sink_failing", "Sink failing", Tone::Warning, "warning", 5),
+    ("bellwire.started", "Started", Tone::Neutral, "bell", 2),
+    ("bellwire.silence", "Silence", Tone::Warning, "mute", 4),
     (
-        "sink_suspended",
+        "bellwire.sink_failing",
+        "Sink failing",
+        Tone::Warning,
+        "warning",
+        5,
+    ),
+    (
+        "bellwire.sink_suspended",
         "Sink suspended",
         Tone::Warning,
         "no_entry",
         5,
     ),
     (
-        "sink_recovered",
+        "bellwire.sink_recovered",
         "Sink is back",
         Tone::Neutral,
         "white_check_mark",
         3,
     ),
-    ("delivery_dead", "Delivery dead", Tone::Warning, "skull", 4),
-    ("disk_full", "Disk full", Tone::Warning, "floppy_disk", 5),
-    ("test", "Test message", Tone::Neutral, "bell", 3),
+    (
+        "bellwire.delivery_dead",
+        "Delivery dead",
+        Tone::Warning,
+        "skull",
+        4,
+    ),
+    (
+        "bellwire.disk_full",
+        "Disk full",
+        Tone::Warning,
+        "floppy_disk",
+        5,
+    ),
+    ("bellwire.test", "Test message", Tone::Neutral, "bell", 3),
 ];
 
 /// Keys that name whom it is about, nearest first.
 const SUBJECTS: [&str; 5] = ["sink", "source", "watch", "name", "rule"];
 
+/// The event types that are known here.
+pub(super) fn types() -> impl Iterator<Item = &'static str> {
+    KNOWN.iter().map(|known| known.0)
+}
+
 /// The wording of an internal event type.
 pub(super) fn draft(kind: &str, data: &Data<'_>) -> Draft {
     let word = kind.strip_prefix("bellwire.").unwrap_or(kind);
-    let known = KNOWN.iter().find(|known| known.0 == word);
+    let known = KNOWN.iter().find(|known| known.0 == kind);
     let draft = match known {
         Some(&(_, headline, tone, tag, priority)) => {
             Draft::new(headlined(word, headline, data), tone, tag).priority(priority)

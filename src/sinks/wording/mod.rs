@@ -81,6 +81,11 @@ pub enum Tone {
     Warning,
 }
 
+/// Every event type that has a wording of its own.
+pub fn types() -> impl Iterator<Item = &'static str> {
+    trade::types().chain(internal::types())
+}
+
 /// The parts that a backfilled event could not be given, as words.
 fn unknown_parts(event: &Event) -> Vec<String> {
     match event.about_json().get("partial") {

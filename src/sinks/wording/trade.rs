@@ -15,19 +15,28 @@ const UNEXPLAINED: &str = "Position closed";
 
 const LOSS_TAG: &str = "small_red_triangle_down";
 
+/// What is known of an event type: its name and its wording.
+type Known = (&'static str, fn(&Data<'_>) -> Draft);
+
+const KNOWN: &[Known] = &[
+    ("tp_hit", tp_hit),
+    ("position_closed", position_closed),
+    ("position_update", position_update),
+    ("order_fill", order_fill),
+    ("trade_executed", trade_executed),
+    ("trade_finalized", trade_finalized),
+    ("breakeven_set", breakeven_set),
+    ("breakeven_failed", breakeven_failed),
+];
+
+/// The event types that have a wording here.
+pub(super) fn types() -> impl Iterator<Item = &'static str> {
+    KNOWN.iter().map(|(kind, _)| *kind)
+}
+
 /// The wording of an event type, if it is one of these.
 pub(super) fn draft(kind: &str, data: &Data<'_>) -> Option<Draft> {
-    let make = match kind {
-        "tp_hit" => tp_hit,
-        "position_closed" => position_closed,
-        "position_update" => position_update,
-        "order_fill" => order_fill,
-        "trade_executed" => trade_executed,
-        "trade_finalized" => trade_finalized,
-        "breakeven_set" => breakeven_set,
-        "breakeven_failed" => breakeven_failed,
-        _ => return None,
-    };
+    let (_, make) = KNOWN.iter().find(|(known, _)| *known == kind)?;
     Some(make(data))
 }
 

@@ -1,5 +1,8 @@
 //! What stands in a webhook's body, by each choice of it.
 
+use bytes::Bytes;
+
+use super::super::super::samples;
 use super::*;
 use crate::expr::Template;
 
@@ -92,8 +95,8 @@ fn a_template_is_carried_and_its_failure_swallows_nothing() {
     let failed = Wording::of(&event).with(None, None, Some("`body` failed".to_owned()));
     let rendered = failed.clone().with_body(Some("{\"x\": 0.04 }".to_owned()));
     let of = |wording: &Wording| {
-        let request = sink.translator.encode(&message(&id, &event, wording));
-        String::from_utf8(request.expect("it can be sent").body().to_vec()).expect("UTF-8")
+        let body = samples::body(&sink, &message(&id, &event, wording));
+        String::from_utf8(body.to_vec()).expect("UTF-8")
     };
     assert_eq!(of(&rendered), "{\"x\": 0.04 }");
     let built_in = of(&failed);

@@ -1,0 +1,230 @@
+//! A program that is started for each request: bytes on its standard input, its exit status and what it
+//! prints as the answer.
+//!
+//! A file of its own because a program is the one receiver that runs with our own rights. It inherits
+//! nothing of our environment but where to find things, since secrets stand there, and whatever it has
+//! started ends with it.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use bytes::{Bytes, BytesMut};
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+
+use super::REPLY_BYTES_MAX;
+use crate::model::{Failure, Reply, Secret};
+
+/// What a program may know of our environment.
+const INHERITED: [&str; 5] = ["HOME", "LANG", "PATH", "TMPDIR", "TZ"];
+
+/// A program and its input.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<Secret>,
+    /// Variables of its environment, beside the few that it inherits.
+    pub environment: Vec<(&'static str, String)>,
+    /// What it reads.
+    pub input: Bytes,
+}
+
+/// The whole group of a program that has not been seen to end is killed with this.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0 {
+            // It may have ended meanwhile.
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
+    }
+}
+
+/// Starts a program, feeds it and waits for its end. The answer's status is the exit status, or 128 and
+/// the signal that ended it, as shells count. Dropped, it kills the program and all of its group.
+pub(super) async fn run(call: Call) -> Result<Reply, Failure> {
+    let mut command = Command::new(&call.program);
+    command
+        .args(call.arguments.iter().map(Secret::expose))
+        .env_clear()
+        .envs(
+            INHERITED
+                .iter()
+                .filter_map(|name| Some((name, std::env::var_os(name)?))),
+        )
+        .envs(call.environment)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
+    let mut child = command.spawn().map_err(|error| not_started(&error))?;
+    let mut group = Group(
+        child
+            .id()
+            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)),
+    );
+    let body = talk(&mut child, &call.input).await;
+    let status = child
+        .wait()
+        .await
+        .map_err(|error| Failure::Other(error.to_string()))?;
+    // What it left running in the background is its own business, as it would be in a shell.
+    group.0 = None;
+    Ok(Reply {
+        status: exit_status(status),
+        headers: http::HeaderMap::new(),
+        body,
+    })
+}
+
+/// Writes the input and reads what is printed, both at once: a program that prints before it has read
+/// everything must not wait for us, nor we for it.
+async fn talk(child: &mut Child, input: &[u8]) -> Bytes {
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let write = async {
+        if let Some(mut stdin) = stdin {
+            // One that does not read its input says with its exit status whether it needed it.
+            let _ = stdin.write_all(input).await;
+        }
+    };
+    let read = async {
+        let (printed, complained) = tokio::join!(start_of(stdout), start_of(stderr));
+        let mut body = BytesMut::from(printed.as_slice());
+        body.extend_from_slice(&complained);
+        body.truncate(REPLY_BYTES_MAX);
+        body.freeze()
+    };
+    tokio::join!(write, read).1
+}
+
+/// Reads to the end and keeps the start.
+async fn start_of(pipe: Option<impl AsyncReadExt + Unpin>) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let Some(mut pipe) = pipe else {
+        return kept;
+    };
+    let mut chunk = [0; 4096];
+    while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
+        let room = REPLY_BYTES_MAX - kept.len();
+        kept.extend_from_slice(&chunk[..count.min(room)]);
+    }
+    kept
+}
+
+fn exit_status(status: std::process::ExitStatus) -> u16 {
+    use std::os::unix::process::ExitStatusExt;
+    let number = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
+    number
+        .and_then(|number| u16::try_from(number).ok())
+        .unwrap_or(u16::MAX)
+}
+
+fn not_started(error: &std::io::Error) -> Failure {
+    Failure::Other(match error.kind() {
+        ErrorKind::NotFound => "there is no such program".to_owned(),
+        ErrorKind::PermissionDenied => "the program may not be run".to_owned(),
+        _ => format!("the program does not start: {error}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn shell(script: &str, input: &'static [u8]) -> Call {
+        Call {
+            program: "/bin/sh".into(),
+            arguments: ["-c", script]
+                .map(|text| Secret::new(text.to_owned()))
+                .to_vec(),
+            environment: vec![("GREETING", "hello".to_owned())],
+            input: Bytes::from_static(input),
+        }
+    }
+
+    async fn check(script: &str, input: &'static [u8], status: u16, body: &str) {
+        let reply = run(shell(script, input)).await.expect("it runs");
+        let said = String::from_utf8_lossy(&reply.body).into_owned();
+        assert_eq!((reply.status, said.as_str()), (status, body), "{script}");
+    }
+
+    #[tokio::test]
+    async fn input_goes_in_and_status_and_words_come_out() {
+        check("cat", b"the event", 0, "the event").await;
+        check("cat; echo why >&2; exit 75", b"x", 75, "xwhy\n").await;
+        check("echo $GREETING", b"", 0, "hello\n").await;
+        check("kill -9 $$", b"", 137, "").await;
+    }
+
+    #[tokio::test]
+    async fn it_sees_nothing_of_our_environment_that_it_does_not_need() {
+        let reply = run(shell("env", b"")).await.expect("it runs");
+        let said = String::from_utf8_lossy(&reply.body).into_owned();
+        for line in said.lines() {
+            let (name, _) = line.split_once('=').expect("a variable");
+            let known =
+                INHERITED.contains(&name) || ["GREETING", "PWD", "SHLVL", "_"].contains(&name);
+            assert!(known, "{line}");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_prints_much_and_reads_nothing_holds_nobody_up() {
+        let input: &'static [u8] = &[b'x'; 1 << 20];
+        let reply = run(shell("head -c 1000000 /dev/zero", input))
+            .await
+            .expect("it runs");
+        assert_eq!((reply.status, reply.body.len()), (0, REPLY_BYTES_MAX));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_not_there_is_a_failure_that_says_so() {
+        let mut call = shell("", b"");
+        call.program = "/nowhere/to/be/found".into();
+        let failure = run(call).await.expect_err("nothing to run");
+        assert_eq!(
+            failure,
+            Failure::Other("there is no such program".to_owned())
+        );
+    }
+
+    #[tokio::test]
+    async fn one_that_does_not_end_is_killed_with_all_that_it_started() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let mark = folder.path().join("pid");
+        // The grandchild writes its number; the program itself waits for it.
+        let script = format!(
+            "sh -c 'echo $$ > {}; exec sleep 600' & wait",
+            mark.display()
+        );
+        let running = tokio::spawn(run(shell(&script, b"")));
+        let pid = loop {
+            let text = std::fs::read_to_string(&mark).unwrap_or_default();
+            if let Ok(pid) = text.trim().parse::<u32>() {
+                break pid;
+            }
+            tokio::task::yield_now().await;
+        };
+        running.abort();
+        let gone = async {
+            let of = format!("/proc/{pid}/stat");
+            // A process that ended stays as a zombie until somebody asks for its status.
+            while std::fs::read_to_string(&of).is_ok_and(|stat| !stat.contains(") Z")) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), gone)
+            .await
+            .expect("it ends");
+    }
+}
