@@ -232,8 +232,8 @@ impl Store {
         .await
     }
 
-    /// Ends a claim without a request having been made: it had expired, or could not be encoded.
-    /// Durable once it returns; answers as [`Store::settle`] does.
+    /// Ends a claim without a request having been made: it had expired, or could not be encoded. It
+    /// counts as an attempt no longer. Durable once it returns; answers as [`Store::settle`] does.
     ///
     /// # Errors
     /// [`StoreError`]; the delivery is then still in flight.

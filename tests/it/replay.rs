@@ -123,6 +123,9 @@ async fn a_replay_can_be_of_one_rule_and_to_one_sink() {
     };
     bridge.ready("the deliveries", ended).await;
     until_expired(&bridge).await;
+    for expired in lists(&bridge, "/api/v1/deliveries?state=expired").await {
+        assert_eq!(expired["attempts"], 0, "nothing was sent: {expired}");
+    }
     for (more, expected) in [
         (&[][..], "3 deliveries of 2 events"),
         (&["--rule", "hits"], "1 delivery of 1 event"),
