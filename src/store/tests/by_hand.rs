@@ -259,6 +259,19 @@ async fn a_replay_makes_new_deliveries_but_for_what_is_still_on_its_way() {
     let claims = claim(&store, "phone", after(30), 9).await;
     assert_eq!(claims.len(), 2);
     assert!(claims.iter().all(|one| one.asked == Some(after(30))));
+    for one in claims {
+        let dead = settlement(State::Dead, now());
+        let settled = store.settle(one.row, &one.sink, attempt(1, Outcome::Dead), dead);
+        assert!(settled.await.expect("settles"));
+    }
+    assert_eq!(replay(false).await.expect("replays"), 2);
+    let again = list(&store, Filter::default()).await;
+    let from: Vec<_> = again.iter().map(|row| row.replayed_from.clone()).collect();
+    assert_eq!(
+        from[..2],
+        [Some(rows[0].id.clone()), Some(rows[2].id.clone())],
+        "the first one of each event"
+    );
 }
 
 #[tokio::test]
