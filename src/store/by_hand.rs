@@ -114,7 +114,11 @@ fn retry(
 ) -> Result<ByHand, StoreError> {
     change(connection, tag, standing, id, |found| match found.state {
         State::InFlight => Err("an attempt is on its way".to_owned().into()),
-        State::Orphaned => Err(format!("its sink `{}` is no longer configured", found.sink).into()),
+        State::Orphaned => Err(format!(
+            "its sink `{}` is no longer configured; configure it again, or drop the delivery",
+            found.sink
+        )
+        .into()),
         _ => {
             let mut update = connection.prepare_cached(
                 "UPDATE deliveries SET state = ?2, due = ?3, asked = ?3, step = 0, plain = 0,

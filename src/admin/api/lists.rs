@@ -1,15 +1,16 @@
 //! The lists: `{"data": […], "has_more": …, "next_cursor": …}`, whatever they hold.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::super::{Parts, ready, standing};
+use super::super::{Parts, Refusal, no_such, ready, standing};
 use super::query::Query;
 use super::{Answer, json};
-use crate::model::State as DeliveryState;
+use crate::model::{Name, State as DeliveryState};
 use crate::rules::Rule;
 use crate::store::{DeliveryRow, EventRow, Filter};
 
@@ -35,11 +36,36 @@ pub(super) async fn deliveries(State(parts): State<Arc<Parts>>, RawQuery(raw): R
         since: query.since(parts.clock.now())?,
         after: query.after()?,
     };
+    // Whoever reads on had a page before.
+    if let Some(sink) = filter.sink.as_deref().filter(|_| filter.after.is_none()) {
+        check_sink(&parts, sink).await?;
+    }
     let standing = standing(&parts.status.snapshot());
     let found = parts.store.deliveries(standing, filter, limit + 1).await?;
     Ok(page(found, limit, DeliveryRow::json, |delivery| {
         delivery.row
     }))
+}
+
+/// Refuses the name of a sink that is neither configured nor has deliveries from when it was: a
+/// misspelt one would look like a sink that has none.
+async fn check_sink(parts: &Parts, name: &str) -> Result<(), Refusal> {
+    let setup = Arc::clone(&parts.setup.borrow());
+    if setup.sink(name).is_ok() {
+        return Ok(());
+    }
+    let with_deliveries = parts.store.depths().await?.by_sink;
+    let known: BTreeSet<&str> = setup
+        .sinks
+        .iter()
+        .map(|sink| &sink.name)
+        .chain(with_deliveries.keys())
+        .map(Name::as_str)
+        .collect();
+    if known.contains(name) {
+        return Ok(());
+    }
+    Err(Refusal::bad(no_such("sink", name, known.iter().copied())))
 }
 
 /// Sources, in the order of the configuration.
@@ -83,9 +109,8 @@ pub(super) async fn rules(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQue
     let query = Query::read(raw.as_deref(), &["limit", "after"])?;
     let setup = Arc::clone(&parts.setup.borrow());
     let of_rule = |rule: &Rule| {
-        let names = |names: &[crate::model::Name]| -> Vec<String> {
-            names.iter().map(ToString::to_string).collect()
-        };
+        let names =
+            |names: &[Name]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
         json!({
             "name": &*rule.name,
             "from": rule.from.as_deref().map(names),
