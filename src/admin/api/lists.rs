@@ -12,6 +12,7 @@ use super::query::Query;
 use super::{Answer, json};
 use crate::model::{Name, State as DeliveryState};
 use crate::rules::Rule;
+use crate::sinks::Sink;
 use crate::store::{DeliveryRow, EventRow, Filter};
 
 /// Events, newest first.
@@ -80,28 +81,38 @@ pub(super) async fn sources(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQ
     configured(&query, setup.sources.iter().map(of_source))
 }
 
-/// Sinks, in the order of the configuration, with what of their deliveries is where.
+/// Sinks, in the order of the configuration, with what of their deliveries is where; behind them those
+/// that are no longer configured and that something still waits for.
 pub(super) async fn sinks(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQuery) -> Answer {
     let query = Query::read(raw.as_deref(), &["limit", "after"])?;
     let snapshot = parts.status.snapshot();
     let standing = standing(&snapshot);
+    let now = parts.clock.now();
     let depths = parts.store.depths().await?;
     let setup = Arc::clone(&parts.setup.borrow());
-    let of_sink = |sink: &Arc<crate::sinks::Sink>| {
-        let mut counts = depths.by_sink.get(&sink.name).cloned().unwrap_or_default();
+    let of_sink = |name: &Name, sink: Option<&Sink>| {
+        let mut counts = depths.by_sink.get(name).cloned().unwrap_or_default();
         if let Some(waiting) = counts.remove(DeliveryState::Waiting.as_str()) {
-            let shown = standing.shown(DeliveryState::Waiting, &sink.name);
+            let shown = standing.shown(DeliveryState::Waiting, name);
             counts.insert(shown.as_str(), waiting);
         }
         let head = json!({
-            "name": sink.name.as_str(),
-            "kind": sink.kind,
-            "place": sink.display,
+            "name": name.as_str(),
+            "configured": sink.is_some(),
+            "kind": sink.map(|sink| sink.kind),
+            "place": sink.map(|sink| &sink.display),
             "deliveries": counts,
         });
-        joined(head, snapshot.sinks.get(&sink.name).map(ready::of_sink))
+        let status = snapshot.sinks.get(name).cloned().unwrap_or_default();
+        joined(head, Some(ready::of_sink(&status, now)))
     };
-    configured(&query, setup.sinks.iter().map(of_sink))
+    let known = setup.sinks.iter();
+    let known = known.map(|sink| of_sink(&sink.name, Some(&**sink)));
+    // The snapshot, by which something is orphaned, follows a reload a little later than the setup.
+    let gone = depths.orphaned(&standing);
+    let gone = gone.filter(|name| setup.sink(name.as_str()).is_err());
+    let all: Vec<Value> = known.chain(gone.map(|name| of_sink(name, None))).collect();
+    configured(&query, all.into_iter())
 }
 
 /// Rules, in the order of the configuration.
