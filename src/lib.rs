@@ -59,7 +59,7 @@
 //! - The picture of a source is never ahead of the events that it stands for: whoever takes something
 //!   in, from the stream or from REST, has the turn until both are committed.
 //! - A claim counts as an attempt when it is taken, so an event that ends the process every time becomes
-//!   a dead letter.
+//!   a dead letter. One that ends without a request gives its number back.
 //! - Of the open deliveries of a sink with one key only the first can be claimed, and triggers in the
 //!   queue's schema keep it so, whoever ends or opens one.
 //! - What happens to a sink costs its deliveries nothing: while it is away, one of them is tried at a

@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::clock::Clock;
+use crate::config::one_of;
 use crate::model::{Attempt, Event, Name, Secret};
 use crate::rules::Rules;
 use crate::sinks::Sink;
@@ -158,6 +159,25 @@ impl Refusal {
 
     fn unknown(detail: impl Into<String>) -> Self {
         Self(StatusCode::NOT_FOUND, detail.into())
+    }
+}
+
+/// Says that a `sink` or a `rule` of this name is none of those there are, and names these.
+fn no_such<'a>(what: &str, wrong: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    if known.clone().next().is_none() {
+        return format!("there is no {what} `{wrong}`, and no other");
+    }
+    format!("there is no {what} `{wrong}`; {}", one_of(wrong, known))
+}
+
+impl Setup {
+    /// The sink of this name.
+    fn sink(&self, name: &str) -> Result<&Arc<Sink>, Refusal> {
+        let found = self.sinks.iter().find(|sink| sink.name.as_str() == name);
+        found.ok_or_else(|| {
+            let known = self.sinks.iter().map(|sink| sink.name.as_str());
+            Refusal::unknown(no_such("sink", name, known))
+        })
     }
 }
 

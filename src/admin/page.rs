@@ -101,11 +101,14 @@ fn source_state(source: &SourceStatus, now: Timestamp) -> Markup {
 }
 
 fn sinks(snapshot: &Snapshot, depths: &Depths, now: Timestamp) -> Markup {
+    let standing = standing(snapshot);
+    let known = snapshot.sinks.iter().map(|(name, sink)| (name, Some(sink)));
+    let gone = depths.orphaned(&standing).map(|name| (name, None));
     html! {
         h2 { "Sinks" }
         div.wide { table {
             thead { tr { th { "Sink" } th { "State" } th { "Waiting" } th { "Oldest" } th { "Delivered" } th { "Dead" } th { "Last delivered" } } }
-            tbody { @for (name, sink) in &snapshot.sinks {
+            tbody { @for (name, sink) in known.chain(gone) {
                 @let counts = depths.by_sink.get(name);
                 @let count = |state: DeliveryState| counts.and_then(|counts| counts.get(state.as_str())).copied().unwrap_or(0);
                 tr {
@@ -115,14 +118,17 @@ fn sinks(snapshot: &Snapshot, depths: &Depths, now: Timestamp) -> Markup {
                     td { (ago(depths.oldest_waiting.get(name).copied(), now)) }
                     td { (count(DeliveryState::Delivered)) }
                     td { (count(DeliveryState::Dead)) }
-                    td { (ago(sink.last_delivered, now)) }
+                    td { (ago(sink.and_then(|sink| sink.last_delivered), now)) }
                 }
             } }
         } }
     }
 }
 
-fn sink_state(sink: &SinkStatus, now: Timestamp) -> Markup {
+fn sink_state(sink: Option<&SinkStatus>, now: Timestamp) -> Markup {
+    let Some(sink) = sink else {
+        return html! { span.bad { "not configured" } " " span.soft { "what waits is orphaned" } };
+    };
     html! {
         @if let Some(reason) = &sink.suspended {
             span.bad { "suspended" } " " (reason)

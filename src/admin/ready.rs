@@ -1,6 +1,7 @@
 //! Whether an alert would get through now, and if not, why.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -8,8 +9,11 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Parts, access};
+use super::{Parts, access, standing};
 use crate::status::{SinkStatus, Snapshot, SourceStatus};
+
+/// Longest wait for the queue: whoever asks for readiness does not wait long.
+const QUEUE_ANSWERS: Duration = Duration::from_secs(1);
 
 /// Answers 200 or 503. Without the token, where one is set, only the bare status is told.
 pub(super) async fn show(State(parts): State<Arc<Parts>>, headers: HeaderMap) -> Response {
@@ -22,7 +26,9 @@ pub(super) async fn show(State(parts): State<Arc<Parts>>, headers: HeaderMap) ->
         StatusCode::SERVICE_UNAVAILABLE
     };
     let body = if access::is_allowed(parts.token.as_ref(), &headers) {
-        whole(&snapshot, &reasons)
+        let mut body = whole(&snapshot, &reasons, now);
+        body["orphaned"] = orphaned(&parts, &snapshot).await;
+        body
     } else {
         json!({ "ready": reasons.is_empty() })
     };
@@ -30,7 +36,22 @@ pub(super) async fn show(State(parts): State<Arc<Parts>>, headers: HeaderMap) ->
     (status, headers, body.to_string()).into_response()
 }
 
-fn whole(snapshot: &Snapshot, reasons: &[String]) -> Value {
+/// What waits for sinks that are no longer configured, which keeps no alert from getting through.
+/// Nothing where the queue does not answer: readiness is told all the same.
+async fn orphaned(parts: &Parts, snapshot: &Snapshot) -> Value {
+    let counted = parts.store.orphaned(standing(snapshot));
+    match tokio::time::timeout(QUEUE_ANSWERS, counted).await {
+        Ok(Ok(orphaned)) => {
+            let counts = orphaned.iter();
+            counts
+                .map(|(sink, count)| (sink.to_string(), json!(count)))
+                .collect()
+        }
+        _ => Value::Null,
+    }
+}
+
+fn whole(snapshot: &Snapshot, reasons: &[String], now: Timestamp) -> Value {
     let sources: Map<String, Value> = snapshot
         .sources
         .iter()
@@ -39,7 +60,7 @@ fn whole(snapshot: &Snapshot, reasons: &[String]) -> Value {
     let sinks: Map<String, Value> = snapshot
         .sinks
         .iter()
-        .map(|(name, sink)| (name.to_string(), of_sink(sink)))
+        .map(|(name, sink)| (name.to_string(), of_sink(sink, now)))
         .collect();
     json!({
         "ready": reasons.is_empty(),
@@ -71,12 +92,14 @@ pub(super) fn of_source(source: &SourceStatus) -> Value {
     })
 }
 
-pub(super) fn of_sink(sink: &SinkStatus) -> Value {
+pub(super) fn of_sink(sink: &SinkStatus, now: Timestamp) -> Value {
+    // A lane that rests no more has no cause to say so.
+    let resting_until = sink.resting_until.filter(|until| *until > now);
     json!({
         "used": sink.used,
         "suspended": sink.suspended,
         "away_since": sink.away_since.map(text),
-        "resting_until": sink.resting_until.map(text),
+        "resting_until": resting_until.map(text),
         "failed_in_a_row": sink.failed_in_a_row,
         "last_failure": sink.last_failure,
         "last_delivered": sink.last_delivered.map(text),
@@ -88,4 +111,22 @@ pub(super) fn of_sink(sink: &SinkStatus) -> Value {
 
 fn text(moment: Timestamp) -> String {
     format!("{moment:.3}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rest_that_is_over_is_not_shown() {
+        let at = |second: i64| Timestamp::from_second(1_760_000_000 + second).expect("in range");
+        let sink = SinkStatus {
+            resting_until: Some(at(10)),
+            ..SinkStatus::default()
+        };
+        let shown = |now| of_sink(&sink, now)["resting_until"].clone();
+        assert_eq!(shown(at(9)), text(at(10)));
+        assert_eq!(shown(at(10)), Value::Null);
+        assert_eq!(shown(at(11)), Value::Null);
+    }
 }

@@ -1,7 +1,9 @@
 //! What the API needs to act on the queue, for a running instance and for the files of a stopped one.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::Plan;
@@ -11,7 +13,7 @@ use crate::clock::Clock;
 use crate::dispatch::{self, Mended};
 use crate::model::Outcome;
 use crate::status::Status;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::transport::Client;
 
 impl Plan {
@@ -55,17 +57,33 @@ pub(super) fn tester(
     })
 }
 
+/// Opens the queue in a folder.
+type Open = fn(&Path, Status, Timestamp) -> Result<Store, StoreError>;
+
 /// The queue of a stopped instance, under the lock of its folder, with all that its API needs.
 ///
 /// # Errors
-/// [`crate::store::StoreError`] inside, when the queue cannot be had: it is `Locked` while an instance runs.
+/// [`StoreError`] inside, when the queue cannot be had: it is `Locked` while an instance runs, and
+/// `Missing` where there is none.
 pub fn stopped(plan: &Plan) -> anyhow::Result<admin::Parts> {
+    parts(plan, Store::open_existing)
+}
+
+/// The same, but a queue is made where there is none.
+///
+/// # Errors
+/// As [`stopped`], but never `Missing`.
+pub fn stopped_or_new(plan: &Plan) -> anyhow::Result<admin::Parts> {
+    parts(plan, Store::open)
+}
+
+fn parts(plan: &Plan, open: Open) -> anyhow::Result<admin::Parts> {
     let clock = Clock::system();
     let client = Client::new(None)?;
     // Nobody is there to hear notices, and nothing that is done by hand raises one.
     let (status, _) = Status::new();
     plan.announce(&status);
-    let store = Store::open(&plan.config.data_dir, status.clone(), clock.now())?;
+    let store = open(&plan.config.data_dir, status.clone(), clock.now())?;
     let (nudge, _) = watch::channel(0);
     let (_, setup) = watch::channel(Arc::new(plan.setup()));
     Ok(admin::Parts {

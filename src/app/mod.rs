@@ -13,7 +13,7 @@ mod running;
 mod signals;
 mod watch;
 
-pub use by_hand::stopped;
+pub use by_hand::{stopped, stopped_or_new};
 pub use online::{Trial, Tried, TriedSource, try_online};
 pub use plan::Plan;
 pub use reload::Reload;

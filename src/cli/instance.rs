@@ -44,7 +44,16 @@ pub(super) struct Answer {
 impl Instance {
     /// Finds the instance of a configuration. The lock of the data folder tells whether one runs.
     pub(super) fn find(plan: &Plan) -> anyhow::Result<Self> {
-        let taken = match app::stopped(plan) {
+        Self::found(plan, app::stopped(plan))
+    }
+
+    /// The same for a command that needs no queue, and makes an empty one where there is none.
+    pub(super) fn find_or_make(plan: &Plan) -> anyhow::Result<Self> {
+        Self::found(plan, app::stopped_or_new(plan))
+    }
+
+    fn found(plan: &Plan, stopped: anyhow::Result<admin::Parts>) -> anyhow::Result<Self> {
+        let taken = match stopped {
             Ok(parts) => return Ok(Self::Stopped(Box::new(parts))),
             Err(error) => error,
         };

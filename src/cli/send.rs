@@ -1,6 +1,8 @@
 //! `bellwire send`: one test message to one sink, and what its receiver says.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use serde_json::value::RawValue;
 
 use super::instance::Instance;
 use super::{Exit, configuration, output, table};
@@ -14,7 +16,7 @@ use super::{Exit, configuration, output, table};
 pub(super) struct Args {
     /// The name of the sink.
     sink: String,
-    /// Send this event instead: a JSON object with `type` and `data`.
+    /// Send this event instead: a JSON object with `type` and `data`, such as a line of a TTMT stream.
     #[arg(long, value_name = "FILE")]
     event: Option<PathBuf>,
     /// Print one JSON document.
@@ -30,16 +32,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };
-    let body = match args.event.as_deref().map(std::fs::read) {
-        None => Vec::new(),
-        // The event's own bytes, not re-encoded: a receiver gets them as they are.
-        Some(Ok(event)) => [b"{\"event\":", event.as_slice(), b"}"].concat(),
-        Some(Err(error)) => {
-            output::complain(&format!("bellwire: the event cannot be read: {error}"));
-            return Ok(Exit::Wrong);
-        }
+    let body = match args.event.as_deref().map(wish).transpose() {
+        Ok(body) => body.unwrap_or_default(),
+        Err(exit) => return Ok(exit),
     };
-    let instance = Instance::find(&plan)?;
+    let instance = Instance::find_or_make(&plan)?;
     let answer = instance.post(&["sinks", &args.sink, "test"], body).await;
     instance.leave().await;
     let answer = answer?;
@@ -73,4 +70,28 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         }
     }
     Ok(if accepted { Exit::Done } else { Exit::Failed })
+}
+
+/// The body that asks for the event of a file to be sent.
+fn wish(file: &Path) -> Result<Vec<u8>, Exit> {
+    let event = std::fs::read(file).map_err(|error| {
+        output::complain(&format!(
+            "bellwire: `{}` cannot be read: {error}",
+            file.display()
+        ));
+        Exit::Wrong
+    })?;
+    let mut values = serde_json::Deserializer::from_slice(&event).into_iter::<&RawValue>();
+    let wrong = match (values.next(), values.next()) {
+        (Some(Ok(_)), None) => None,
+        (Some(Ok(_)), Some(_)) => Some("is to hold one event, and holds more".to_owned()),
+        (Some(Err(error)), _) => Some(format!("is no JSON: {error}")),
+        (None, _) => Some("is no JSON: it is empty".to_owned()),
+    };
+    if let Some(wrong) = wrong {
+        output::complain(&format!("bellwire: `{}` {wrong}", file.display()));
+        return Err(Exit::Failed);
+    }
+    // The event's own bytes, not re-encoded: a receiver gets them as they are.
+    Ok([b"{\"event\":", event.as_slice(), b"}"].concat())
 }

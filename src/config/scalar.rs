@@ -76,8 +76,8 @@ pub(super) fn size(text: &str, range: &RangeInclusive<u64>) -> Result<u64, Mista
     }
 }
 
-/// Words what would be possible, nearest first where something is near.
-pub(super) fn one_of<'a>(wrong: &str, words: impl Iterator<Item = &'a str> + Clone) -> String {
+/// Words what would be possible in place of a wrong word, the nearest one first where one is near.
+pub fn one_of<'a>(wrong: &str, words: impl Iterator<Item = &'a str> + Clone) -> String {
     let all = enumerate(words.clone());
     match closest(wrong, words) {
         Some(near) => format!("did you mean `{near}`? possible are {all}"),

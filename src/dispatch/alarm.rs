@@ -16,6 +16,8 @@ pub(super) struct Trouble {
     pub(super) since: Timestamp,
     /// The newest reason.
     pub(super) reason: String,
+    /// Deliveries that have ended since it was over, and before anybody counted what waits.
+    pub(super) ended: usize,
 }
 
 /// The trouble of one sink, and whether it has been spoken of.
@@ -65,6 +67,7 @@ impl Alarm {
         let trouble = self.trouble.get_or_insert_with(|| Trouble {
             since,
             reason: String::new(),
+            ended: 0,
         });
         reason.clone_into(&mut trouble.reason);
         trouble
@@ -89,6 +92,7 @@ mod tests {
         let told = Trouble {
             since: at(0),
             reason: "connection refused".to_owned(),
+            ended: 0,
         };
         assert_eq!(subject.speak(at(80)), Some(told.clone()));
         subject.failed(at(90), "connection refused");

@@ -16,7 +16,10 @@ pub(super) fn json(done: &Done) -> Value {
         sink: claim.sink.clone(),
         rule: claim.rule.to_string(),
         state: done.state,
-        attempts: claim.attempt,
+        // One for which no request was made does not count.
+        attempts: claim
+            .attempt
+            .saturating_sub(u32::from(done.attempt.is_none())),
         created: claim.created,
         due: claim.created,
         reason: done.reason.clone(),
@@ -40,4 +43,55 @@ pub(super) fn aside(aside: &Aside) -> Value {
         "reason": aside.reason,
         "last": Value::Null,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::model::{Claim, DataAt, DeliveryId, Event, Name};
+
+    #[test]
+    fn a_claim_for_which_no_request_was_made_is_no_attempt() {
+        let now = Timestamp::UNIX_EPOCH;
+        let name = |text| Name::new(text).expect("a name");
+        let event = Event {
+            source: name("ttmt"),
+            id: None,
+            kind: "tp_hit".into(),
+            time: None,
+            received: now,
+            backfilled: false,
+            identity: None,
+            data: DataAt::Missing,
+            about: None,
+            payload: bytes::Bytes::new(),
+        };
+        let done = Done {
+            claim: Claim {
+                row: 1,
+                id: DeliveryId::new("msg_1"),
+                sink: name("phone"),
+                rule: "every".into(),
+                attempt: 3,
+                step: 0,
+                plain: false,
+                created: now,
+                early_for: None,
+                woken: false,
+                asked: None,
+                suppressed: None,
+                event,
+            },
+            state: State::Dead,
+            reason: Some("it cannot be encoded".to_owned()),
+            attempt: None,
+            sign: None,
+            wake: crate::model::Wake::Never,
+            rest_until: None,
+            suspend: None,
+        };
+        assert_eq!(json(&done)["attempts"], 2);
+    }
 }

@@ -4,7 +4,7 @@
 //! attempt would settle what is no longer true.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::row::{EVENT_COLUMN_COUNT, EVENT_COLUMNS, delivery_row, event, micros, state_column};
 use super::shape::{DeliveryRow, Standing};
@@ -114,7 +114,11 @@ fn retry(
 ) -> Result<ByHand, StoreError> {
     change(connection, tag, standing, id, |found| match found.state {
         State::InFlight => Err("an attempt is on its way".to_owned().into()),
-        State::Orphaned => Err(format!("its sink `{}` is no longer configured", found.sink).into()),
+        State::Orphaned => Err(format!(
+            "its sink `{}` is no longer configured; configure it again, or drop the delivery",
+            found.sink
+        )
+        .into()),
         _ => {
             let mut update = connection.prepare_cached(
                 "UPDATE deliveries SET state = ?2, due = ?3, asked = ?3, step = 0, plain = 0,
@@ -184,9 +188,9 @@ fn replay(
     now: Timestamp,
     dry: bool,
 ) -> Result<usize, StoreError> {
-    let mut newest = connection.prepare_cached(
-        "SELECT seq, state <= 1 FROM deliveries WHERE event = ?1 AND sink = ?2
-         ORDER BY state <= 1 DESC, seq DESC LIMIT 1",
+    // The first one of them all is what a replay repeats, however often there was one before.
+    let mut before = connection.prepare_cached(
+        "SELECT min(seq), coalesce(max(state <= 1), 0) FROM deliveries WHERE event = ?1 AND sink = ?2",
     )?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO deliveries (event, sink, rule, state, created, due, asked, replayed_from, priority, key)
@@ -195,12 +199,11 @@ fn replay(
     let mut count = 0;
     for (event, routes) in routed {
         for route in routes {
-            let before: Option<(i64, bool)> = newest
+            let (first, is_open): (Option<i64>, bool) = before
                 .query_row(params![event, route.sink.as_str()], |row| {
                     Ok((row.get(0)?, row.get(1)?))
-                })
-                .optional()?;
-            if before.is_some_and(|(_, is_open)| is_open) {
+                })?;
+            if is_open {
                 continue;
             }
             count += 1;
@@ -211,7 +214,7 @@ fn replay(
                     &*route.rule,
                     state_column(State::Waiting),
                     micros(now),
-                    before.map(|(seq, _)| seq),
+                    first,
                     route.priority,
                     route.key.as_deref(),
                 ])?;

@@ -15,6 +15,12 @@ pub enum StoreError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// There is no queue, and none was to be made.
+    #[error("there is no queue in `{}`, the `data_dir` of the configuration; `bellwire run` makes one", path.display())]
+    Missing {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Another instance works in this folder.
     #[error("the data folder `{}` is in use by {holder}; stop it, or set another `data_dir`", path.display())]
     Locked {

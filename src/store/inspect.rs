@@ -12,7 +12,7 @@ use super::row::{
     time,
 };
 use super::shape::{DeliveryRow, EventHead, EventRow, Standing};
-use super::{Store, StoreError};
+use super::{Store, StoreError, claim};
 use crate::model::{Attempt, Name, State};
 
 /// How many deliveries of each sink are in each state.
@@ -22,6 +22,14 @@ pub struct Depths {
     pub by_sink: BTreeMap<Name, BTreeMap<&'static str, u64>>,
     /// When the delivery that has waited longest was put into the queue, by sink.
     pub oldest_waiting: BTreeMap<Name, Timestamp>,
+}
+
+impl Depths {
+    /// The sinks that something waits for and that are no longer configured.
+    pub fn orphaned<'a>(&'a self, standing: &'a Standing) -> impl Iterator<Item = &'a Name> {
+        let waited_for = self.oldest_waiting.keys();
+        waited_for.filter(|sink| standing.shown(State::Waiting, sink) == State::Orphaned)
+    }
 }
 
 /// Which deliveries a list is to show.
@@ -104,6 +112,16 @@ impl Store {
             .await
     }
 
+    /// How many deliveries wait for each sink that is no longer configured; more than 100,000 count as
+    /// so many.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn orphaned(&self, standing: Standing) -> Result<BTreeMap<Name, u64>, StoreError> {
+        self.call(move |connection, _| orphaned(connection, &standing))
+            .await
+    }
+
     /// Every attempt of a delivery, first one first.
     ///
     /// # Errors
@@ -113,6 +131,16 @@ impl Store {
             .await
     }
 }
+
+/// The sinks that something waits for, found one by one in the index of what is due: however much
+/// waits, each takes one look. The first of a key is in it or on its way, and what is on its way has a
+/// sink.
+pub(super) const WAITED_FOR: &str = "WITH RECURSIVE known (sink) AS (
+         SELECT min(sink) FROM deliveries WHERE state = 0 AND behind = 0
+         UNION ALL
+         SELECT (SELECT min(d.sink) FROM deliveries d WHERE d.state = 0 AND d.behind = 0 AND d.sink > known.sink)
+         FROM known WHERE known.sink IS NOT NULL
+     ) SELECT sink FROM known WHERE sink IS NOT NULL";
 
 /// Deliveries of one sink in one state.
 struct Group {
@@ -159,6 +187,24 @@ pub(super) fn depths(connection: &Connection) -> Result<Depths, StoreError> {
         *of_sink.entry(state.as_str()).or_default() += group.count;
     }
     Ok(depths)
+}
+
+/// Sinks that something waits for and nobody serves, with how much it is.
+fn orphaned(
+    connection: &Connection,
+    standing: &Standing,
+) -> Result<BTreeMap<Name, u64>, StoreError> {
+    let mut select = connection.prepare_cached(WAITED_FOR)?;
+    let mut rows = select.query([])?;
+    let mut orphaned = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let sink = shown_name(row, 0)?;
+        if standing.shown(State::Waiting, &sink) == State::Orphaned {
+            let count = claim::waiting(connection, &sink)?;
+            orphaned.insert(sink, count);
+        }
+    }
+    Ok(orphaned)
 }
 
 /// Events, newest first, from behind `after` on.

@@ -92,6 +92,26 @@ impl Store {
         })
     }
 
+    /// As [`Store::open`], but only where a queue is already; nothing is made where none is.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] where there is none, and otherwise as [`Store::open`].
+    pub fn open_existing(
+        folder: &Path,
+        status: Status,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        // What cannot be looked at may be there all the same: opening it tells what is wrong.
+        if let Err(error) = folder.join(schema::FILE_NAME).metadata()
+            && error.kind() == std::io::ErrorKind::NotFound
+        {
+            return Err(StoreError::Missing {
+                path: folder.to_owned(),
+            });
+        }
+        Self::open(folder, status, now)
+    }
+
     /// Keeps everything on the disk together below so many bytes from now on.
     ///
     /// Finished rows go when they have to, oldest first. When only what is not delivered is left,
@@ -245,8 +265,8 @@ impl Store {
         .await
     }
 
-    /// Ends a claim without a request having been made: it had expired, or could not be encoded.
-    /// Durable once it returns; answers as [`Store::settle`] does.
+    /// Ends a claim without a request having been made: it had expired, or could not be encoded. It
+    /// counts as an attempt no longer. Durable once it returns; answers as [`Store::settle`] does.
     ///
     /// # Errors
     /// [`StoreError`]; the delivery is then still in flight.

@@ -20,7 +20,7 @@ pub(super) fn settle(
     attempt: &Attempt,
     settlement: &Settlement,
 ) -> Result<bool, StoreError> {
-    if !end(connection, row, attempt.number, settlement, attempt.at)? {
+    if !change(connection, row, attempt.number, 0, settlement, attempt.at)? {
         return Ok(false);
     }
     let mut insert = connection.prepare_cached(
@@ -56,7 +56,9 @@ pub(super) fn settle(
     Ok(true)
 }
 
-/// Changes the delivery alone; answers whether the claim was still the newest.
+/// Ends a claim for which no request was made, so that it was no attempt after all; answers whether it
+/// was still the newest. Its number is free again: nobody else has it, and whoever ends a claim has
+/// given it up.
 pub(super) fn end(
     connection: &Connection,
     row: i64,
@@ -64,8 +66,22 @@ pub(super) fn end(
     settlement: &Settlement,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
+    change(connection, row, attempt, 1, settlement, now)
+}
+
+/// Changes the delivery alone, and takes so many `untried` attempts back; answers whether the claim was
+/// still the newest.
+fn change(
+    connection: &Connection,
+    row: i64,
+    attempt: u32,
+    untried: u32,
+    settlement: &Settlement,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let mut update = connection.prepare_cached(
-        "UPDATE deliveries SET state = ?3, due = ?4, step = ?5, plain = ?6, reason = ?7, ended = ?8, wakes = ?9
+        "UPDATE deliveries SET state = ?3, due = ?4, step = ?5, plain = ?6, reason = ?7, ended = ?8, wakes = ?9,
+             attempts = attempts - ?10
          WHERE seq = ?1 AND state = 1 AND attempts = ?2",
     )?;
     let ended = (settlement.state != State::Waiting).then(|| micros(now));
@@ -79,6 +95,7 @@ pub(super) fn end(
         settlement.reason,
         ended,
         wake_column(settlement.wake),
+        untried,
     ])?;
     Ok(changed > 0)
 }

@@ -61,7 +61,7 @@ pub struct DeliveryRow {
     pub reason: Option<String>,
     /// The last attempt that is over.
     pub last: Option<Attempt>,
-    /// The delivery that it repeats.
+    /// The delivery that it repeats: the first one of its event and sink.
     pub replayed_from: Option<DeliveryId>,
 }
 

@@ -8,6 +8,7 @@ mod deliver;
 mod disk;
 mod example;
 mod feed;
+mod guidance;
 mod harness;
 mod hostile;
 mod limits;

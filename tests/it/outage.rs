@@ -284,6 +284,10 @@ async fn a_failing_sink_is_told_once_and_its_return_once() {
         }
         assert_eq!(scene.kinds()[1], "bellwire.sink_recovered");
         assert_eq!(scene.said[1].1["since"], scene.said[0].1["since"]);
+        assert_eq!(
+            scene.said[1].1["waiting"], 2,
+            "the event and what was told of the sink"
+        );
         assert_eq!(handle.received().len(), 3, "the event and what was told");
     })
     .await;
@@ -352,6 +356,7 @@ async fn a_sink_that_an_earlier_lane_found_suspended_is_free_and_its_return_is_t
         }
         assert_eq!(scene.kinds(), ["bellwire.sink_recovered"]);
         assert_eq!(scene.said[0].1["reason"], "410 Gone");
+        assert_eq!(scene.said[0].1["waiting"], 1, "the one that was accepted");
         assert_eq!(scene.status.snapshot().sinks[&phone].suspended, None);
     })
     .await;

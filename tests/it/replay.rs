@@ -102,6 +102,16 @@ async fn what_matched_nothing_before_is_sent_once_its_rule_is_mended() {
     assert_eq!(deliveries[0]["id"], json!(ids[1]));
     assert_eq!(deliveries[0]["replayed_from"], json!(ids[0]));
     assert_eq!(deliveries[1].get("replayed_from"), None);
+    let delivered = |ready: &Value| ready["sinks"]["automation"]["delivered"] == 2;
+    bridge.ready("the delivery", delivered).await;
+    bridge.tool(&["replay", "--since", "1h", "--yes"]).await;
+    soon("one more ring", phones.handle.arrivals(Kind::Webhook, 3)).await;
+    let deliveries = lists(&bridge, "/api/v1/deliveries?sink=automation").await;
+    assert_eq!(
+        deliveries[0]["replayed_from"],
+        json!(ids[0]),
+        "the first one, however often it is replayed"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -123,6 +133,9 @@ async fn a_replay_can_be_of_one_rule_and_to_one_sink() {
     };
     bridge.ready("the deliveries", ended).await;
     until_expired(&bridge).await;
+    for expired in lists(&bridge, "/api/v1/deliveries?state=expired").await {
+        assert_eq!(expired["attempts"], 0, "nothing was sent: {expired}");
+    }
     for (more, expected) in [
         (&[][..], "3 deliveries of 2 events"),
         (&["--rule", "hits"], "1 delivery of 1 event"),

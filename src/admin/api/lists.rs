@@ -1,16 +1,18 @@
 //! The lists: `{"data": […], "has_more": …, "next_cursor": …}`, whatever they hold.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::super::{Parts, ready, standing};
+use super::super::{Parts, Refusal, no_such, ready, standing};
 use super::query::Query;
 use super::{Answer, json};
-use crate::model::State as DeliveryState;
+use crate::model::{Name, State as DeliveryState};
 use crate::rules::Rule;
+use crate::sinks::Sink;
 use crate::store::{DeliveryRow, EventRow, Filter};
 
 /// Events, newest first.
@@ -35,11 +37,36 @@ pub(super) async fn deliveries(State(parts): State<Arc<Parts>>, RawQuery(raw): R
         since: query.since(parts.clock.now())?,
         after: query.after()?,
     };
+    // Whoever reads on had a page before.
+    if let Some(sink) = filter.sink.as_deref().filter(|_| filter.after.is_none()) {
+        check_sink(&parts, sink).await?;
+    }
     let standing = standing(&parts.status.snapshot());
     let found = parts.store.deliveries(standing, filter, limit + 1).await?;
     Ok(page(found, limit, DeliveryRow::json, |delivery| {
         delivery.row
     }))
+}
+
+/// Refuses the name of a sink that is neither configured nor has deliveries from when it was: a
+/// misspelt one would look like a sink that has none.
+async fn check_sink(parts: &Parts, name: &str) -> Result<(), Refusal> {
+    let setup = Arc::clone(&parts.setup.borrow());
+    if setup.sink(name).is_ok() {
+        return Ok(());
+    }
+    let with_deliveries = parts.store.depths().await?.by_sink;
+    let known: BTreeSet<&str> = setup
+        .sinks
+        .iter()
+        .map(|sink| &sink.name)
+        .chain(with_deliveries.keys())
+        .map(Name::as_str)
+        .collect();
+    if known.contains(name) {
+        return Ok(());
+    }
+    Err(Refusal::bad(no_such("sink", name, known.iter().copied())))
 }
 
 /// Sources, in the order of the configuration.
@@ -54,28 +81,38 @@ pub(super) async fn sources(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQ
     configured(&query, setup.sources.iter().map(of_source))
 }
 
-/// Sinks, in the order of the configuration, with what of their deliveries is where.
+/// Sinks, in the order of the configuration, with what of their deliveries is where; behind them those
+/// that are no longer configured and that something still waits for.
 pub(super) async fn sinks(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQuery) -> Answer {
     let query = Query::read(raw.as_deref(), &["limit", "after"])?;
     let snapshot = parts.status.snapshot();
     let standing = standing(&snapshot);
+    let now = parts.clock.now();
     let depths = parts.store.depths().await?;
     let setup = Arc::clone(&parts.setup.borrow());
-    let of_sink = |sink: &Arc<crate::sinks::Sink>| {
-        let mut counts = depths.by_sink.get(&sink.name).cloned().unwrap_or_default();
+    let of_sink = |name: &Name, sink: Option<&Sink>| {
+        let mut counts = depths.by_sink.get(name).cloned().unwrap_or_default();
         if let Some(waiting) = counts.remove(DeliveryState::Waiting.as_str()) {
-            let shown = standing.shown(DeliveryState::Waiting, &sink.name);
+            let shown = standing.shown(DeliveryState::Waiting, name);
             counts.insert(shown.as_str(), waiting);
         }
         let head = json!({
-            "name": sink.name.as_str(),
-            "kind": sink.kind,
-            "place": sink.display,
+            "name": name.as_str(),
+            "configured": sink.is_some(),
+            "kind": sink.map(|sink| sink.kind),
+            "place": sink.map(|sink| &sink.display),
             "deliveries": counts,
         });
-        joined(head, snapshot.sinks.get(&sink.name).map(ready::of_sink))
+        let status = snapshot.sinks.get(name).cloned().unwrap_or_default();
+        joined(head, Some(ready::of_sink(&status, now)))
     };
-    configured(&query, setup.sinks.iter().map(of_sink))
+    let known = setup.sinks.iter();
+    let known = known.map(|sink| of_sink(&sink.name, Some(&**sink)));
+    // The snapshot, by which something is orphaned, follows a reload a little later than the setup.
+    let gone = depths.orphaned(&standing);
+    let gone = gone.filter(|name| setup.sink(name.as_str()).is_err());
+    let all: Vec<Value> = known.chain(gone.map(|name| of_sink(name, None))).collect();
+    configured(&query, all.into_iter())
 }
 
 /// Rules, in the order of the configuration.
@@ -83,9 +120,8 @@ pub(super) async fn rules(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQue
     let query = Query::read(raw.as_deref(), &["limit", "after"])?;
     let setup = Arc::clone(&parts.setup.borrow());
     let of_rule = |rule: &Rule| {
-        let names = |names: &[crate::model::Name]| -> Vec<String> {
-            names.iter().map(ToString::to_string).collect()
-        };
+        let names =
+            |names: &[Name]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
         json!({
             "name": &*rule.name,
             "from": rule.from.as_deref().map(names),

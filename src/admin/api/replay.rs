@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 use serde_json::json;
 
-use super::super::{Parts, Refusal, Setup};
+use super::super::{Parts, Refusal, Setup, no_such};
 use super::query::since;
 use super::{Answer, json, whole};
 use crate::expr::Scope;
@@ -79,12 +79,11 @@ impl Wish {
         if let Some(rule) = &self.rule
             && setup.rules.rule(rule).is_none()
         {
-            return Err(Refusal::unknown(format!("there is no rule `{rule}`")));
+            let known = setup.rules.all().iter().map(|known| &*known.name);
+            return Err(Refusal::unknown(no_such("rule", rule, known)));
         }
-        if let Some(sink) = &self.sink
-            && !setup.sinks.iter().any(|known| known.name.as_str() == sink)
-        {
-            return Err(Refusal::unknown(format!("there is no sink `{sink}`")));
+        if let Some(sink) = &self.sink {
+            setup.sink(sink)?;
         }
         Ok(())
     }

@@ -47,8 +47,7 @@ pub(super) async fn test(
 ) -> Answer {
     let (name, body) = (named(name)?, whole(body)?);
     let setup = Arc::clone(&parts.setup.borrow());
-    let sink = setup.sinks.iter().find(|sink| sink.name.as_str() == name);
-    let sink = sink.ok_or_else(|| Refusal::unknown(format!("there is no sink `{name}`")))?;
+    let sink = setup.sink(&name)?;
     let now = parts.clock.now();
     let wish = match body.is_empty() {
         true => Wish { event: None },
@@ -90,38 +89,39 @@ fn own(sink: &str, now: Timestamp) -> Event {
 
 /// An event that the caller brings, byte for byte.
 fn brought(payload: &RawValue, now: Timestamp) -> Result<Event, Refusal> {
-    read(payload.get().to_owned(), SOURCE, now).map_err(|error| {
+    read(payload.get().to_owned(), SOURCE, now).map_err(|wrong| {
         Refusal::bad(format!(
-            "`event` is an object with `type` and `data`: {error}"
+            "the event is to be an object with `type` and `data`: {wrong}"
         ))
     })
 }
 
-fn read(payload: String, source: &str, now: Timestamp) -> serde_json::Result<Event> {
-    let envelope: Envelope<'_> = serde_json::from_str(&payload)?;
-    let data = match envelope.data {
-        Some(data) => {
-            let start = (data.get().as_ptr() as usize).wrapping_sub(payload.as_ptr() as usize);
-            DataAt::Json {
-                start,
-                end: start.wrapping_add(data.get().len()),
-            }
-        }
-        None => DataAt::Json {
-            start: 0,
-            end: payload.len(),
-        },
+/// Reads an event of TTMT's form. A part that is missing is no less a mistake than a wrong one: rules
+/// and templates would find nothing where they look.
+fn read(payload: String, source: &str, now: Timestamp) -> Result<Event, String> {
+    if !payload.starts_with('{') {
+        return Err("it is none".to_owned());
+    }
+    let envelope: Envelope<'_> =
+        serde_json::from_str(&payload).map_err(|error| error.to_string())?;
+    let (kind, data) = match (envelope.kind, envelope.data) {
+        (Some(kind), Some(data)) => (kind, data),
+        (Some(_), None) => return Err("it has no `data`".to_owned()),
+        (None, Some(_)) => return Err("it has no `type`".to_owned()),
+        (None, None) => return Err("it has no `type` and no `data`".to_owned()),
     };
+    let start = (data.get().as_ptr() as usize).wrapping_sub(payload.as_ptr() as usize);
+    let end = start.wrapping_add(data.get().len());
     let time = envelope.timestamp.and_then(|text| text.parse().ok());
     Ok(Event {
         source: Name::new(source).expect("a constant that is a name"),
         id: None,
-        kind: envelope.kind.unwrap_or("message".into()).as_ref().into(),
+        kind: kind.as_ref().into(),
         time,
         received: now,
         backfilled: false,
         identity: None,
-        data,
+        data: DataAt::Json { start, end },
         about: None,
         payload: Bytes::from(payload),
     })

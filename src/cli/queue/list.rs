@@ -91,8 +91,12 @@ async fn pages(
         let state = filter.state.map(|state| state.as_str().to_owned());
         parameters.extend(state.map(|state| ("state", state)));
         parameters.extend(after.take().map(|after| ("after", after)));
-        let page = match instance.get(&["deliveries"], &parameters).await?.granted() {
+        let answer = instance.get(&["deliveries"], &parameters).await?;
+        // A name that no sink has is a mistake of the command line.
+        let is_wrong = answer.status == 400;
+        let page = match answer.granted() {
             Ok(page) => page,
+            Err(_) if is_wrong => return Ok(Err(Exit::Wrong)),
             Err(exit) => return Ok(Err(exit)),
         };
         let deliveries = page["data"]

@@ -119,9 +119,15 @@ async fn act(instance: &Instance, verb: &str, ids: &[String], json: bool) -> any
     for delivery in &done {
         let text = |key: &str| table::printable(delivery[key].as_str().unwrap_or_default());
         let when = match delivery["state"].as_str() {
-            Some("waiting") if instance.runs() => ", due now",
-            Some("waiting") => ", due when bellwire runs",
-            _ => "",
+            Some("waiting") if instance.runs() => ", due now".to_owned(),
+            Some("waiting") => ", due when bellwire runs".to_owned(),
+            Some("held") => {
+                let sink = text("sink");
+                format!(
+                    ": its sink is suspended; `bellwire send {sink}` resumes it if it accepts, and so does a reload"
+                )
+            }
+            _ => String::new(),
         };
         output::line(&format!("{}: {}{when}", text("id"), text("state")));
     }

@@ -45,6 +45,12 @@ impl Lane {
             self.wake_refused |= std::mem::take(&mut self.refused);
             self.accepted();
         }
+        if done.state != State::Waiting {
+            // It waited, too, when what there is to say came about.
+            for (_, trouble, _) in &mut self.to_say {
+                trouble.ended += 1;
+            }
+        }
         if done.state == State::Dead && !done.claim.event.is_internal() {
             let notice = self.obituary.dead(letter::json(done), now);
             if let Some(notice) = notice {
@@ -120,12 +126,23 @@ impl Lane {
         }
     }
 
-    /// Raises what there is to say, with how many deliveries wait.
+    /// Raises what there is to say, with how many deliveries wait. When a sink is back, that is how many
+    /// waited for it: some are on their way already, and some may have arrived.
     pub(super) async fn say(&mut self) {
-        for (kind, Trouble { since, reason }, word) in std::mem::take(&mut self.to_say) {
+        for (kind, trouble, word) in std::mem::take(&mut self.to_say) {
+            let Trouble {
+                since,
+                reason,
+                ended,
+            } = trouble;
             let sink = &self.sender.sink.name;
+            let left = match kind {
+                "bellwire.sink_recovered" => self.in_flight.len() + ended,
+                _ => 0,
+            };
             // A queue that cannot be read is told elsewhere; the rest is worth saying all the same.
             let waiting = self.sender.store.waiting(sink).await.ok();
+            let waiting = waiting.map(|count| count.saturating_add(left as u64));
             let since = format!("{since:.3}");
             self.sender.status.raise(Notice {
                 kind,

@@ -1,7 +1,9 @@
 //! What is listed, and what a person does to it.
 
+use rusqlite::Connection;
 use tempfile::TempDir;
 
+use super::super::inspect::WAITED_FOR;
 use super::*;
 use crate::store::{ByHand, DeliveryRow, Filter, Past};
 
@@ -259,6 +261,19 @@ async fn a_replay_makes_new_deliveries_but_for_what_is_still_on_its_way() {
     let claims = claim(&store, "phone", after(30), 9).await;
     assert_eq!(claims.len(), 2);
     assert!(claims.iter().all(|one| one.asked == Some(after(30))));
+    for one in claims {
+        let dead = settlement(State::Dead, now());
+        let settled = store.settle(one.row, &one.sink, attempt(1, Outcome::Dead), dead);
+        assert!(settled.await.expect("settles"));
+    }
+    assert_eq!(replay(false).await.expect("replays"), 2);
+    let again = list(&store, Filter::default()).await;
+    let from: Vec<_> = again.iter().map(|row| row.replayed_from.clone()).collect();
+    assert_eq!(
+        from[..2],
+        [Some(rows[0].id.clone()), Some(rows[2].id.clone())],
+        "the first one of each event"
+    );
 }
 
 #[tokio::test]
@@ -282,4 +297,51 @@ async fn res_6_a_replay_keeps_the_order_too() {
     let first = claim(&store, "phone", after(30), 9).await;
     assert_eq!(first.len(), 1, "the second waits for it");
     assert_eq!(first[0].event.id.as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn what_waits_for_sinks_that_are_gone_is_counted_by_sink() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let all = batch(&["1", "2"], &["gone", "also-gone", "phone", "team"]);
+    store.accept(all).await.expect("accepts");
+    let mut ordered = batch(&["3", "4"], &["gone"]);
+    for route in ordered.events.iter_mut().flat_map(|(_, routes)| routes) {
+        route.key = Some("".into());
+    }
+    store.accept(ordered).await.expect("accepts");
+    let counted = async |standing| store.orphaned(standing).await.expect("reads");
+    let expected = [(name("also-gone"), 2), (name("gone"), 4)];
+    assert_eq!(counted(standing()).await, expected.into());
+    assert_eq!(counted(Standing::default()).await, [].into(), "who knows?");
+    let depths = store.depths().await.expect("reads");
+    let standing = standing();
+    let gone: Vec<_> = depths.orphaned(&standing).map(Name::as_str).collect();
+    assert_eq!(gone, ["also-gone", "gone"]);
+    ended(&store, "also-gone", State::Dead).await;
+    ended(&store, "also-gone", State::Delivered).await;
+    assert_eq!(counted(standing).await, [(name("gone"), 4)].into());
+}
+
+#[tokio::test]
+async fn sinks_that_something_waits_for_are_found_without_reading_what_waits() {
+    let folder = TempDir::new().expect("a folder");
+    open(&folder).expect("opens").close().await;
+    let file = Connection::open(folder.path().join("bellwire.db")).expect("opens");
+    let mut explain = file
+        .prepare(&format!("EXPLAIN QUERY PLAN {WAITED_FOR}"))
+        .expect("prepares");
+    let plan: Vec<String> = explain
+        .raw_query()
+        .mapped(|row| row.get(3))
+        .collect::<Result<_, _>>()
+        .expect("explains");
+    let looks: Vec<_> = plan
+        .iter()
+        .filter(|step| step.contains("deliveries"))
+        .collect();
+    assert!(
+        looks.len() == 2 && looks.iter().all(|step| step.starts_with("SEARCH")),
+        "{plan:?}"
+    );
 }

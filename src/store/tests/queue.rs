@@ -161,3 +161,40 @@ async fn res_1_what_is_taken_back_goes_before_what_was_never_taken() {
     }
     store.close().await;
 }
+
+#[tokio::test]
+async fn a_claim_that_ends_without_a_request_is_no_attempt_and_settles_nothing_later() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let one = batch(&["1"], &["phone"]);
+    store.accept(one).await.expect("accepts");
+    let first = claim(&store, "phone", now(), 1).await.remove(0);
+    let waits = settlement(State::Waiting, now());
+    let settled = store.settle(first.row, &first.sink, attempt(1, Outcome::Retry), waits);
+    assert!(settled.await.expect("settles"));
+
+    let second = claim(&store, "phone", now(), 1).await.remove(0);
+    assert_eq!(second.attempt, 2);
+    let expired = settlement(State::Expired, now());
+    let end = async |number| {
+        let ended = store.end(first.row, number, expired.clone(), now()).await;
+        ended.expect("answers")
+    };
+    assert!(!end(1).await, "not the newest");
+    assert!(end(2).await);
+    let shown = async || {
+        let found = store.delivery(Standing::default(), second.id.as_str());
+        let (row, tries) = found.await.expect("reads").expect("is there");
+        let numbers: Vec<_> = tries.iter().map(|one| one.number).collect();
+        (row.state, row.attempts, numbers)
+    };
+    assert_eq!(shown().await, (State::Expired, 1, vec![1]));
+    let late = settlement(State::Delivered, now());
+    for number in [1, 2] {
+        assert!(!end(number).await, "it has ended");
+        let attempt = attempt(number, Outcome::Delivered);
+        let settled = store.settle(first.row, &first.sink, attempt, late.clone());
+        assert!(!settled.await.expect("answers"), "{number} comes too late");
+    }
+    assert_eq!(shown().await, (State::Expired, 1, vec![1]));
+}
