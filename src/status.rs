@@ -148,13 +148,16 @@ impl Status {
         self.lock().stopping = true;
     }
 
-    /// Says something about bellwire itself. Never waits.
-    pub fn raise(&self, notice: Notice) {
-        if let Err(error) = self.notices.try_send(notice) {
+    /// Says something about bellwire itself. Never waits; answers whether it found a place on the line.
+    pub fn raise(&self, notice: Notice) -> bool {
+        let sent = self.notices.try_send(notice);
+        let found_place = sent.is_ok();
+        if let Err(error) = sent {
             let kind = error.into_inner().kind;
             self.lock().notices_dropped += 1;
             tracing::warn!(kind, "a notice found no place and was dropped");
         }
+        found_place
     }
 
     fn lock(&self) -> MutexGuard<'_, Snapshot> {

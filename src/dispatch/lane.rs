@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use super::Parts;
 use super::alarm::{Alarm, Trouble};
 use super::attempt::{self, Done, Sender};
-use super::letter;
 use super::obituary::Obituary;
 use super::outage::Outage;
 use super::pace::Pace;
@@ -32,12 +32,14 @@ const LOOK_ANYWAY: Duration = Duration::from_secs(60);
 
 pub(super) struct Lane {
     sender: Arc<Sender>,
-    nudge: tokio::sync::watch::Receiver<u64>,
+    nudge: watch::Receiver<u64>,
     drain: Duration,
     /// The whole room is to end.
     stop: CancellationToken,
     /// This lane is to end, by itself or with the room.
     leave: CancellationToken,
+    /// The sinks that there are.
+    sinks: watch::Receiver<Vec<Arc<Sink>>>,
     pace: Pace,
     kind_rests: KindRests,
     suspension: Suspension,
@@ -59,6 +61,7 @@ impl Lane {
     pub(super) fn new(
         parts: Parts,
         sink: Arc<Sink>,
+        sinks: watch::Receiver<Vec<Arc<Sink>>>,
         kind_rests: KindRests,
         stop: CancellationToken,
         leave: CancellationToken,
@@ -76,12 +79,13 @@ impl Lane {
             kind_rests,
             stop,
             leave,
+            sinks,
             pace,
             suspension: Suspension::default(),
             wake: false,
             alarm: Alarm::default(),
             to_say: Vec::new(),
-            obituary: Obituary::default(),
+            obituary: Obituary::new(),
             rest_until: None,
             turn: 0,
             in_flight: JoinSet::new(),
@@ -100,6 +104,7 @@ impl Lane {
         while !self.leave.is_cancelled() {
             // Registered before looking, so that work which arrives in between is not missed.
             self.nudge.borrow_and_update();
+            self.speak_of_the_dead().await;
             let look_again = self.fill().await;
             tokio::select! {
                 () = self.leave.cancelled() => {}
@@ -113,9 +118,6 @@ impl Lane {
             }
             while let Some(ended) = self.in_flight.try_join_next() {
                 self.ended(ended);
-            }
-            if let Some(notice) = self.obituary.speak(self.now()) {
-                self.sender.status.raise(notice);
             }
             if let Some(trouble) = self.alarm.speak(self.now()) {
                 self.to_say
@@ -244,13 +246,11 @@ impl Lane {
         look_again: Instant,
     ) -> Instant {
         let full = claims.claims.len() == limit;
-        for aside in &claims.aside {
-            let now = self.now();
+        if !claims.aside.is_empty() {
             let sink = &self.sender.sink.name;
-            self.sender.status.sink(sink, |status| status.dead += 1);
-            if let Some(notice) = self.obituary.dead(letter::aside(aside), now) {
-                self.sender.status.raise(notice);
-            }
+            let count = claims.aside.len() as u64;
+            self.sender.status.sink(sink, |status| status.dead += count);
+            self.obituary.dead();
         }
         if probing && !claims.claims.is_empty() {
             self.suspension.probing(self.now());
@@ -292,8 +292,8 @@ impl Lane {
         }
         self.in_flight.abort_all();
         self.say().await;
-        if let Some(notice) = self.obituary.last_words(self.now()) {
-            self.sender.status.raise(notice);
+        if self.is_gone_for_good() {
+            self.say_of_the_dead(Obituary::last_words).await;
         }
     }
 

@@ -73,6 +73,7 @@ impl Alarm {
                     kind: "bellwire.disk_full",
                     time: self.clock.now(),
                     data: json!({ "reason": reason }),
+                    told: None,
                 });
             }
             self.told = Some(now);

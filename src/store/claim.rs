@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row, params};
 
 use super::aside::{self, Aside, SOUND};
+use super::deaths;
 use super::row::{
     EVENT_COLUMN_COUNT, EVENT_COLUMNS, delivery_id, event, micros, moment, outcome_column,
     state_column, time,
@@ -233,24 +234,35 @@ pub(super) fn take_back(connection: &mut Connection, now: Timestamp) -> Result<(
          FROM deliveries WHERE state = 1",
         [outcome_column(Outcome::Interrupted)],
     )?;
-    transaction.execute(
-        "UPDATE deliveries SET state = ?1, reason = ?2, ended = ?3
-         WHERE state = 1 AND ?4 <= (SELECT count(*) FROM attempts a
-             WHERE a.delivery = deliveries.seq AND a.number > deliveries.attempts - ?4 AND a.outcome = ?5)",
-        params![
-            state_column(State::Dead),
-            format!("bellwire stopped {INTERRUPTED_MAX} times in a row while it was on its way"),
-            micros(now),
-            INTERRUPTED_MAX,
-            outcome_column(Outcome::Interrupted)
-        ],
-    )?;
+    give_up_on_the_deadly(&transaction, now)?;
     transaction.execute(
         "UPDATE deliveries SET state = 0, step = step + 1, due = min(due, created, ?1) WHERE state = 1",
         [micros(now)],
     )?;
     transaction.commit()?;
     Ok(())
+}
+
+/// Makes dead letters of those that end the process every time.
+fn give_up_on_the_deadly(connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
+    let mut update = connection.prepare(
+        "UPDATE deliveries SET state = ?1, reason = ?2, ended = ?3
+         WHERE state = 1 AND ?4 <= (SELECT count(*) FROM attempts a
+             WHERE a.delivery = deliveries.seq AND a.number > deliveries.attempts - ?4 AND a.outcome = ?5)
+         RETURNING seq",
+    )?;
+    let values = params![
+        state_column(State::Dead),
+        format!("bellwire stopped {INTERRUPTED_MAX} times in a row while it was on its way"),
+        micros(now),
+        INTERRUPTED_MAX,
+        outcome_column(Outcome::Interrupted)
+    ];
+    let dead: Vec<i64> = update
+        .query_map(values, |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    dead.iter()
+        .try_for_each(|row| deaths::count(connection, *row))
 }
 
 /// Reads the chosen rows; those that cannot be read are set aside.

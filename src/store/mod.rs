@@ -14,6 +14,7 @@ mod alarm;
 mod aside;
 mod by_hand;
 mod claim;
+mod deaths;
 mod error;
 mod inspect;
 mod lock;
@@ -43,6 +44,7 @@ use crate::status::Status;
 
 pub use aside::Aside;
 pub use by_hand::{ByHand, Past};
+pub use deaths::Deaths;
 pub use error::StoreError;
 pub use inspect::{Depths, Filter};
 pub use owner::{Claims, Due};

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
 use super::aside::or_default;
+use super::deaths;
 use super::row::{micros, outcome_column, state_column};
 use crate::model::{Attempt, Name, Settlement, State};
 
@@ -80,6 +81,9 @@ pub(super) fn end(
         ended,
         settlement.wakes,
     ])?;
+    if changed > 0 && settlement.state == State::Dead {
+        deaths::count(connection, row)?;
+    }
     Ok(changed > 0)
 }
 

@@ -159,6 +159,7 @@ impl Scene {
             kind: "bellwire.test",
             time: self.clock.now(),
             data: json!({}),
+            told: None,
         };
         let mut event = internal_event(&notice, self.clock.now());
         event.source = name(source);
