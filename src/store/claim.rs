@@ -19,7 +19,7 @@ use crate::model::{Claim, Name, Outcome, State};
 const INTERRUPTED_MAX: u32 = 50;
 
 /// Counting stops here: nobody else's delivery is to wait for a number that is only told.
-const WAITING_MAX: i64 = 100_000;
+pub(super) const COUNTED_MAX: u64 = 100_000;
 
 /// The priorities there are, in the order in which they are served.
 const PRIORITIES: [u8; 5] = [5, 4, 3, 2, 1];
@@ -43,6 +43,15 @@ pub(super) const NEXT: &str = "SELECT min(due) FROM deliveries WHERE sink = ?1 A
 /// What waits for a sink that was away.
 pub(super) const WAKE: &str = "UPDATE deliveries SET due = created, wakes = 0
      WHERE sink = ?1 AND state = 0 AND wakes = 1";
+
+/// What has not ended, of all sinks; each part is a look into an index.
+pub(super) const OPEN: &str = "SELECT count(*) FROM (
+         SELECT 1 FROM deliveries WHERE state = 0 AND behind = 0
+         UNION ALL
+         SELECT 1 FROM deliveries WHERE state = 1
+         UNION ALL
+         SELECT 1 FROM deliveries WHERE state <= 1 AND key IS NOT NULL AND behind = 1
+     LIMIT ?1)";
 
 /// Takes up to `limit` due deliveries of a sink and says when the next one will be due. `turn` counts
 /// the deliveries that its lane has taken before.
@@ -206,7 +215,7 @@ pub(super) fn wake(connection: &Connection, sink: &Name) -> Result<usize, StoreE
     Ok(update.execute([sink.as_str()])?)
 }
 
-/// How many deliveries of a sink wait, counted up to [`WAITING_MAX`].
+/// How many deliveries of a sink wait, counted up to [`COUNTED_MAX`].
 pub(super) fn waiting(connection: &Connection, sink: &Name) -> Result<u64, StoreError> {
     let mut select = connection.prepare_cached(
         "SELECT count(*) FROM (SELECT 1 FROM (
@@ -215,7 +224,16 @@ pub(super) fn waiting(connection: &Connection, sink: &Name) -> Result<u64, Store
              SELECT 1 FROM deliveries WHERE sink = ?1 AND state <= 1 AND key IS NOT NULL AND behind = 1
          ) LIMIT ?2)",
     )?;
-    let count: i64 = select.query_row(params![sink.as_str(), WAITING_MAX], |row| row.get(0))?;
+    let count: i64 =
+        select.query_row(params![sink.as_str(), COUNTED_MAX as i64], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
+/// How many deliveries of all sinks together have not ended, counted up to a limit.
+pub(super) fn open(connection: &Connection, limit: u64) -> Result<u64, StoreError> {
+    let mut select = connection.prepare_cached(OPEN)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let count: i64 = select.query_row([limit], |row| row.get(0))?;
     Ok(count.unsigned_abs())
 }
 

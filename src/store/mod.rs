@@ -45,7 +45,7 @@ use crate::status::Status;
 pub use aside::Aside;
 pub use by_hand::{ByHand, Past};
 pub use deaths::Deaths;
-pub use error::StoreError;
+pub use error::{Shortage, StoreError};
 pub use inspect::{Depths, Filter};
 pub use owner::{Claims, Due};
 pub use shape::{DeliveryRow, EventHead, EventRow, Standing};

@@ -14,12 +14,12 @@ use rusqlite::Connection;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
-use super::StoreError;
 use super::alarm::Alarm;
 use super::aside::Aside;
 use super::error::is_damage;
 use super::lock::FolderLock;
 use super::space::{self, Space};
+use super::{StoreError, claim};
 use crate::model::Claim;
 use crate::status::Status;
 
@@ -219,13 +219,12 @@ impl Owner {
                 continue;
             }
             self.space.want(bytes + own);
-            if !self.space.is_exhausted() {
+            if !self.space.gives_up() {
                 self.deferred.push(work);
                 continue;
             }
-            let detail = self.space.complaint();
-            let error = StoreError::Full { detail };
-            self.alarm.reached_limit(&error);
+            let error = self.space.beyond_limit(own);
+            self.complain(&error, true);
             work.answer(Some(error));
         }
         if bytes > 0 && self.deferred.is_empty() {
@@ -289,12 +288,16 @@ impl Owner {
         if events {
             self.space.press(false);
         }
-        self.alarm.wrote(events, self.space.is_roomy());
+        let connection = &self.connection;
+        self.alarm.wrote(events, |few| {
+            claim::open(connection, few + 1).is_ok_and(|open| open <= few)
+        });
     }
 
     fn refuse(&mut self, work: Box<dyn Work>, error: StoreError) {
         let bytes = work.bytes();
-        self.alarm.failed(&error, bytes.is_some());
+        let error = self.space.explained(error, bytes.unwrap_or_default());
+        self.complain(&error, bytes.is_some());
         if let StoreError::Full { .. } = error {
             self.space.press(true);
             self.space.look_anew();
@@ -303,6 +306,12 @@ impl Owner {
             let _ = space::checkpoint(&self.connection, "PASSIVE");
         }
         work.answer(Some(error));
+    }
+
+    fn complain(&mut self, error: &StoreError, events: bool) {
+        let connection = &self.connection;
+        let waiting = || claim::open(connection, claim::COUNTED_MAX).unwrap_or_default();
+        self.alarm.failed(error, events, waiting);
     }
 
     fn make_room(&mut self) {
@@ -321,7 +330,7 @@ impl Owner {
         let fault = StoreError::corrupt(&self.path, error).to_string();
         tracing::error!("{fault}");
         self.alarm
-            .failed(&StoreError::corrupt(&self.path, error), false);
+            .failed(&StoreError::corrupt(&self.path, error), false, || 0);
         let _ = self.fault.set(fault);
     }
 }

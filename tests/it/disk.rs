@@ -92,7 +92,14 @@ async fn check_full_and_well_again(
         .await;
     assert_eq!(full.status, 503, "{}", full.body);
     let fault = full.json()["store"]["fault"].to_string();
-    assert!(fault.contains("the disk "), "{fault}");
+    for word in [
+        "the disk ",
+        "/data` takes ",
+        " of the 1024.0 MiB",
+        "make room",
+    ] {
+        assert!(fault.contains(word), "{word} in {fault}");
+    }
     let taken = full.json()["sources"]["ttmt"]["events"].as_u64();
     assert!(taken < Some(EVENTS as u64), "the source waits");
     relieve(&bridge);
