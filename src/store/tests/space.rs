@@ -281,6 +281,24 @@ async fn a_smaller_limit_than_what_is_there_is_reached_while_requests_go_on() {
 }
 
 #[tokio::test]
+async fn the_smallest_limit_takes_the_largest_batch_beside_what_waits() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let limit = 16 << 20;
+    store.limit(limit).await.expect("limits");
+    let largest = |id: &str, bytes: usize| {
+        let mut one = batch(&[id], &["phone"]);
+        one.events[0].0.payload = vec![b'x'; bytes].into();
+        one.events[0].0.data = DataAt::Text;
+        one
+    };
+    store.accept(largest("waits", 3 << 20)).await.expect("room");
+    // What intake takes at once at most, with an event of the largest size as its last.
+    store.accept(largest("burst", 5 << 20)).await.expect("room");
+    assert!(on_disk(&folder) <= limit, "{}", on_disk(&folder));
+}
+
+#[tokio::test]
 async fn sqlite_itself_holds_the_file_to_the_limit() {
     let folder = TempDir::new().expect("a folder");
     let (store, _, _notices) = limited(&folder).await;
