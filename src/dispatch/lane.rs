@@ -52,6 +52,8 @@ pub(super) struct Lane {
     mended: Mended,
     obituary: Obituary,
     rest_until: Option<Timestamp>,
+    /// Whether the rest of an earlier process has been taken over.
+    knows_rest: bool,
     /// Deliveries taken so far.
     turn: u64,
     in_flight: JoinSet<Done>,
@@ -87,6 +89,7 @@ impl Lane {
             to_say: Vec::new(),
             obituary: Obituary::new(),
             rest_until: None,
+            knows_rest: false,
             turn: 0,
             in_flight: JoinSet::new(),
         }
@@ -94,12 +97,6 @@ impl Lane {
 
     /// Works until the stop, then lets what is in flight end.
     pub(super) async fn run(mut self) {
-        match self.sender.store.rest_until(&self.sender.sink.name).await {
-            Ok(rest_until) => self.rest(rest_until),
-            Err(error) => {
-                tracing::warn!(sink = %self.sender.sink.name, %error, "the lane's rest cannot be read")
-            }
-        }
         self.take_over();
         while !self.leave.is_cancelled() {
             // Registered before looking, so that work which arrives in between is not missed.
@@ -147,6 +144,13 @@ impl Lane {
             .flatten()
         {
             look_again = look_again.min(self.instant(due));
+        }
+        if !self.knows_rest {
+            match self.sender.store.rest_until(&self.sender.sink.name).await {
+                Ok(rest_until) => self.rest(rest_until),
+                Err(_) => return look_again.min(Instant::now() + STORE_AGAIN),
+            }
+            self.knows_rest = true;
         }
         if self.wake && self.wake_all().await.is_err() {
             return look_again.min(Instant::now() + STORE_AGAIN);

@@ -21,7 +21,6 @@ use super::lock::FolderLock;
 use super::space::{self, Space};
 use super::{StoreError, claim};
 use crate::model::Claim;
-use crate::status::Status;
 
 /// Most requests in one transaction. It bounds how long the first of them waits for the others.
 const GROUP_MAX: usize = 256;
@@ -147,7 +146,7 @@ impl Owner {
         lock: FolderLock,
         path: &Path,
         tag: String,
-        status: Status,
+        alarm: Alarm,
         fault: Arc<OnceLock<String>>,
     ) -> Self {
         Self {
@@ -156,10 +155,15 @@ impl Owner {
             path: path.to_owned(),
             tag,
             space: Space::new(path),
-            alarm: Alarm::new(status),
+            alarm,
             deferred: Vec::new(),
             fault,
         }
+    }
+
+    /// Keeps everything on the disk together below so many bytes.
+    pub(super) fn limit(&mut self, bytes: u64) -> Result<(), StoreError> {
+        self.space.set_limit(&self.connection, bytes)
     }
 
     /// Carries out requests until it is told to close, every handle is gone, or the file is damaged.
@@ -172,7 +176,7 @@ impl Owner {
                 match request {
                     Request::Work(work) => group.push(work),
                     Request::Limit(bytes, reply) => {
-                        drop(reply.send(self.space.set_limit(&self.connection, bytes)));
+                        drop(reply.send(self.limit(bytes)));
                     }
                     Request::Close(reply) => {
                         line.close();
