@@ -65,6 +65,7 @@
 //! - What happens to a sink costs its deliveries nothing: while it is away, one of them is tried at a
 //!   time, and a try before its time uses no step of its ladder.
 //! - A settlement applies only while its claim is the newest; a late one changes nothing.
+//! - A dead letter is counted in the transaction that ends it, and told in the one that counts it as told.
 //! - `rules`, `sinks` and `retry` are pure: no clock, no network, no randomness; those are arguments.
 //! - An outcome is data. It is classified once, where the answer is seen, and never read back out of
 //!   text.

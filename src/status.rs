@@ -121,14 +121,31 @@ impl Status {
         self.lock().clone()
     }
 
-    /// Changes what is known about a source.
-    pub fn source(&self, name: &Name, change: impl FnOnce(&mut SourceStatus)) {
-        change(self.lock().sources.entry(name.clone()).or_default());
+    /// Says that there is a source, and whether a rule uses it.
+    pub fn expect_source(&self, name: &Name, used: bool) {
+        let mut snapshot = self.lock();
+        snapshot.sources.entry(name.clone()).or_default().used = used;
     }
 
-    /// Changes what is known about a sink.
+    /// Says that there is a sink, and whether a rule uses it.
+    pub fn expect_sink(&self, name: &Name, used: bool) {
+        let mut snapshot = self.lock();
+        snapshot.sinks.entry(name.clone()).or_default().used = used;
+    }
+
+    /// Changes what is known about a source. Whoever speaks of one that there is no more, such as a
+    /// task on its way out, changes nothing.
+    pub fn source(&self, name: &Name, change: impl FnOnce(&mut SourceStatus)) {
+        if let Some(source) = self.lock().sources.get_mut(name) {
+            change(source);
+        }
+    }
+
+    /// Changes what is known about a sink, as [`Status::source`] does.
     pub fn sink(&self, name: &Name, change: impl FnOnce(&mut SinkStatus)) {
-        change(self.lock().sinks.entry(name.clone()).or_default());
+        if let Some(sink) = self.lock().sinks.get_mut(name) {
+            change(sink);
+        }
     }
 
     /// Forgets sources and sinks that there are no more.
@@ -148,13 +165,16 @@ impl Status {
         self.lock().stopping = true;
     }
 
-    /// Says something about bellwire itself. Never waits.
-    pub fn raise(&self, notice: Notice) {
-        if let Err(error) = self.notices.try_send(notice) {
+    /// Says something about bellwire itself. Never waits; answers whether it found a place on the line.
+    pub fn raise(&self, notice: Notice) -> bool {
+        let sent = self.notices.try_send(notice);
+        let found_place = sent.is_ok();
+        if let Err(error) = sent {
             let kind = error.into_inner().kind;
             self.lock().notices_dropped += 1;
             tracing::warn!(kind, "a notice found no place and was dropped");
         }
+        found_place
     }
 
     fn lock(&self) -> MutexGuard<'_, Snapshot> {

@@ -96,7 +96,11 @@ impl Parts {
             checkpoint: None,
             picture: Vec::new(),
         };
-        while let Err(error) = self.store.accept(batch.clone()).await {
+        let told: Vec<_> = notices
+            .iter()
+            .filter_map(|notice| notice.told.clone())
+            .collect();
+        while let Err(error) = self.store.tell(batch.clone(), told.clone()).await {
             if stop.is_cancelled() {
                 tracing::warn!(%error, lost = batch.events.len(), "notices could not be written down");
                 return;
@@ -168,6 +172,7 @@ mod tests {
             kind: "bellwire.source_lost",
             time,
             data: json!({ "source": "ttmt", "reason": "connection refused" }),
+            told: None,
         };
         let event = internal_event(&notice, time + 1.second());
         assert_eq!(

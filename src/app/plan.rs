@@ -82,7 +82,7 @@ impl Plan {
                     .as_ref()
                     .is_none_or(|from| from.contains(&source.name))
             });
-            status.source(&source.name, |entry| entry.used = used);
+            status.expect_source(&source.name, used);
         }
         for sink in &self.sinks {
             let used = self
@@ -90,7 +90,7 @@ impl Plan {
                 .all()
                 .iter()
                 .any(|rule| rule.to.contains(&sink.name));
-            status.sink(&sink.name, |entry| entry.used = used);
+            status.expect_sink(&sink.name, used);
         }
     }
 }

@@ -140,6 +140,7 @@ impl InForce {
                     kind: "bellwire.reload_failed",
                     time: self.clock.now(),
                     data: json!({ "reason": reason(&report) }),
+                    told: None,
                 });
             }
         }

@@ -140,6 +140,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         kind: "bellwire.started",
         time: clock.now(),
         data: serde_json::json!({ "version": env!("CARGO_PKG_VERSION") }),
+        told: None,
     });
     tracing::info!(
         sources = plan.sources.len(),

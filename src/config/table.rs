@@ -89,6 +89,12 @@ impl Table {
         matches!(self.entries.get(key), Some(Value::Array(_, items)) if items.is_empty())
     }
 
+    /// A size that is there and not yet taken, without a word about one that is wrong.
+    pub(super) fn size_ahead(&self, key: &str) -> Option<u64> {
+        let text = scalar::text(self.entries.get(key)?)?;
+        scalar::size(&text, &(0..=u64::MAX)).ok()
+    }
+
     /// Reports a mistake in the value of a key.
     pub fn wrong(&self, key: &str, message: impl Into<String>, help: impl Into<String>) {
         self.problems()

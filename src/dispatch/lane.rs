@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use super::Parts;
 use super::alarm::{Alarm, Trouble};
 use super::attempt::{self, Done, Sender};
-use super::letter;
 use super::obituary::Obituary;
 use super::outage::Outage;
 use super::pace::Pace;
@@ -33,12 +33,14 @@ const LOOK_ANYWAY: Duration = Duration::from_secs(60);
 
 pub(super) struct Lane {
     sender: Arc<Sender>,
-    nudge: tokio::sync::watch::Receiver<u64>,
+    nudge: watch::Receiver<u64>,
     drain: Duration,
     /// The whole room is to end.
     stop: CancellationToken,
     /// This lane is to end, by itself or with the room.
     leave: CancellationToken,
+    /// The sinks that there are.
+    sinks: watch::Receiver<Vec<Arc<Sink>>>,
     pace: Pace,
     kind_rests: KindRests,
     suspension: Suspension,
@@ -55,6 +57,8 @@ pub(super) struct Lane {
     mended: Mended,
     obituary: Obituary,
     rest_until: Option<Timestamp>,
+    /// Whether the rest of an earlier process has been taken over.
+    knows_rest: bool,
     /// Deliveries taken so far.
     turn: u64,
     in_flight: JoinSet<Done>,
@@ -66,6 +70,7 @@ impl Lane {
     pub(super) fn new(
         parts: Parts,
         sink: Arc<Sink>,
+        sinks: watch::Receiver<Vec<Arc<Sink>>>,
         kind_rests: KindRests,
         stop: CancellationToken,
         leave: CancellationToken,
@@ -83,6 +88,7 @@ impl Lane {
             kind_rests,
             stop,
             leave,
+            sinks,
             pace,
             suspension: Suspension::default(),
             wake_missed: false,
@@ -90,8 +96,9 @@ impl Lane {
             refused: true,
             alarm: Alarm::default(),
             to_say: Vec::new(),
-            obituary: Obituary::default(),
+            obituary: Obituary::new(),
             rest_until: None,
+            knows_rest: false,
             turn: 0,
             in_flight: JoinSet::new(),
             greeting: JoinSet::new(),
@@ -100,12 +107,6 @@ impl Lane {
 
     /// Works until the stop, then lets what is in flight end.
     pub(super) async fn run(mut self) {
-        match self.sender.store.rest_until(&self.sender.sink.name).await {
-            Ok(rest_until) => self.rest(rest_until),
-            Err(error) => {
-                tracing::warn!(sink = %self.sender.sink.name, %error, "the lane's rest cannot be read")
-            }
-        }
         self.take_over();
         self.greeting
             .spawn(attempt::greet(Arc::clone(&self.sender)));
@@ -115,6 +116,7 @@ impl Lane {
         while !self.leave.is_cancelled() {
             // Registered before looking, so that work which arrives in between is not missed.
             self.nudge.borrow_and_update();
+            self.speak_of_the_dead().await;
             let look_again = self.fill().await;
             tokio::select! {
                 () = self.leave.cancelled() => {}
@@ -128,9 +130,6 @@ impl Lane {
             }
             while let Some(ended) = self.in_flight.try_join_next() {
                 self.ended(ended);
-            }
-            if let Some(notice) = self.obituary.speak(self.now()) {
-                self.sender.status.raise(notice);
             }
             if let Some(trouble) = self.alarm.speak(self.now()) {
                 self.to_say
@@ -160,6 +159,13 @@ impl Lane {
             .flatten()
         {
             look_again = look_again.min(self.instant(due));
+        }
+        if !self.knows_rest {
+            match self.sender.store.rest_until(&self.sender.sink.name).await {
+                Ok(rest_until) => self.rest(rest_until),
+                Err(_) => return look_again.min(Instant::now() + STORE_AGAIN),
+            }
+            self.knows_rest = true;
         }
         if self.wake_some().await.is_err() {
             return look_again.min(Instant::now() + STORE_AGAIN);
@@ -265,13 +271,11 @@ impl Lane {
         look_again: Instant,
     ) -> Instant {
         let full = claims.claims.len() == limit;
-        for aside in &claims.aside {
-            let now = self.now();
+        if !claims.aside.is_empty() {
             let sink = &self.sender.sink.name;
-            self.sender.status.sink(sink, |status| status.dead += 1);
-            if let Some(notice) = self.obituary.dead(letter::aside(aside), now) {
-                self.sender.status.raise(notice);
-            }
+            let count = claims.aside.len() as u64;
+            self.sender.status.sink(sink, |status| status.dead += count);
+            self.obituary.dead();
         }
         if probing && !claims.claims.is_empty() {
             self.suspension.probing(self.now());
@@ -313,8 +317,8 @@ impl Lane {
         }
         self.in_flight.abort_all();
         self.say().await;
-        if let Some(notice) = self.obituary.last_words(self.now()) {
-            self.sender.status.raise(notice);
+        if self.is_gone_for_good() {
+            self.say_of_the_dead(Obituary::last_words).await;
         }
     }
 

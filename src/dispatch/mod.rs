@@ -8,7 +8,6 @@
 mod alarm;
 mod attempt;
 mod lane;
-mod letter;
 mod obituary;
 mod outage;
 mod pace;
@@ -84,8 +83,9 @@ pub async fn run(
                 continue;
             }
             let (parts, rests, stop) = (parts.clone(), kind_rests.clone(), stop.clone());
+            let known = sinks.clone();
             lanes.add(sink.name.clone(), mark(&sink), |leave| {
-                Lane::new(parts, sink, rests, stop, leave).run()
+                Lane::new(parts, sink, known, rests, stop, leave).run()
             });
         }
         let changed = async {

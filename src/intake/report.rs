@@ -370,6 +370,7 @@ impl Report {
             kind,
             time: self.clock.now(),
             data: data.into(),
+            told: None,
         });
     }
 

@@ -18,6 +18,8 @@ pub use delivery::{Attempt, Claim, DeliveryId, Settlement, State, Wake};
 pub use event::{DataAt, Event, INTERNAL_SOURCE, Identity};
 pub use ladder::{Ladder, Rests};
 pub use name::{Name, NameError};
-pub use route::{Accepted, Batch, Checkpoint, Notice, PictureRow, Route, Suppressed, Throttle};
+pub use route::{
+    Accepted, Batch, Checkpoint, Notice, PictureRow, Route, Suppressed, Throttle, Told,
+};
 pub use secret::Secret;
 pub use verdict::{Failure, Outcome, Reply, Verdict};

@@ -104,4 +104,17 @@ pub struct Notice {
     pub time: Timestamp,
     /// What rules see as `data`.
     pub data: serde_json::Value,
+    /// The dead letters that count as told once its event is in the queue.
+    pub told: Option<Told>,
+}
+
+/// How many of a sink's dead letters have been told, of all that there have ever been.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The sink.
+    pub sink: Name,
+    /// How many.
+    pub deaths: u64,
+    /// When the last of them were told.
+    pub at: Timestamp,
 }

@@ -1,14 +1,16 @@
 //! Whether the queue can be written, as people and readiness see it, and when `bellwire.disk_full` is
 //! raised.
 //!
-//! A file of its own because a full disk is told once and not at every boundary it wavers about: small
-//! rows may find a place while a batch does not, and one delivery that ends lets one batch in.
+//! A file of its own because being full is told once and not at every boundary it wavers about. A queue
+//! at its limit drains in fits: small rows find a place while a batch does not, and one delivery that
+//! ends lets one batch in. So it counts as full until little waits in it. What is free on a disk at the
+//! next moment is nobody's to know, so that one counts as full until it has taken everything for a while.
 
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::StoreError;
+use super::{Shortage, StoreError};
 use crate::clock::Clock;
 use crate::model::Notice;
 use crate::status::Status;
@@ -16,8 +18,12 @@ use crate::status::Status;
 /// A batch that is refused is offered again every second. When none was for this long, nobody waits.
 const REFUSED_WITHIN: Duration = Duration::from_secs(10);
 
-/// Being full again within this time is the same trouble still, unless there was much room meanwhile.
-const SAME_TROUBLE: Duration = Duration::from_secs(60);
+/// A disk that is full again within this time is the same trouble still.
+const SAME_TROUBLE: Duration = Duration::from_secs(10 * 60);
+
+/// Full is over when only this share waits of what waited when it was told. A queue of that size takes
+/// any batch.
+const LITTLE: u64 = 4;
 
 /// What became of the disk.
 #[derive(Clone, Copy, Debug)]
@@ -35,10 +41,10 @@ pub(super) struct Alarm {
     clock: Clock,
     faulty: bool,
     full: Option<Full>,
-    /// When it was last full, once that was told, until it is well again.
-    told: Option<Instant>,
-    /// Whether it was the limit that was reached. Room below it says nothing about a disk that is full.
-    limit: bool,
+    /// How many deliveries may wait until the limit that was told is no news any more.
+    limit_told: Option<u64>,
+    /// When the disk that was told was last full.
+    disk_told: Option<Instant>,
 }
 
 impl Alarm {
@@ -48,44 +54,54 @@ impl Alarm {
             clock: Clock::system(),
             faulty: false,
             full: None,
-            told: None,
-            limit: false,
+            limit_told: None,
+            disk_told: None,
         }
     }
 
-    /// A batch of a source found no room below the limit.
-    pub(super) fn reached_limit(&mut self, error: &StoreError) {
-        self.failed(error, true);
-        self.limit = true;
-    }
-
-    /// Something could not be written; `events` when it was a batch of a source.
-    pub(super) fn failed(&mut self, error: &StoreError, events: bool) {
-        let now = Instant::now();
+    /// Something could not be written; `events` when it was a batch of a source. `waiting` counts what
+    /// waits.
+    pub(super) fn failed(
+        &mut self,
+        error: &StoreError,
+        events: bool,
+        waiting: impl FnOnce() -> u64,
+    ) {
         let reason = error.to_string();
         if !self.faulty {
             tracing::error!(error = reason, "the queue cannot be written");
         }
         self.faulty = true;
-        if matches!(error, StoreError::Full { .. }) {
-            if self.full.is_none() && self.told.is_none_or(|at| at + SAME_TROUBLE < now) {
+        if let StoreError::Full { what, .. } = error {
+            let now = Instant::now();
+            if self.is_news(*what, now, waiting) {
                 self.status.raise(Notice {
                     kind: "bellwire.disk_full",
                     time: self.clock.now(),
                     data: json!({ "reason": reason }),
+                    told: None,
                 });
             }
-            self.told = Some(now);
-            self.limit = false;
             let events = events || self.full.is_some_and(|full| full.events);
             self.full = Some(Full { events, at: now });
         }
         self.status.store(Some(reason));
     }
 
-    /// Something was written; `events` when it was a batch of a source, `roomy` when the queue is far
-    /// from its limit.
-    pub(super) fn wrote(&mut self, events: bool, roomy: bool) {
+    /// Whether this has not been told yet; from now on it has.
+    fn is_news(&mut self, what: Shortage, now: Instant, waiting: impl FnOnce() -> u64) -> bool {
+        if what == Shortage::Limit {
+            let is_news = self.limit_told.is_none();
+            self.limit_told.get_or_insert_with(|| waiting() / LITTLE);
+            return is_news;
+        }
+        let before = self.disk_told.replace(now);
+        before.is_none_or(|before| before + SAME_TROUBLE < now)
+    }
+
+    /// Something was written; `events` when it was a batch of a source. `few_wait` answers whether no
+    /// more than so many deliveries wait.
+    pub(super) fn wrote(&mut self, events: bool, few_wait: impl FnOnce(u64) -> bool) {
         if let Some(full) = self.full
             && full.events
             && !events
@@ -94,8 +110,8 @@ impl Alarm {
             return;
         }
         self.full = None;
-        if roomy && self.limit {
-            self.told = None;
+        if events && self.limit_told.is_some_and(few_wait) {
+            self.limit_told = None;
         }
         if self.faulty {
             tracing::info!("the queue can be written again");
@@ -109,24 +125,46 @@ impl Alarm {
 mod tests {
     use super::*;
 
+    fn full(what: Shortage) -> StoreError {
+        StoreError::Full {
+            what,
+            detail: "it is full".to_owned(),
+        }
+    }
+
     #[test]
     fn a_disk_that_wavers_about_being_full_is_told_once() {
         let (status, mut notices) = Status::new();
         let mut alarm = Alarm::new(status.clone());
-        let error = StoreError::Full {
-            detail: "the disk is full".to_owned(),
-        };
-        for _ in 0..3 {
-            alarm.failed(&error, true);
-            alarm.wrote(false, true);
+        for what in [Shortage::Disk, Shortage::Refusal, Shortage::Disk] {
+            alarm.failed(&full(what), true, || 0);
+            alarm.wrote(false, |_| true);
             assert!(
                 status.snapshot().store_fault.is_some(),
                 "events are refused"
             );
-            alarm.wrote(true, true);
+            alarm.wrote(true, |_| true);
             assert_eq!(status.snapshot().store_fault, None);
         }
         assert!(notices.try_recv().is_ok());
         assert!(notices.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_queue_at_its_limit_is_told_once_until_little_waits_in_it() {
+        let (status, mut notices) = Status::new();
+        let mut alarm = Alarm::new(status);
+        let mut waiting = 400;
+        while waiting > 100 {
+            alarm.failed(&full(Shortage::Limit), true, || waiting);
+            waiting -= 50;
+            alarm.wrote(true, |few| waiting <= few);
+        }
+        assert!(notices.try_recv().is_ok());
+        assert!(notices.try_recv().is_err(), "one stretch");
+        alarm.failed(&full(Shortage::Disk), true, || waiting);
+        assert!(notices.try_recv().is_ok(), "another thing to do about it");
+        alarm.failed(&full(Shortage::Limit), true, || waiting);
+        assert!(notices.try_recv().is_ok(), "it was well meanwhile");
     }
 }

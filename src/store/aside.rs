@@ -9,6 +9,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, Row, params};
 
 use super::StoreError;
+use super::deaths;
 use super::row::{micros, state_column};
 use crate::model::{DeliveryId, Name, State};
 
@@ -71,6 +72,7 @@ pub(super) fn set_aside(
          WHERE seq = ?1",
     )?;
     update.execute(params![seq, micros(now), state_column(State::Dead), reason])?;
+    deaths::count(connection, seq)?;
     tracing::error!(row = seq, "a delivery is set aside: {reason}");
     Ok(reason)
 }

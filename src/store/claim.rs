@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row, params};
 
 use super::aside::{self, Aside, SOUND};
+use super::deaths;
 use super::row::{
     EVENT_COLUMN_COUNT, EVENT_COLUMNS, WOKEN, delivery_id, event, micros, moment, outcome_column,
     state_column, time,
@@ -18,7 +19,7 @@ use crate::model::{Claim, Name, Outcome, State, Wake};
 const INTERRUPTED_MAX: u32 = 50;
 
 /// Counting stops here: nobody else's delivery is to wait for a number that is only told.
-const WAITING_MAX: i64 = 100_000;
+pub(super) const COUNTED_MAX: u64 = 100_000;
 
 /// The priorities there are, in the order in which they are served.
 const PRIORITIES: [u8; 5] = [5, 4, 3, 2, 1];
@@ -52,6 +53,15 @@ pub(super) const MISSED: &str =
 
 /// So many are made due at once: whoever else needs the queue waits for no more.
 pub(super) const WAKE_MAX: usize = 1000;
+
+/// What has not ended, of all sinks; each part is a look into an index.
+pub(super) const OPEN: &str = "SELECT count(*) FROM (
+         SELECT 1 FROM deliveries WHERE state = 0 AND behind = 0
+         UNION ALL
+         SELECT 1 FROM deliveries WHERE state = 1
+         UNION ALL
+         SELECT 1 FROM deliveries WHERE state <= 1 AND key IS NOT NULL AND behind = 1
+     LIMIT ?1)";
 
 /// Takes up to `limit` due deliveries of a sink and says when the next one will be due. `turn` counts
 /// the deliveries that its lane has taken before.
@@ -227,7 +237,7 @@ pub(super) fn is_missed(connection: &Connection, sink: &Name) -> Result<bool, St
     Ok(select.exists([sink.as_str()])?)
 }
 
-/// How many deliveries of a sink wait, counted up to [`WAITING_MAX`].
+/// How many deliveries of a sink wait, counted up to [`COUNTED_MAX`].
 pub(super) fn waiting(connection: &Connection, sink: &Name) -> Result<u64, StoreError> {
     let mut select = connection.prepare_cached(
         "SELECT count(*) FROM (SELECT 1 FROM (
@@ -236,7 +246,16 @@ pub(super) fn waiting(connection: &Connection, sink: &Name) -> Result<u64, Store
              SELECT 1 FROM deliveries WHERE sink = ?1 AND state <= 1 AND key IS NOT NULL AND behind = 1
          ) LIMIT ?2)",
     )?;
-    let count: i64 = select.query_row(params![sink.as_str(), WAITING_MAX], |row| row.get(0))?;
+    let count: i64 =
+        select.query_row(params![sink.as_str(), COUNTED_MAX as i64], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
+/// How many deliveries of all sinks together have not ended, counted up to a limit.
+pub(super) fn open(connection: &Connection, limit: u64) -> Result<u64, StoreError> {
+    let mut select = connection.prepare_cached(OPEN)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let count: i64 = select.query_row([limit], |row| row.get(0))?;
     Ok(count.unsigned_abs())
 }
 
@@ -255,24 +274,35 @@ pub(super) fn take_back(connection: &mut Connection, now: Timestamp) -> Result<(
          FROM deliveries WHERE state = 1",
         [outcome_column(Outcome::Interrupted)],
     )?;
-    transaction.execute(
-        "UPDATE deliveries SET state = ?1, reason = ?2, ended = ?3
-         WHERE state = 1 AND ?4 <= (SELECT count(*) FROM attempts a
-             WHERE a.delivery = deliveries.seq AND a.number > deliveries.attempts - ?4 AND a.outcome = ?5)",
-        params![
-            state_column(State::Dead),
-            format!("bellwire stopped {INTERRUPTED_MAX} times in a row while it was on its way"),
-            micros(now),
-            INTERRUPTED_MAX,
-            outcome_column(Outcome::Interrupted)
-        ],
-    )?;
+    give_up_on_the_deadly(&transaction, now)?;
     transaction.execute(
         "UPDATE deliveries SET state = 0, step = step + 1, due = min(due, created, ?1) WHERE state = 1",
         [micros(now)],
     )?;
     transaction.commit()?;
     Ok(())
+}
+
+/// Makes dead letters of those that end the process every time.
+fn give_up_on_the_deadly(connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
+    let mut update = connection.prepare(
+        "UPDATE deliveries SET state = ?1, reason = ?2, ended = ?3
+         WHERE state = 1 AND ?4 <= (SELECT count(*) FROM attempts a
+             WHERE a.delivery = deliveries.seq AND a.number > deliveries.attempts - ?4 AND a.outcome = ?5)
+         RETURNING seq",
+    )?;
+    let values = params![
+        state_column(State::Dead),
+        format!("bellwire stopped {INTERRUPTED_MAX} times in a row while it was on its way"),
+        micros(now),
+        INTERRUPTED_MAX,
+        outcome_column(Outcome::Interrupted)
+    ];
+    let dead: Vec<i64> = update
+        .query_map(values, |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    dead.iter()
+        .try_for_each(|row| deaths::count(connection, *row))
 }
 
 /// Reads the chosen rows; those that cannot be read are set aside.

@@ -53,7 +53,9 @@ pub enum StoreError {
     /// No space is left: on the disk, or within the limit.
     #[error("{detail}")]
     Full {
-        /// Which of them, in words.
+        /// Which of them.
+        what: Shortage,
+        /// The same in words, with what a person can do.
         detail: String,
     },
     /// The store has been closed.
@@ -64,13 +66,26 @@ pub enum StoreError {
     Sql(rusqlite::Error),
 }
 
+/// What is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shortage {
+    /// The queue is as large as it may be.
+    Limit,
+    /// The disk has no room.
+    Disk,
+    /// The disk may have room, and takes nothing all the same.
+    Refusal,
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error() {
             Some(code) if code.code == ErrorCode::DiskFull => Self::Full {
+                what: Shortage::Disk,
                 detail: "the disk is full".to_owned(),
             },
             Some(code) if NOT_TAKEN.contains(&code.extended_code) => Self::Full {
+                what: Shortage::Refusal,
                 detail: format!(
                     "the disk does not take what is written to it (a quota, a limit on the size of a file, or a fault): {error}"
                 ),

@@ -4,7 +4,7 @@
 //! file's text only says who holds it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::Path;
 
 use super::StoreError;
@@ -14,6 +14,13 @@ const FILE_NAME: &str = "bellwire.lock";
 
 /// Longest holder text that is read back, in bytes.
 const HOLDER_BYTES_MAX: u64 = 256;
+
+/// What a disk says that takes nothing.
+const FULL: [ErrorKind; 3] = [
+    ErrorKind::StorageFull,
+    ErrorKind::QuotaExceeded,
+    ErrorKind::FileTooLarge,
+];
 
 /// Keeps a folder for as long as it lives.
 #[derive(Debug)]
@@ -54,10 +61,15 @@ impl FolderLock {
             }
             Err(TryLockError::Error(source)) => return Err(unusable(source)),
         }
-        file.set_len(0)
+        let told = file
+            .set_len(0)
             .and_then(|()| file.rewind())
-            .and_then(|()| write!(file, "process {}", std::process::id()))
-            .map_err(unusable)?;
+            .and_then(|()| write!(file, "process {}", std::process::id()));
+        match told {
+            // A disk that takes nothing now may do so later; the lock holds without the text.
+            Err(error) if FULL.contains(&error.kind()) => {}
+            told => told.map_err(unusable)?,
+        }
         Ok(Self { _file: file })
     }
 }

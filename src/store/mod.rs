@@ -14,9 +14,11 @@ mod alarm;
 mod aside;
 mod by_hand;
 mod claim;
+mod deaths;
 mod error;
 mod inspect;
 mod lock;
+mod opening;
 mod owner;
 mod prune;
 mod row;
@@ -43,7 +45,8 @@ use crate::status::Status;
 
 pub use aside::Aside;
 pub use by_hand::{ByHand, Past};
-pub use error::StoreError;
+pub use deaths::Deaths;
+pub use error::{Shortage, StoreError};
 pub use inspect::{Depths, Filter};
 pub use owner::{Claims, Due};
 pub use shape::{DeliveryRow, EventHead, EventRow, Standing};
@@ -63,23 +66,22 @@ pub struct Store {
 
 impl Store {
     /// Opens the queue in a folder, which is made if it is not there, and takes back every delivery
-    /// that an earlier process left in flight.
+    /// that an earlier process left in flight. On a disk that takes nothing the queue is refused with
+    /// [`StoreError::Full`] until there is room, and then opened by itself.
     ///
     /// # Errors
     /// [`StoreError`], whose variants say what a person has to do.
     pub fn open(folder: &Path, status: Status, now: Timestamp) -> Result<Self, StoreError> {
         let lock = lock::FolderLock::take(folder)?;
         let path = folder.join(schema::FILE_NAME);
-        let (connection, tag) = open_file(&path, now).map_err(|error| match error {
-            StoreError::Sql(sql) if error::is_damage(&sql) => StoreError::corrupt(&path, &sql),
-            other => other,
-        })?;
+        let opened = opening::open(&path, now)?;
         let (requests, line) = mpsc::channel(REQUESTS_MAX);
         let fault = Arc::default();
-        let owner = owner::Owner::new(connection, lock, &path, tag, status, Arc::clone(&fault));
+        let alarm = alarm::Alarm::new(status);
+        let opening = opening::Opening::new(path, lock, alarm, Arc::clone(&fault));
         std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || owner.serve(line))
+            .spawn(move || opening.serve(opened, line))
             .map_err(|source| StoreError::Folder {
                 path: folder.to_owned(),
                 source,
@@ -356,11 +358,4 @@ impl Store {
             .map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
-}
-
-fn open_file(path: &Path, now: Timestamp) -> Result<(Connection, String), StoreError> {
-    let mut connection = schema::open(path)?;
-    let tag = schema::tag(&connection)?;
-    claim::take_back(&mut connection, now)?;
-    Ok((connection, tag))
 }

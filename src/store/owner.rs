@@ -14,14 +14,13 @@ use rusqlite::Connection;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
-use super::StoreError;
 use super::alarm::Alarm;
 use super::aside::Aside;
 use super::error::is_damage;
 use super::lock::FolderLock;
 use super::space::{self, Space};
+use super::{StoreError, claim};
 use crate::model::Claim;
-use crate::status::Status;
 
 /// Most requests in one transaction. It bounds how long the first of them waits for the others.
 const GROUP_MAX: usize = 256;
@@ -147,7 +146,7 @@ impl Owner {
         lock: FolderLock,
         path: &Path,
         tag: String,
-        status: Status,
+        alarm: Alarm,
         fault: Arc<OnceLock<String>>,
     ) -> Self {
         Self {
@@ -156,10 +155,15 @@ impl Owner {
             path: path.to_owned(),
             tag,
             space: Space::new(path),
-            alarm: Alarm::new(status),
+            alarm,
             deferred: Vec::new(),
             fault,
         }
+    }
+
+    /// Keeps everything on the disk together below so many bytes.
+    pub(super) fn limit(&mut self, bytes: u64) -> Result<(), StoreError> {
+        self.space.set_limit(&self.connection, bytes)
     }
 
     /// Carries out requests until it is told to close, every handle is gone, or the file is damaged.
@@ -172,7 +176,7 @@ impl Owner {
                 match request {
                     Request::Work(work) => group.push(work),
                     Request::Limit(bytes, reply) => {
-                        drop(reply.send(self.space.set_limit(&self.connection, bytes)));
+                        drop(reply.send(self.limit(bytes)));
                     }
                     Request::Close(reply) => {
                         line.close();
@@ -219,13 +223,12 @@ impl Owner {
                 continue;
             }
             self.space.want(bytes + own);
-            if !self.space.is_exhausted() {
+            if !self.space.gives_up() {
                 self.deferred.push(work);
                 continue;
             }
-            let detail = self.space.complaint();
-            let error = StoreError::Full { detail };
-            self.alarm.reached_limit(&error);
+            let error = self.space.beyond_limit(own);
+            self.complain(&error, true);
             work.answer(Some(error));
         }
         if bytes > 0 && self.deferred.is_empty() {
@@ -289,12 +292,16 @@ impl Owner {
         if events {
             self.space.press(false);
         }
-        self.alarm.wrote(events, self.space.is_roomy());
+        let connection = &self.connection;
+        self.alarm.wrote(events, |few| {
+            claim::open(connection, few + 1).is_ok_and(|open| open <= few)
+        });
     }
 
     fn refuse(&mut self, work: Box<dyn Work>, error: StoreError) {
         let bytes = work.bytes();
-        self.alarm.failed(&error, bytes.is_some());
+        let error = self.space.explained(error, bytes.unwrap_or_default());
+        self.complain(&error, bytes.is_some());
         if let StoreError::Full { .. } = error {
             self.space.press(true);
             self.space.look_anew();
@@ -303,6 +310,12 @@ impl Owner {
             let _ = space::checkpoint(&self.connection, "PASSIVE");
         }
         work.answer(Some(error));
+    }
+
+    fn complain(&mut self, error: &StoreError, events: bool) {
+        let connection = &self.connection;
+        let waiting = || claim::open(connection, claim::COUNTED_MAX).unwrap_or_default();
+        self.alarm.failed(error, events, waiting);
     }
 
     fn make_room(&mut self) {
@@ -321,7 +334,7 @@ impl Owner {
         let fault = StoreError::corrupt(&self.path, error).to_string();
         tracing::error!("{fault}");
         self.alarm
-            .failed(&StoreError::corrupt(&self.path, error), false);
+            .failed(&StoreError::corrupt(&self.path, error), false, || 0);
         let _ = self.fault.set(fault);
     }
 }

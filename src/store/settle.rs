@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
 use super::aside::or_default;
+use super::deaths;
 use super::row::{micros, outcome_column, state_column, wake_column};
 use crate::model::{Attempt, Name, Settlement, State};
 
@@ -97,6 +98,9 @@ fn change(
         wake_column(settlement.wake),
         untried,
     ])?;
+    if changed > 0 && settlement.state == State::Dead {
+        deaths::count(connection, row)?;
+    }
     Ok(changed > 0)
 }
 

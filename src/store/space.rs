@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::StoreError;
 use super::prune::{self, Yield};
+use super::{Shortage, StoreError};
 
 /// Pages that one step moves to the end of the file and cuts off there.
 const VACUUM_PAGES: u32 = 128;
@@ -47,6 +47,7 @@ struct Measure {
 /// The queue's place on the disk.
 #[derive(Debug)]
 pub(super) struct Space {
+    folder: PathBuf,
     log_path: PathBuf,
     limit: Option<Limit>,
     measure: Measure,
@@ -60,6 +61,11 @@ pub(super) struct Space {
     pressed: bool,
     /// What may be removed, and where the search for it has got to.
     search: Option<(Yield, i64)>,
+    /// A delivery may have ended where the search has been already.
+    missed: bool,
+    /// The search has begun again for that: once for whoever waits, since deliveries that fail would keep
+    /// it going for ever.
+    again: bool,
     /// The last step failed or changed nothing: there is no use in another one before something has
     /// been written.
     stalled: bool,
@@ -93,6 +99,7 @@ impl Space {
         let mut log_path = file.as_os_str().to_owned();
         log_path.push("-wal");
         Self {
+            folder: file.parent().unwrap_or(file).to_owned(),
             log_path: log_path.into(),
             limit: None,
             measure: Measure::default(),
@@ -101,6 +108,8 @@ impl Space {
             wanted: 0,
             pressed: false,
             search: Some((Yield::Finished, 0)),
+            missed: false,
+            again: false,
             stalled: false,
         }
     }
@@ -158,15 +167,10 @@ impl Space {
         self.fits_into(self.measure.file, bytes)
     }
 
-    /// Whether there is so much room that being full is history.
-    pub(super) fn is_roomy(&self) -> bool {
-        self.limit
-            .is_some_and(|limit| self.measure.rows() <= limit.low().midpoint(limit.high()))
-    }
-
     /// Says how much somebody waits for; nothing removed is enough until it fits.
     pub(super) fn want(&mut self, bytes: u64) {
         self.wanted = bytes;
+        self.again &= bytes > 0;
     }
 
     /// Says whether the disk itself is full.
@@ -176,12 +180,23 @@ impl Space {
 
     /// Says that a delivery may have ended, so that there may be something to remove.
     pub(super) fn look_anew(&mut self) {
+        self.missed |= self.search.is_some();
         self.search.get_or_insert((Yield::Finished, 0));
     }
 
-    /// Whether nothing is left that could be removed for whoever waits.
-    pub(super) fn is_exhausted(&self) -> bool {
-        self.stalled || (self.search.is_none() && self.measure.free <= self.slack())
+    /// Whether nothing is left that could be removed for whoever waits. Looks once more before that, where
+    /// something may have ended behind the search.
+    pub(super) fn gives_up(&mut self) -> bool {
+        if self.stalled || self.search.is_some() || self.measure.free > self.slack() {
+            return self.stalled;
+        }
+        // What is missed while it looks again is for whoever waits next.
+        self.again = self.missed && !self.again;
+        if self.again {
+            self.missed = false;
+            self.search = Some((Yield::Finished, 0));
+        }
+        !self.again
     }
 
     /// Whether a step would be of use now.
@@ -196,26 +211,66 @@ impl Space {
         done
     }
 
-    /// The words for a queue that is as large as it may be.
-    pub(super) fn complaint(&self) -> String {
-        const MIB: f64 = (1 << 20) as f64;
-        let all = self.limit.map_or(0, |limit| limit.all);
-        let used = self.measure.file + self.measure.log;
-        #[expect(clippy::cast_precision_loss, reason = "for people, to a tenth")]
-        let (used, all) = (used as f64 / MIB, all as f64 / MIB);
-        format!(
-            "the disk is full: the queue takes {used:.1} of the {all:.1} MiB of `retention.max_disk`, and only what is not delivered is left"
-        )
+    /// The error for so many bytes of events that the limit leaves no room for.
+    pub(super) fn beyond_limit(&self, bytes: u64) -> StoreError {
+        StoreError::Full {
+            what: Shortage::Limit,
+            detail: format!(
+                "the queue is full: it takes {} of `retention.max_disk`, nothing is left in it that could be removed, and the next {} of events do not fit; raise `retention.max_disk`, or see why deliveries wait",
+                self.taken(),
+                mib(bytes)
+            ),
+        }
+    }
+
+    /// An error of SQLite with what it cannot know: which of both is full, and what to do.
+    pub(super) fn explained(&self, error: StoreError, bytes: u64) -> StoreError {
+        match error {
+            StoreError::Full {
+                what: Shortage::Disk,
+                ..
+            } if self.is_at_limit(bytes) => self.beyond_limit(bytes),
+            StoreError::Full { what, detail } => StoreError::Full {
+                what,
+                detail: format!(
+                    "{detail}; the queue in `{}` takes {}; make room on that disk",
+                    self.folder.display(),
+                    self.taken()
+                ),
+            },
+            other => other,
+        }
+    }
+
+    /// What the files take, and of how much.
+    fn taken(&self) -> String {
+        let used = mib(self.measure.file + self.measure.log);
+        match self.limit {
+            Some(limit) => format!("{used} of the {}", mib(limit.all)),
+            None => used,
+        }
+    }
+
+    /// Whether SQLite, which calls both a full disk, means the limit: so many bytes of events, or
+    /// anything else that the reserve is for, would have gone beyond it.
+    fn is_at_limit(&self, bytes: u64) -> bool {
+        self.limit.is_some_and(|limit| {
+            self.measure.rows() + bytes + limit.reserve > limit.all - limit.log
+        })
     }
 
     fn try_step(&mut self, connection: &mut Connection) -> Result<(), StoreError> {
         let transaction = connection.transaction()?;
-        let mut search = self.search;
+        let (mut search, mut begins_again) = (self.search, false);
         if self.is_to_be_trimmed()
             && let Some((what, from)) = search
         {
             search = match prune::trim(&transaction, what, from)? {
                 Some(next) => Some((what, next)),
+                None if self.missed && !self.again => {
+                    begins_again = true;
+                    Some((Yield::Finished, 0))
+                }
                 None => what.next().map(|next| (next, 0)),
             };
         }
@@ -228,9 +283,13 @@ impl Space {
         transaction.commit()?;
         let before = (self.search, self.measure.file, self.measure.free);
         self.search = search;
+        if begins_again {
+            (self.missed, self.again) = (false, true);
+        }
         self.measure(connection)?;
         // A file that was not made by bellwire may keep its free pages whatever is asked of it.
-        self.stalled = before == (self.search, self.measure.file, self.measure.free);
+        self.stalled =
+            !begins_again && before == (self.search, self.measure.file, self.measure.free);
         if !self.has_work() {
             // The file itself becomes shorter only when the log is copied into it.
             checkpoint(connection, "PASSIVE")?;
@@ -288,6 +347,13 @@ impl Space {
 pub(super) fn checkpoint(connection: &Connection, mode: &str) -> Result<(), StoreError> {
     connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()))?;
     Ok(())
+}
+
+/// A size for people.
+fn mib(bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "for people, to a tenth")]
+    let mib = bytes as f64 / f64::from(1 << 20);
+    format!("{mib:.1} MiB")
 }
 
 fn as_i64(bytes: u64) -> i64 {

@@ -92,7 +92,14 @@ async fn check_full_and_well_again(
         .await;
     assert_eq!(full.status, 503, "{}", full.body);
     let fault = full.json()["store"]["fault"].to_string();
-    assert!(fault.contains("the disk "), "{fault}");
+    for word in [
+        "the disk ",
+        "/data` takes ",
+        " of the 1024.0 MiB",
+        "make room",
+    ] {
+        assert!(fault.contains(word), "{word} in {fault}");
+    }
     let taken = full.json()["sources"]["ttmt"]["events"].as_u64();
     assert!(taken < Some(EVENTS as u64), "the source waits");
     relieve(&bridge);
@@ -128,6 +135,107 @@ async fn res_7_a_full_disk_pauses_the_source_and_recovers_by_itself() {
     let make =
         |source, phones: &_| Bridge::watched(&format!("data_dir = {data_dir:?}\n{source}"), phones);
     check_full_and_well_again(make, |_| fs::remove_file(&ballast).expect("removes")).await;
+}
+
+/// Takes all that is left of a disk.
+fn fill(ballast: &Path) {
+    let full = fs::write(ballast, vec![0; DISK + 1]).expect_err("it does not hold so much");
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+}
+
+/// Starts on a disk that takes nothing, `before` which something has happened.
+async fn check_start(before: impl AsyncFnOnce(&mut Bridge, &Upstream, &Phones)) {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
+    let data_dir = disk.path().join("data");
+    let config = format!("data_dir = {data_dir:?}\n{}", upstream.source());
+    let mut bridge = Bridge::watched(&config, &phones);
+    before(&mut bridge, &upstream, &phones).await;
+    let earlier = phones.events().len();
+    let ballast = disk.path().join("ballast");
+    fill(&ballast);
+    bridge.start();
+    let full = bridge
+        .ready("a full disk", |ready| ready["store"]["writable"] == false)
+        .await;
+    assert_eq!(full.status, 503, "{}", full.body);
+    let fault = full.json()["store"]["fault"].to_string();
+    for word in ["the disk ", "/data` ", "make room"] {
+        assert!(fault.contains(word), "{word} in {fault}");
+    }
+    fs::remove_file(&ballast).expect("removes");
+    bridge
+        .ready("room", |ready| {
+            ready["store"]["writable"] == true && ready["sources"]["ttmt"]["connected"] == true
+        })
+        .await;
+    upstream.send(payload(2)).await;
+    until("the event", || phones.events().len() > earlier).await;
+    assert_eq!(phones.events()[earlier..], [payload(2)]);
+    let is_told = |own: &(String, _)| own.0 == "bellwire.disk_full";
+    until("word of it", || phones.own().iter().any(is_told)).await;
+    assert!(bridge.log().contains("the queue can be written again"));
+    bridge.signal("TERM");
+    assert!(bridge.ended().await.success());
+}
+
+/// Delivers one event.
+async fn deliver_one(bridge: &mut Bridge, upstream: &Upstream, phones: &Phones) {
+    bridge.start();
+    soon("the first connection", upstream.handle.heard()).await;
+    upstream.send(payload(1)).await;
+    until("the first ring", || phones.events().len() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_on_a_full_disk_waits_for_room() {
+    check_start(async |bridge, upstream, phones| {
+        deliver_one(bridge, upstream, phones).await;
+        bridge.signal("TERM");
+        assert!(bridge.ended().await.success());
+        soon("the upstream to notice", upstream.handle.unheard()).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_on_a_full_disk_waits_for_room_after_a_kill_too() {
+    check_start(async |bridge, upstream, phones| {
+        deliver_one(bridge, upstream, phones).await;
+        let settled = |ready: &serde_json::Value| ready["sinks"]["events"]["delivered"] == 1;
+        bridge.ready("the delivery to be settled", settled).await;
+        bridge.kill();
+        soon("the upstream to notice", upstream.handle.unheard()).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_very_first_start_on_a_full_disk_waits_for_room() {
+    check_start(async |_, _, _| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_waits_for_room_stops_when_it_is_told_to() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
+    let data_dir = disk.path().join("data");
+    let config = format!("data_dir = {data_dir:?}\n{}", upstream.source());
+    fill(&disk.path().join("ballast"));
+    let mut bridge = Bridge::watched(&config, &phones);
+    bridge.start();
+    bridge
+        .ready("a full disk", |ready| ready["store"]["writable"] == false)
+        .await;
+    let queue = bridge.tool(&["queue", "list"]).await;
+    assert_eq!(queue.status, Some(1), "{queue:?}");
+    assert!(queue.complaint.contains("make room"), "{queue:?}");
+    bridge.signal("TERM");
+    assert!(bridge.ended().await.success());
 }
 
 /// A quota or a limit on files arrives as another error than a full disk, and means the same.

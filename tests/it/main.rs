@@ -4,6 +4,7 @@ mod api;
 mod configuration;
 mod crash;
 mod damage;
+mod dead_letters;
 mod deliver;
 mod disk;
 mod example;

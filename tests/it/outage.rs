@@ -173,6 +173,7 @@ impl Scene {
             kind: "bellwire.test",
             time: self.clock.now(),
             data: json!({}),
+            told: None,
         };
         let mut event = internal_event(&notice, self.clock.now());
         event.source = name(source);

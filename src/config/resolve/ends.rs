@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{DAY, MINUTE, SECOND};
+use super::{DAY, MIB, MINUTE, SECOND};
 use crate::config::settings::{Config, SinkConfig, SourceConfig};
 use crate::config::{Table, scalar};
 use crate::model::{INTERNAL_SOURCE, Name, NameError};
@@ -15,6 +15,11 @@ use crate::model::{INTERNAL_SOURCE, Name, NameError};
 /// How long a source may be away before that is worth an event.
 const LOST_AFTER: RangeInclusive<Duration> = SECOND..=DAY;
 const LOST_AFTER_DEFAULT: Duration = Duration::from_secs(2 * MINUTE.as_secs());
+
+/// What an event may take of `retention.max_disk` at most. While it is written it is there twice, in the
+/// file and in the log, together with what came with it, beside what waits already; the smallest
+/// `max_disk` holds all that for the `max_event_size` that is the default.
+const EVENT_SHARE: u64 = 16;
 
 /// Sources or sinks, with the names of those too that are too wrong to be used: a rule that names
 /// one of them is not wrong for it.
@@ -68,6 +73,31 @@ pub(super) fn sinks(top: &mut Table) -> Ends<SinkConfig> {
             print,
         })
     })
+}
+
+/// Finds sources whose largest event would never find room in the queue, and so hold up all that comes
+/// behind it.
+pub(super) fn events_fit(config: &Config) {
+    let largest = config.retention.max_disk / EVENT_SHARE;
+    for source in &config.sources {
+        let Some(size) = source.options.size_ahead("max_event_size") else {
+            continue;
+        };
+        if size > largest {
+            let needed = size.saturating_mul(EVENT_SHARE).div_ceil(MIB);
+            source.options.wrong(
+                "max_event_size",
+                format!(
+                    "events of this size find no room in {} MiB, which is `retention.max_disk`",
+                    config.retention.max_disk / MIB
+                ),
+                format!(
+                    "at most a sixteenth of it, here `{}KiB`; or set `max_disk` to `{needed}MiB` or more",
+                    largest / 1024
+                ),
+            );
+        }
+    }
 }
 
 /// Says which sources and sinks no rule knows.

@@ -23,6 +23,7 @@ use super::settings::{Config, HttpConfig, LogConfig, LogFormat, RetentionConfig}
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
+const MIB: u64 = 1 << 20;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long finished rows may stay.
@@ -53,6 +54,7 @@ pub(super) fn config(mut top: Table, file: &Path) -> (Config, Vec<String>) {
         heartbeat: watching::heartbeat(&mut top),
         tests: watching::tests(&mut top, &names),
     };
+    ends::events_fit(&config);
     emptiness(&top, &config, &names, &mut warnings);
     ends::unused(&config, &mut warnings);
     top.finish();

@@ -224,6 +224,36 @@ fn the_nearest_word_is_suggested() {
 }
 
 #[test]
+fn the_largest_event_of_a_source_has_room_in_the_queue() {
+    let with = |event: &str, disk: &str| {
+        SMALL.replace(
+            "api_key = \"k\"",
+            &format!("api_key = \"k\"\nmax_event_size = \"{event}\"\nlost_after = \"1m\"\n[retention]\nmax_disk = \"{disk}\""),
+        )
+    };
+    check(
+        &with("2MiB", "16MiB"),
+        ":5:18",
+        "events of this size find no room in 16 MiB, which is `retention.max_disk`",
+        "help: at most a sixteenth of it, here `1024KiB`; or set `max_disk` to `32MiB` or more",
+    );
+    check(
+        &with("64MiB", "1000MiB"),
+        ":5:18",
+        "events of this size",
+        "`1024MiB` or more",
+    );
+    for (event, disk) in [("1MiB", "16MiB"), ("2MiB", "32MiB"), ("64MiB", "1GiB")] {
+        assert!(loaded(&with(event, disk), &[]).config.is_some());
+        assert_eq!(loaded(&with(event, disk), &[]).report(false), None);
+    }
+    let default = SMALL.replace("api_key", "max_event_size = \"64MiB\"\napi_key");
+    assert_eq!(loaded(&default, &[]).report(false), None);
+    let small = report(&default, &[("BELLWIRE_RETENTION__MAX_DISK", "16MiB")]);
+    assert!(small.contains("events of this size"), "{small}");
+}
+
+#[test]
 fn a_mistake_that_another_room_finds_later_finds_its_line() {
     let text = "sinks.phone = { kind = \"ntfy\", tags = [\"a\", \"b\"], \"x y\" = 1 }\n";
     let loaded = loaded(text, &[]);

@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::super::alarm::Trouble;
-use super::super::attempt::Done;
-use super::super::letter;
+use super::super::attempt::{Done, Sender};
+use super::super::obituary::Obituary;
 use super::Lane;
-use crate::model::{Notice, Outcome, State, Wake};
+use crate::model::{Name, Notice, Outcome, State, Wake};
+use crate::store::Deaths;
 
 impl Lane {
     pub(super) fn ended(&mut self, ended: Result<Done, tokio::task::JoinError>) {
@@ -52,10 +53,7 @@ impl Lane {
             }
         }
         if done.state == State::Dead && !done.claim.event.is_internal() {
-            let notice = self.obituary.dead(letter::json(done), now);
-            if let Some(notice) = notice {
-                self.sender.status.raise(notice);
-            }
+            self.obituary.dead();
         }
         self.note(done, outcome, now);
     }
@@ -148,8 +146,44 @@ impl Lane {
                 kind,
                 time: self.now(),
                 data: json!({ "sink": sink.as_str(), "reason": reason, "since": since, word: waiting }),
+                told: None,
             });
         }
+    }
+
+    /// Speaks of dead letters, where there may be some and their time has come.
+    pub(super) async fn speak_of_the_dead(&mut self) {
+        let now = self.now();
+        if self.obituary.due().is_some_and(|due| due <= now) {
+            self.say_of_the_dead(Obituary::notice).await;
+        }
+    }
+
+    /// Raises what there is to say of dead letters.
+    pub(super) async fn say_of_the_dead(
+        &mut self,
+        words: impl FnOnce(&mut Obituary, &Name, &Deaths, Timestamp) -> Option<Notice>,
+    ) {
+        let now = self.now();
+        let Sender { store, sink, .. } = &*self.sender;
+        let Ok(deaths) = store.deaths(&sink.name).await else {
+            self.obituary.unread(now);
+            return;
+        };
+        let Some(notice) = words(&mut self.obituary, &sink.name, &deaths, now) else {
+            return;
+        };
+        let told = notice.told.clone();
+        match told.filter(|_| self.sender.status.raise(notice)) {
+            Some(told) => self.obituary.spoke(&told),
+            None => self.obituary.unread(now),
+        }
+    }
+
+    /// Whether no other lane will serve this sink in this process or the next.
+    pub(super) fn is_gone_for_good(&self) -> bool {
+        let sinks = self.sinks.borrow();
+        !self.stop.is_cancelled() && sinks.iter().all(|sink| sink.name != self.sender.sink.name)
     }
 
     fn note(&self, done: &Done, outcome: Option<Outcome>, now: Timestamp) {

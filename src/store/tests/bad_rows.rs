@@ -4,6 +4,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
+use crate::store::Deaths;
 
 /// A queue with three deliveries whose second is spoilt by these statements.
 async fn spoilt(sql: &str) -> (TempDir, Store) {
@@ -106,7 +107,7 @@ async fn what_is_stored_of_a_source_is_read_as_far_as_it_can_be() {
     let (_folder, store) = spoilt(
         "UPDATE sources SET cursor = CAST(x'ff' AS TEXT), epoch = -1;
          INSERT INTO picture VALUES ('ttmt', 'a', x'01'), ('ttmt', CAST(x'ff' AS TEXT), x'02'), ('ttmt', 'b', 'text');
-         INSERT INTO sinks VALUES ('phone', 'soon');",
+         INSERT INTO sinks (name, rest_until, deaths, told_at, last_dead) VALUES ('phone', 'soon', x'00', 'now', 'none');",
     )
     .await;
     let checkpoint = store.checkpoint(&name("ttmt")).await.expect("reads");
@@ -115,6 +116,8 @@ async fn what_is_stored_of_a_source_is_read_as_far_as_it_can_be() {
     let picture = store.picture(&name("ttmt")).await.expect("reads");
     assert_eq!(picture.len(), 1);
     assert_eq!(store.rest_until(&name("phone")).await.expect("reads"), None);
+    let deaths = store.deaths(&name("phone")).await.expect("reads");
+    assert_eq!(deaths, Deaths::default());
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod bad_rows;
 mod by_hand;
+mod deaths;
 mod files;
 mod order;
 mod queue;

@@ -5,6 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::model::INTERNAL_SOURCE;
+use crate::store::Shortage;
 use crate::store::space::Space;
 
 /// A small limit, and batches that are small against it.
@@ -105,7 +106,14 @@ async fn what_is_not_delivered_stays_and_events_are_refused_until_there_is_room(
     let (store, status, mut notices) = limited(&folder).await;
     let (count, error) = fill(&store, 0).await;
     assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
-    assert!(error.to_string().contains("retention.max_disk"), "{error}");
+    let reason = error.to_string();
+    for word in [
+        "the queue is full",
+        " of the 4.0 MiB ",
+        "raise `retention.max_disk`",
+    ] {
+        assert!(reason.contains(word), "{word} in {reason}");
+    }
     assert!(on_disk(&folder) <= LIMIT);
     assert_eq!(seqs(&store).await.len(), count * EVENTS, "nothing is gone");
     let checkpoint = store.checkpoint(&name("ttmt")).await.expect("reads");
@@ -114,6 +122,7 @@ async fn what_is_not_delivered_stays_and_events_are_refused_until_there_is_room(
     assert!(status.snapshot().store_fault.is_some());
     let notice = notices.try_recv().expect("it is told");
     assert_eq!(notice.kind, "bellwire.disk_full");
+    assert_eq!(notice.data["reason"], reason);
 
     let mut own = batch(&["own"], &["phone"]);
     own.source = name(INTERNAL_SOURCE);
@@ -169,6 +178,24 @@ async fn what_is_not_delivered_stays_and_events_are_refused_until_there_is_room(
     fill(&store, 9001).await;
     let notice = notices.try_recv().expect("it was well meanwhile");
     assert_eq!(notice.kind, "bellwire.disk_full");
+}
+
+#[tokio::test]
+async fn a_full_queue_that_drains_while_more_comes_is_told_once() {
+    let folder = TempDir::new().expect("a folder");
+    let (store, _, mut notices) = limited(&folder).await;
+    let (count, _) = fill(&store, 0).await;
+    let mut next = count;
+    for _ in 0..12 {
+        // Enough for some batches, and now and then for a long row of them.
+        deliver(&store, count / 2 * EVENTS, State::Delivered).await;
+        let (filled, _) = fill(&store, next).await;
+        assert!(filled + 1 >= count / 2, "what is finished went: {filled}");
+        next += filled;
+    }
+    assert!(next > 4 * count, "it has drained: {next} of {count}");
+    assert!(notices.try_recv().is_ok());
+    assert!(notices.try_recv().is_err(), "one stretch");
 }
 
 #[tokio::test]
@@ -254,6 +281,24 @@ async fn a_smaller_limit_than_what_is_there_is_reached_while_requests_go_on() {
 }
 
 #[tokio::test]
+async fn the_smallest_limit_takes_the_largest_batch_beside_what_waits() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let limit = 16 << 20;
+    store.limit(limit).await.expect("limits");
+    let largest = |id: &str, bytes: usize| {
+        let mut one = batch(&[id], &["phone"]);
+        one.events[0].0.payload = vec![b'x'; bytes].into();
+        one.events[0].0.data = DataAt::Text;
+        one
+    };
+    store.accept(largest("waits", 3 << 20)).await.expect("room");
+    // What intake takes at once at most, with an event of the largest size as its last.
+    store.accept(largest("burst", 5 << 20)).await.expect("room");
+    assert!(on_disk(&folder) <= limit, "{}", on_disk(&folder));
+}
+
+#[tokio::test]
 async fn sqlite_itself_holds_the_file_to_the_limit() {
     let folder = TempDir::new().expect("a folder");
     let (store, _, _notices) = limited(&folder).await;
@@ -271,7 +316,10 @@ async fn sqlite_itself_holds_the_file_to_the_limit() {
         assert!(on_disk(&folder) <= LIMIT);
     }
     let error = refused.expect("it would go on for ever");
-    assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
+    let StoreError::Full { what, detail } = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(what, Shortage::Limit, "{detail}");
     assert!(
         !claim(&store, "phone", now(), 5).await.is_empty(),
         "work goes on"
