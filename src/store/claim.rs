@@ -17,9 +17,6 @@ use crate::model::{Claim, Name, Outcome, State};
 /// So many interrupted attempts in a row are no accident any more: the delivery itself ends the process.
 const INTERRUPTED_MAX: u32 = 50;
 
-/// Counting stops here: nobody else's delivery is to wait for a number that is only told.
-const WAITING_MAX: i64 = 100_000;
-
 /// The priorities there are, in the order in which they are served.
 const PRIORITIES: [u8; 5] = [5, 4, 3, 2, 1];
 
@@ -203,19 +200,6 @@ fn next_due(connection: &Connection, sink: &Name) -> Result<Option<Timestamp>, S
 pub(super) fn wake(connection: &Connection, sink: &Name) -> Result<usize, StoreError> {
     let mut update = connection.prepare_cached(WAKE)?;
     Ok(update.execute([sink.as_str()])?)
-}
-
-/// How many deliveries of a sink wait, counted up to [`WAITING_MAX`].
-pub(super) fn waiting(connection: &Connection, sink: &Name) -> Result<u64, StoreError> {
-    let mut select = connection.prepare_cached(
-        "SELECT count(*) FROM (SELECT 1 FROM (
-             SELECT 1 FROM deliveries WHERE sink = ?1 AND state = 0 AND behind = 0
-             UNION ALL
-             SELECT 1 FROM deliveries WHERE sink = ?1 AND state <= 1 AND key IS NOT NULL AND behind = 1
-         ) LIMIT ?2)",
-    )?;
-    let count: i64 = select.query_row(params![sink.as_str(), WAITING_MAX], |row| row.get(0))?;
-    Ok(count.unsigned_abs())
 }
 
 /// Takes back what an earlier process left in flight. The folder's lock proves that it is gone. The

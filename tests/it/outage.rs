@@ -170,6 +170,9 @@ impl Scene {
         let looking = std::time::Instant::now();
         loop {
             assert!(looking.elapsed() < LOOKING, "said: {:?}", self.said);
+            // Looks do not wait for what the lanes have asked of the queue before; this does.
+            let rest = self.store.rest_until(&name("automation")).await;
+            rest.expect("reads");
             let depths = self.store.depths().await.expect("reads");
             if over(self, &depths) {
                 return;
