@@ -17,10 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::model::{Batch, DataAt, Event, INTERNAL_SOURCE, Name, Notice, Route};
-use crate::store::Store;
-
-/// Events removed in one transaction: few enough that a delivery never waits long behind them.
-const PRUNE_AT_ONCE: u32 = 500;
+use crate::store::{Place, Store};
 
 /// Longest and shortest time between two rounds of removing old rows.
 const ROUND_MAX: Duration = Duration::from_secs(3600);
@@ -56,6 +53,7 @@ pub async fn run(mut parts: Parts, stop: CancellationToken) {
     let round = (parts.keep / 10).clamp(ROUND_MIN, ROUND_MAX);
     let mut next_round = Instant::now();
     let mut said = Vec::with_capacity(NOTICES_AT_ONCE);
+    let mut old = Place::START;
     loop {
         tokio::select! {
             biased;
@@ -69,8 +67,9 @@ pub async fn run(mut parts: Parts, stop: CancellationToken) {
             () = stop.cancelled() => break,
             () = sleep_until(next_round) => {
                 // One share at a time: a notice must not wait behind a long past.
-                let more = parts.prune().await;
-                next_round = Instant::now() + if more { Duration::ZERO } else { round };
+                let next = parts.prune(old).await;
+                next_round = Instant::now() + if next.is_some() { Duration::ZERO } else { round };
+                old = next.unwrap_or(Place::START);
             }
         }
     }
@@ -100,13 +99,14 @@ impl Parts {
             .iter()
             .filter_map(|notice| notice.told.clone())
             .collect();
+        let mut old = Place::START;
         while let Err(error) = self.store.tell(batch.clone(), told.clone()).await {
             if stop.is_cancelled() {
                 tracing::warn!(%error, lost = batch.events.len(), "notices could not be written down");
                 return;
             }
             // On a full disk this is what makes room.
-            self.prune().await;
+            old = self.prune(old).await.unwrap_or(Place::START);
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(WRITE_AGAIN) => {}
@@ -115,16 +115,14 @@ impl Parts {
         self.nudge.send_modify(|count| *count += 1);
     }
 
-    /// Removes one share of what is old; answers whether there may be more.
-    async fn prune(&self) -> bool {
-        let Ok(cutoff) = self.clock.now().checked_sub(self.keep) else {
-            return false;
-        };
-        match self.store.prune(cutoff, PRUNE_AT_ONCE).await {
-            Ok(count) => count == PRUNE_AT_ONCE as usize,
+    /// Removes one share of what is old; answers where the next one begins, if there is more.
+    async fn prune(&self, from: Place) -> Option<Place> {
+        let cutoff = self.clock.now().checked_sub(self.keep).ok()?;
+        match self.store.prune(cutoff, from).await {
+            Ok(share) => share.next,
             Err(error) => {
                 tracing::warn!(%error, "old events could not be removed");
-                false
+                None
             }
         }
     }

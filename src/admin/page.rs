@@ -103,7 +103,7 @@ fn source_state(source: &SourceStatus, now: Timestamp) -> Markup {
 fn sinks(snapshot: &Snapshot, depths: &Depths, now: Timestamp) -> Markup {
     let standing = standing(snapshot);
     let known = snapshot.sinks.iter().map(|(name, sink)| (name, Some(sink)));
-    let gone = depths.orphaned(&standing).map(|name| (name, None));
+    let gone = depths.orphaned(&standing).map(|(name, _)| (name, None));
     html! {
         h2 { "Sinks" }
         div.wide { table {

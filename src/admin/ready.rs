@@ -39,14 +39,11 @@ pub(super) async fn show(State(parts): State<Arc<Parts>>, headers: HeaderMap) ->
 /// What waits for sinks that are no longer configured, which keeps no alert from getting through.
 /// Nothing where the queue does not answer: readiness is told all the same.
 async fn orphaned(parts: &Parts, snapshot: &Snapshot) -> Value {
-    let counted = parts.store.orphaned(standing(snapshot));
-    match tokio::time::timeout(QUEUE_ANSWERS, counted).await {
-        Ok(Ok(orphaned)) => {
-            let counts = orphaned.iter();
-            counts
-                .map(|(sink, count)| (sink.to_string(), json!(count)))
-                .collect()
-        }
+    match tokio::time::timeout(QUEUE_ANSWERS, parts.store.depths()).await {
+        Ok(Ok(depths)) => depths
+            .orphaned(&standing(snapshot))
+            .map(|(sink, count)| (sink.to_string(), json!(count)))
+            .collect(),
         _ => Value::Null,
     }
 }

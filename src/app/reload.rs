@@ -167,6 +167,8 @@ impl InForce {
             }
         }
         let sources = printed(&plan);
+        // First, so that whatever starts has a place to tell how it is.
+        plan.announce(&self.status);
         self.following
             .arrange(&sources, again)
             .map_err(|error| format!("{error:#}"))?;
@@ -180,7 +182,6 @@ impl InForce {
         let sink_names: Vec<Name> = sinks.keys().cloned().collect();
         self.status.keep(&names, &sink_names);
         self.try_suspended();
-        plan.announce(&self.status);
         self.sinks = sinks;
         let fixed = Fixed::of(&plan);
         for key in self.fixed.differences(&fixed) {

@@ -14,6 +14,14 @@ use crate::model::{Event, Route, State};
 /// The reason on a delivery that a person gave up.
 const DROPPED: &str = "dropped by hand";
 
+/// Where the next share of events ends in which the first that is young enough is looked for. Their
+/// order is not quite that of their times, so every one has to be looked at.
+pub(super) const SHARE: &str = "SELECT max(seq) FROM (SELECT seq FROM events
+     WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT 1024)";
+
+/// Events with their places.
+type Events = Vec<(i64, Event)>;
+
 /// What became of a wish about one delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ByHand {
@@ -75,16 +83,24 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the queue cannot be read.
     pub async fn newest_event(&self) -> Result<i64, StoreError> {
-        self.call(|connection, _| newest(connection)).await
+        self.look(|connection, _| newest(connection)).await
     }
 
     /// Up to `limit` past events, oldest first, each with its place in the queue's order.
     ///
     /// # Errors
     /// [`StoreError`] when the queue cannot be read.
-    pub async fn past(&self, which: Past, limit: u32) -> Result<Vec<(i64, Event)>, StoreError> {
-        self.call(move |connection, _| past(connection, &which, limit))
-            .await
+    pub async fn past(&self, mut which: Past, limit: u32) -> Result<Vec<(i64, Event)>, StoreError> {
+        loop {
+            let piece = which.clone();
+            let (found, next) = self
+                .look(move |connection, _| past(connection, &piece, limit))
+                .await?;
+            match next {
+                Some(next) if found.is_empty() => which.after = next,
+                _ => return Ok(found),
+            }
+        }
     }
 
     /// Puts a new delivery into the queue for each route of these past events, durably, and answers
@@ -99,8 +115,16 @@ impl Store {
         now: Timestamp,
         dry: bool,
     ) -> Result<usize, StoreError> {
-        self.call(move |connection, _| replay(connection, &routed, now, dry))
-            .await
+        match dry {
+            true => {
+                self.look(move |connection, _| replay(connection, &routed, now, dry))
+                    .await
+            }
+            false => {
+                self.call(move |connection, _| replay(connection, &routed, now, dry))
+                    .await
+            }
+        }
     }
 }
 
@@ -167,17 +191,24 @@ fn newest(connection: &Connection) -> Result<i64, StoreError> {
     Ok(newest.unwrap_or_default())
 }
 
-/// Up to `limit` past events, whole, with their places.
-fn past(connection: &Connection, past: &Past, limit: u32) -> Result<Vec<(i64, Event)>, StoreError> {
+/// Up to `limit` past events, whole, with their places, of the next share of events. Answers behind
+/// which one the share after it begins; `None` at the end.
+fn past(
+    connection: &Connection,
+    past: &Past,
+    limit: u32,
+) -> Result<(Events, Option<i64>), StoreError> {
+    let mut share = connection.prepare_cached(SHARE)?;
+    let end: Option<i64> = share.query_row([past.after, past.until], |row| row.get(0))?;
     let mut select = connection.prepare_cached(&format!(
         "SELECT {EVENT_COLUMNS}, e.seq FROM events e
          WHERE e.seq > ?1 AND e.seq <= ?2 AND e.received >= ?3 ORDER BY e.seq LIMIT ?4"
     ))?;
-    let values = params![past.after, past.until, micros(past.since), limit];
+    let values = params![past.after, end, micros(past.since), limit];
     let rows = select.query_map(values, |row| {
         Ok((row.get(EVENT_COLUMN_COUNT)?, event(row)?))
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    Ok((rows.collect::<Result<_, _>>()?, end))
 }
 
 /// Puts a new delivery into the queue for each route, unless the event is still on its way to that

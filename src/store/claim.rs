@@ -18,9 +18,6 @@ use crate::model::{Claim, Name, Outcome, State, Wake};
 /// So many interrupted attempts in a row are no accident any more: the delivery itself ends the process.
 const INTERRUPTED_MAX: u32 = 50;
 
-/// Counting stops here: nobody else's delivery is to wait for a number that is only told.
-pub(super) const COUNTED_MAX: u64 = 100_000;
-
 /// The priorities there are, in the order in which they are served.
 const PRIORITIES: [u8; 5] = [5, 4, 3, 2, 1];
 
@@ -53,15 +50,6 @@ pub(super) const MISSED: &str =
 
 /// So many are made due at once: whoever else needs the queue waits for no more.
 pub(super) const WAKE_MAX: usize = 1000;
-
-/// What has not ended, of all sinks; each part is a look into an index.
-pub(super) const OPEN: &str = "SELECT count(*) FROM (
-         SELECT 1 FROM deliveries WHERE state = 0 AND behind = 0
-         UNION ALL
-         SELECT 1 FROM deliveries WHERE state = 1
-         UNION ALL
-         SELECT 1 FROM deliveries WHERE state <= 1 AND key IS NOT NULL AND behind = 1
-     LIMIT ?1)";
 
 /// Takes up to `limit` due deliveries of a sink and says when the next one will be due. `turn` counts
 /// the deliveries that its lane has taken before.
@@ -235,28 +223,6 @@ pub(super) fn wake(connection: &Connection, sink: &Name, on: Wake) -> Result<usi
 pub(super) fn is_missed(connection: &Connection, sink: &Name) -> Result<bool, StoreError> {
     let mut select = connection.prepare_cached(MISSED)?;
     Ok(select.exists([sink.as_str()])?)
-}
-
-/// How many deliveries of a sink wait, counted up to [`COUNTED_MAX`].
-pub(super) fn waiting(connection: &Connection, sink: &Name) -> Result<u64, StoreError> {
-    let mut select = connection.prepare_cached(
-        "SELECT count(*) FROM (SELECT 1 FROM (
-             SELECT 1 FROM deliveries WHERE sink = ?1 AND state = 0 AND behind = 0
-             UNION ALL
-             SELECT 1 FROM deliveries WHERE sink = ?1 AND state <= 1 AND key IS NOT NULL AND behind = 1
-         ) LIMIT ?2)",
-    )?;
-    let count: i64 =
-        select.query_row(params![sink.as_str(), COUNTED_MAX as i64], |row| row.get(0))?;
-    Ok(count.unsigned_abs())
-}
-
-/// How many deliveries of all sinks together have not ended, counted up to a limit.
-pub(super) fn open(connection: &Connection, limit: u64) -> Result<u64, StoreError> {
-    let mut select = connection.prepare_cached(OPEN)?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let count: i64 = select.query_row([limit], |row| row.get(0))?;
-    Ok(count.unsigned_abs())
 }
 
 /// Takes back what an earlier process left in flight. The folder's lock proves that it is gone. The

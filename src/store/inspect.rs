@@ -1,9 +1,8 @@
-//! What stands in the queue, for people and for tests. Nothing here changes anything.
-
-use std::collections::BTreeMap;
+//! What stands in the queue, for people and for tests. Nothing here changes anything, and nothing here
+//! holds anything up: all of it is asked of the reader, and a list that has to look for its rows does
+//! so in several looks.
 
 use jiff::Timestamp;
-use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::aside::{shown, shown_name};
@@ -12,25 +11,8 @@ use super::row::{
     time,
 };
 use super::shape::{DeliveryRow, EventHead, EventRow, Standing};
-use super::{Store, StoreError, claim};
+use super::{Store, StoreError};
 use crate::model::{Attempt, Name, State};
-
-/// How many deliveries of each sink are in each state.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Depths {
-    /// By sink, then by state; a state without a delivery is left out.
-    pub by_sink: BTreeMap<Name, BTreeMap<&'static str, u64>>,
-    /// When the delivery that has waited longest was put into the queue, by sink.
-    pub oldest_waiting: BTreeMap<Name, Timestamp>,
-}
-
-impl Depths {
-    /// The sinks that something waits for and that are no longer configured.
-    pub fn orphaned<'a>(&'a self, standing: &'a Standing) -> impl Iterator<Item = &'a Name> {
-        let waited_for = self.oldest_waiting.keys();
-        waited_for.filter(|sink| standing.shown(State::Waiting, sink) == State::Orphaned)
-    }
-}
 
 /// Which deliveries a list is to show.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,9 +27,19 @@ pub struct Filter {
     pub after: Option<i64>,
 }
 
+/// Rows that one look goes through in search of those that are asked for.
+const LOOKED_AT: u32 = 4096;
+
 /// Columns of an event's head, in the order that [`head`] reads them.
 const HEAD_COLUMNS: &str = "e.source, e.id, e.kind, e.time, e.backfilled";
 const HEAD_COLUMN_COUNT: usize = 5;
+
+impl Filter {
+    /// Whether every delivery passes.
+    const fn is_for_all(&self) -> bool {
+        self.state.is_none() && self.sink.is_none() && self.since.is_none()
+    }
+}
 
 /// All that [`delivery`] reads, with the tables it comes from.
 fn delivery_select() -> String {
@@ -71,7 +63,7 @@ impl Store {
         after: Option<i64>,
         limit: u32,
     ) -> Result<Vec<EventRow>, StoreError> {
-        self.call(move |connection, tag| events(connection, tag, &standing, after, limit))
+        self.look(move |connection, tag| events(connection, tag, &standing, after, limit))
             .await
     }
 
@@ -82,11 +74,22 @@ impl Store {
     pub async fn deliveries(
         &self,
         standing: Standing,
-        filter: Filter,
+        mut filter: Filter,
         limit: u32,
     ) -> Result<Vec<DeliveryRow>, StoreError> {
-        self.call(move |connection, tag| deliveries(connection, tag, &standing, &filter, limit))
-            .await
+        let mut found = Vec::new();
+        loop {
+            let (standing, piece) = (standing.clone(), filter.clone());
+            let (rows, next) = self
+                .look(move |connection, tag| deliveries(connection, tag, &standing, &piece, limit))
+                .await?;
+            found.extend(rows);
+            found.truncate(limit as usize);
+            filter.after = next;
+            if next.is_none() || found.len() == limit as usize {
+                return Ok(found);
+            }
+        }
     }
 
     /// The newest deliveries, newest first, in the states that the queue alone can tell.
@@ -108,17 +111,7 @@ impl Store {
         id: &str,
     ) -> Result<Option<(DeliveryRow, Vec<Attempt>)>, StoreError> {
         let id = id.to_owned();
-        self.call(move |connection, tag| whole(connection, tag, &standing, &id))
-            .await
-    }
-
-    /// How many deliveries wait for each sink that is no longer configured; more than 100,000 count as
-    /// so many.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the queue cannot be read.
-    pub async fn orphaned(&self, standing: Standing) -> Result<BTreeMap<Name, u64>, StoreError> {
-        self.call(move |connection, _| orphaned(connection, &standing))
+        self.look(move |connection, tag| whole(connection, tag, &standing, &id))
             .await
     }
 
@@ -127,84 +120,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the queue cannot be read.
     pub async fn attempts(&self, row: i64) -> Result<Vec<Attempt>, StoreError> {
-        self.call(move |connection, _| attempts(connection, row))
+        self.look(move |connection, _| attempts(connection, row))
             .await
     }
-}
-
-/// The sinks that something waits for, found one by one in the index of what is due: however much
-/// waits, each takes one look. The first of a key is in it or on its way, and what is on its way has a
-/// sink.
-pub(super) const WAITED_FOR: &str = "WITH RECURSIVE known (sink) AS (
-         SELECT min(sink) FROM deliveries WHERE state = 0 AND behind = 0
-         UNION ALL
-         SELECT (SELECT min(d.sink) FROM deliveries d WHERE d.state = 0 AND d.behind = 0 AND d.sink > known.sink)
-         FROM known WHERE known.sink IS NOT NULL
-     ) SELECT sink FROM known WHERE sink IS NOT NULL";
-
-/// Deliveries of one sink in one state.
-struct Group {
-    /// The sink as it stands in the column.
-    sink: Value,
-    name: Name,
-    state: i64,
-    count: u64,
-    oldest: i64,
-}
-
-pub(super) fn depths(connection: &Connection) -> Result<Depths, StoreError> {
-    // Counted here, since GROUP BY would first sort every row in memory.
-    let mut select = connection.prepare_cached("SELECT sink, state, created FROM deliveries")?;
-    let mut groups: Vec<Group> = Vec::new();
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let sink = row.get_ref(0)?;
-        let (state, created) = (row.get(1)?, row.get(2)?);
-        let known = groups
-            .iter_mut()
-            .find(|group| group.state == state && ValueRef::from(&group.sink) == sink);
-        if let Some(group) = known {
-            group.count += 1;
-            group.oldest = group.oldest.min(created);
-        } else {
-            groups.push(Group {
-                sink: row.get(0)?,
-                name: shown_name(row, 0)?,
-                state,
-                count: 1,
-                oldest: created,
-            });
-        }
-    }
-    let mut depths = Depths::default();
-    for group in groups {
-        let state = state(group.state);
-        if state == State::Waiting {
-            let oldest = time(group.oldest);
-            depths.oldest_waiting.insert(group.name.clone(), oldest);
-        }
-        let of_sink = depths.by_sink.entry(group.name).or_default();
-        *of_sink.entry(state.as_str()).or_default() += group.count;
-    }
-    Ok(depths)
-}
-
-/// Sinks that something waits for and nobody serves, with how much it is.
-fn orphaned(
-    connection: &Connection,
-    standing: &Standing,
-) -> Result<BTreeMap<Name, u64>, StoreError> {
-    let mut select = connection.prepare_cached(WAITED_FOR)?;
-    let mut rows = select.query([])?;
-    let mut orphaned = BTreeMap::new();
-    while let Some(row) = rows.next()? {
-        let sink = shown_name(row, 0)?;
-        if standing.shown(State::Waiting, &sink) == State::Orphaned {
-            let count = claim::waiting(connection, &sink)?;
-            orphaned.insert(sink, count);
-        }
-    }
-    Ok(orphaned)
 }
 
 /// Events, newest first, from behind `after` on.
@@ -241,16 +159,30 @@ fn events(
     Ok(events)
 }
 
-/// Deliveries, newest first.
+/// Deliveries, newest first, of the next share of rows. Answers behind which row the share after it
+/// begins; `None` at the end.
 fn deliveries(
     connection: &Connection,
     tag: &str,
     standing: &Standing,
     filter: &Filter,
     limit: u32,
-) -> Result<Vec<DeliveryRow>, StoreError> {
-    let mut conditions = vec!["d.seq < ?1".to_owned()];
-    let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(filter.after.unwrap_or(i64::MAX))];
+) -> Result<(Vec<DeliveryRow>, Option<i64>), StoreError> {
+    let before = filter.after.unwrap_or(i64::MAX);
+    let next = match filter.is_for_all() {
+        // The limit is reached at once.
+        true => None,
+        false => {
+            let share = share(filter.state);
+            match connection.query_row(&share, [before], |row| row.get(0))? {
+                Some(end) => Some(end),
+                None => return Ok((Vec::new(), None)),
+            }
+        }
+    };
+    let mut conditions = vec!["d.seq < ?1".to_owned(), "d.seq >= ?2".to_owned()];
+    let mut values: Vec<Box<dyn ToSql>> =
+        vec![Box::new(before), Box::new(next.unwrap_or(i64::MIN))];
     let mut bind = |condition: &str, value: Box<dyn ToSql>| {
         values.push(value);
         format!("{condition} ?{}", values.len())
@@ -272,7 +204,22 @@ fn deliveries(
     let rows = select.query_map(rusqlite::params_from_iter(values), |row| {
         delivery(row, tag, standing)
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    Ok((rows.collect::<Result<_, _>>()?, next))
+}
+
+/// Where the next share of rows ends that a filter has to look at: of all rows, or of those that an
+/// index has.
+pub(super) fn share(state: Option<State>) -> String {
+    let indexed = match state {
+        Some(state @ (State::InFlight | State::Dead)) => {
+            format!("AND state = {}", state_column(state))
+        }
+        _ => String::new(),
+    };
+    format!(
+        "SELECT min(seq) FROM (SELECT seq FROM deliveries
+             WHERE seq < ?1 {indexed} ORDER BY seq DESC LIMIT {LOOKED_AT})"
+    )
 }
 
 /// One delivery by its stable id, with its attempts.

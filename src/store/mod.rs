@@ -1,10 +1,12 @@
 //! The queue on disk: events, their deliveries, every attempt, and the cursor of each source.
 //!
 //! A room of its own because durability is decided here and nowhere else. One thread owns the only
-//! connection; everybody else holds a [`Store`], a handle with a bounded line of requests. Whatever
-//! has arrived on the line is carried out in one transaction, so that one disk flush serves all of
-//! it; a request is answered only after that flush. The room decides nothing about rules, retries or
-//! wording: it is given routes and settlements.
+//! connection that writes; everybody else holds a [`Store`], a handle with a bounded line of requests.
+//! Whatever has arrived on the line is carried out in one transaction, so that one disk flush serves
+//! all of it; a request is answered only after that flush. Who only wants to see something, such as
+//! the page, asks a second thread with a connection that cannot write, and so never keeps an event
+//! waiting. The room decides nothing about rules, retries or wording: it is given routes and
+//! settlements.
 //!
 //! The file is SQLite in WAL mode with `synchronous = FULL`. A lock beside it keeps a second instance
 //! out of the folder.
@@ -15,12 +17,14 @@ mod aside;
 mod by_hand;
 mod claim;
 mod deaths;
+mod depths;
 mod error;
 mod inspect;
 mod lock;
 mod opening;
 mod owner;
 mod prune;
+mod reader;
 mod row;
 mod schema;
 mod settle;
@@ -29,6 +33,7 @@ mod space;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod work;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -46,9 +51,11 @@ use crate::status::Status;
 pub use aside::Aside;
 pub use by_hand::{ByHand, Past};
 pub use deaths::Deaths;
+pub use depths::Depths;
 pub use error::{Shortage, StoreError};
-pub use inspect::{Depths, Filter};
+pub use inspect::Filter;
 pub use owner::{Claims, Due};
+pub use prune::{Place, Share};
 pub use shape::{DeliveryRow, EventHead, EventRow, Standing};
 
 /// Requests that may wait for the owner thread. Callers beyond that wait in line themselves.
@@ -58,6 +65,7 @@ const REQUESTS_MAX: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct Store {
     requests: mpsc::Sender<owner::Request>,
+    looks: mpsc::Sender<reader::Look>,
     /// Requests made so far, for tests of who asks how often.
     #[cfg(test)]
     made: Arc<std::sync::atomic::AtomicU64>,
@@ -74,11 +82,17 @@ impl Store {
     pub fn open(folder: &Path, status: Status, now: Timestamp) -> Result<Self, StoreError> {
         let lock = lock::FolderLock::take(folder)?;
         let path = folder.join(schema::FILE_NAME);
-        let opened = opening::open(&path, now)?;
         let (requests, line) = mpsc::channel(REQUESTS_MAX);
+        let (looks, looked) = mpsc::channel(reader::LOOKS_MAX);
         let fault = Arc::default();
         let alarm = alarm::Alarm::new(status);
-        let opening = opening::Opening::new(path, lock, alarm, Arc::clone(&fault));
+        let lines = opening::Lines {
+            requests: requests.downgrade(),
+            looks: looks.clone(),
+            looked,
+        };
+        let mut opening = opening::Opening::new(path, lock, alarm, lines, Arc::clone(&fault));
+        let opened = opening.open(now)?;
         std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || opening.serve(opened, line))
@@ -88,6 +102,7 @@ impl Store {
             })?;
         Ok(Self {
             requests,
+            looks,
             fault,
             #[cfg(test)]
             made: Arc::default(),
@@ -237,16 +252,6 @@ impl Store {
             .await
     }
 
-    /// How many deliveries of a sink wait, due or not; more than 100,000 count as so many.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the queue cannot be read.
-    pub async fn waiting(&self, sink: &Name) -> Result<u64, StoreError> {
-        let sink = sink.clone();
-        self.call(move |connection, _| claim::waiting(connection, &sink))
-            .await
-    }
-
     /// Writes down an attempt and what it does to its delivery and its sink. Durable once it returns.
     ///
     /// Answers `false`, and changes nothing, when the claim is no longer the newest one.
@@ -293,21 +298,14 @@ impl Store {
             .await
     }
 
-    /// Removes what ended before `cutoff`, at most `limit` events at a time; answers how many went.
+    /// Removes what ended before `cutoff`, oldest first, from behind a place on. One share of it, so
+    /// that nobody waits long; the answer says where the next one begins.
     ///
     /// # Errors
     /// [`StoreError`]; nothing is then removed.
-    pub async fn prune(&self, cutoff: Timestamp, limit: u32) -> Result<usize, StoreError> {
-        self.call(move |connection, _| prune::prune(connection, cutoff, limit))
+    pub async fn prune(&self, cutoff: Timestamp, from: Place) -> Result<Share, StoreError> {
+        self.call(move |connection, _| prune::prune(connection, cutoff, from))
             .await
-    }
-
-    /// How many deliveries of each sink are in each state, and since when the oldest waits.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the queue cannot be read.
-    pub async fn depths(&self) -> Result<Depths, StoreError> {
-        self.call(|connection, _| inspect::depths(connection)).await
     }
 
     /// Carries out what is on the line, closes the file and frees the folder; all that is done once
@@ -351,9 +349,23 @@ impl Store {
     ) -> Result<T, StoreError> {
         #[cfg(test)]
         self.made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let (request, answer) = owner::Request::new(bytes, apply);
+        let (work, answer) = work::work(bytes, apply);
         self.requests
-            .send(request)
+            .send(owner::Request::Work(work))
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Reads something for whoever wants to see it, beside all that is done meanwhile. What has been
+    /// answered before is seen. To be short: what goes through much is made of several looks.
+    async fn look<T: Send + 'static>(
+        &self,
+        apply: impl FnMut(&Connection, &str) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (work, answer) = work::work(None, apply);
+        self.looks
+            .send(reader::Look::At(work))
             .await
             .map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?

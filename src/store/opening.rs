@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::mpsc::{self, error::TryRecvError};
 
@@ -16,6 +17,7 @@ use super::alarm::Alarm;
 use super::error::is_damage;
 use super::lock::FolderLock;
 use super::owner::{Owner, Request};
+use super::reader::{Look, Reader};
 use super::{Shortage, StoreError, claim, schema};
 use crate::clock::Clock;
 
@@ -25,22 +27,39 @@ const OPEN_AGAIN: Duration = Duration::from_secs(1);
 /// How long a request waits for its refusal at most.
 const LISTEN_EVERY: Duration = Duration::from_millis(20);
 
+/// The lines on which the queue is asked for something, for the reader that it has once it is open.
+pub(super) struct Lines {
+    /// Weak, since whoever holds the owner's line keeps the queue open.
+    pub(super) requests: mpsc::WeakSender<Request>,
+    pub(super) looks: mpsc::Sender<Look>,
+    pub(super) looked: mpsc::Receiver<Look>,
+}
+
 /// A queue whose file may not be open yet, and all that must live as long as it.
 pub(super) struct Opening {
     path: PathBuf,
     lock: FolderLock,
     alarm: Alarm,
+    /// Until there is a reader to have them.
+    lines: Option<Lines>,
     fault: Arc<OnceLock<String>>,
     /// The limit that was asked for meanwhile.
     limit: Option<u64>,
 }
 
-/// An open file and the tag of its ids, or what its disk says.
-type Opened = Result<(Connection, String), (Shortage, String)>;
+/// What was opened, or what its disk says.
+type Opened<T> = Result<T, (Shortage, String)>;
+
+/// An open file, the tag of its ids, and whoever reads from it for people.
+pub(super) struct Open {
+    connection: Connection,
+    tag: String,
+    reader: Reader,
+}
 
 /// Opens a queue's file, with all that an earlier process left in flight taken back. A disk that takes
 /// nothing is no error yet.
-pub(super) fn open(path: &Path, now: jiff::Timestamp) -> Result<Opened, StoreError> {
+fn open(path: &Path, now: Timestamp) -> Result<Opened<(Connection, String)>, StoreError> {
     let open = || {
         let mut connection = schema::open(path)?;
         let tag = schema::tag(&connection)?;
@@ -66,22 +85,39 @@ impl Opening {
         path: PathBuf,
         lock: FolderLock,
         alarm: Alarm,
+        lines: Lines,
         fault: Arc<OnceLock<String>>,
     ) -> Self {
         Self {
             path,
             lock,
             alarm,
+            lines: Some(lines),
             fault,
             limit: None,
         }
     }
 
+    /// Opens the file, or says that its disk takes nothing.
+    pub(super) fn open(&mut self, now: Timestamp) -> Result<Opened<Open>, StoreError> {
+        let (connection, tag) = match open(&self.path, now)? {
+            Ok(opened) => opened,
+            Err(full) => return Ok(Err(full)),
+        };
+        let lines = self.lines.take().ok_or(StoreError::Closed)?;
+        let reader = Reader::start(&self.path, &tag, lines)?;
+        Ok(Ok(Open {
+            connection,
+            tag,
+            reader,
+        }))
+    }
+
     /// Serves the line, once the file is open.
-    pub(super) fn serve(mut self, mut opened: Opened, mut line: mpsc::Receiver<Request>) {
+    pub(super) fn serve(mut self, mut opened: Opened<Open>, mut line: mpsc::Receiver<Request>) {
         loop {
             let (what, detail) = match opened {
-                Ok((connection, tag)) => return self.owner(connection, tag).serve(line),
+                Ok(open) => return self.owner(open).serve(line),
                 Err(full) => full,
             };
             let full = || StoreError::Full {
@@ -98,7 +134,7 @@ impl Opening {
                 }
                 Heard::Gone => return,
             }
-            opened = match open(&self.path, Clock::system().now()) {
+            opened = match self.open(Clock::system().now()) {
                 Ok(opened) => opened,
                 Err(error) => {
                     tracing::error!("{error}");
@@ -118,12 +154,19 @@ impl Opening {
     ) -> Heard {
         let again = Instant::now() + OPEN_AGAIN;
         while Instant::now() < again {
+            if let Some(lines) = &mut self.lines {
+                while let Ok(Look::At(work)) = lines.looked.try_recv() {
+                    work.answer(Some(full()));
+                }
+            }
             match line.try_recv() {
                 Ok(Request::Work(work)) => work.answer(Some(full())),
                 Ok(Request::Limit(bytes, reply)) => {
                     self.limit = Some(bytes);
                     let _ = reply.send(Ok(()));
                 }
+                // Only a reader asks for these, and there is none yet.
+                Ok(Request::Shorten(_) | Request::Damaged(_)) => {}
                 Ok(Request::Close(reply)) => return Heard::Close(reply),
                 Err(TryRecvError::Empty) => thread::sleep(LISTEN_EVERY),
                 Err(TryRecvError::Disconnected) => return Heard::Gone,
@@ -132,10 +175,15 @@ impl Opening {
         Heard::Nothing
     }
 
-    fn owner(self, connection: Connection, tag: String) -> Owner {
-        let mut owner = Owner::new(
-            connection, self.lock, &self.path, tag, self.alarm, self.fault,
-        );
+    /// Whoever serves the open file.
+    fn owner(self, open: Open) -> Owner {
+        let Open {
+            connection,
+            tag,
+            reader,
+        } = open;
+        let (lock, alarm, fault) = (self.lock, self.alarm, self.fault);
+        let mut owner = Owner::new(connection, reader, lock, &self.path, tag, alarm, fault);
         if let Some(limit) = self.limit
             && let Err(error) = owner.limit(limit)
         {

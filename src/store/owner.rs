@@ -1,4 +1,4 @@
-//! The thread that owns the connection, and how requests share a flush.
+//! The thread that owns the connection which writes, and how requests share a flush.
 //!
 //! All that waits on the line goes into one transaction, so nobody waits for a timer and one event
 //! alone is committed at once. When the transaction fails, each request is tried again in one of its
@@ -18,8 +18,10 @@ use super::alarm::Alarm;
 use super::aside::Aside;
 use super::error::is_damage;
 use super::lock::FolderLock;
+use super::reader::Reader;
 use super::space::{self, Space};
-use super::{StoreError, claim};
+use super::work::Work;
+use super::{StoreError, depths};
 use crate::model::Claim;
 
 /// Most requests in one transaction. It bounds how long the first of them waits for the others.
@@ -51,72 +53,25 @@ pub(super) enum Request {
     Work(Box<dyn Work>),
     /// Everything on the disk together is to stay below so many bytes.
     Limit(u64, oneshot::Sender<Result<(), StoreError>>),
+    /// The log is too long, and nobody reads from it at this moment.
+    Shorten(oneshot::Sender<()>),
+    /// Whoever reads has found that the file is damaged.
+    Damaged(rusqlite::Error),
     /// Nothing comes after what is on the line now.
     Close(oneshot::Sender<()>),
 }
 
-/// Something to read or write, with somebody who waits for the answer.
-pub(super) trait Work: Send {
-    /// Does the work inside a transaction and keeps the result. May be called again after a rollback.
-    fn apply(&mut self, connection: &Connection, tag: &str) -> Result<(), StoreError>;
-    /// The bytes of a batch of events, which has to leave a reserve to everything else.
-    fn bytes(&self) -> Option<u64>;
-    /// Answers with the kept result, which is durable now, or with the failure.
-    fn answer(self: Box<Self>, failure: Option<StoreError>);
-}
-
-struct Call<T, F> {
-    apply: F,
-    bytes: Option<u64>,
-    result: Option<T>,
-    reply: oneshot::Sender<Result<T, StoreError>>,
-}
-
-impl<T, F> Work for Call<T, F>
-where
-    T: Send,
-    F: FnMut(&Connection, &str) -> Result<T, StoreError> + Send,
-{
-    fn apply(&mut self, connection: &Connection, tag: &str) -> Result<(), StoreError> {
-        self.result = None;
-        self.result = Some((self.apply)(connection, tag)?);
-        Ok(())
-    }
-
-    fn bytes(&self) -> Option<u64> {
-        self.bytes
-    }
-
-    fn answer(self: Box<Self>, failure: Option<StoreError>) {
-        let answer = match failure {
-            Some(error) => Err(error),
-            None => self.result.ok_or(StoreError::Closed),
-        };
-        // A caller that has gone away has no use for the answer; what was done stays done.
-        drop(self.reply.send(answer));
-    }
-}
-
 impl Request {
-    /// A request and the end at which its answer arrives.
-    pub(super) fn new<T: Send + 'static>(
-        bytes: Option<u64>,
-        apply: impl FnMut(&Connection, &str) -> Result<T, StoreError> + Send + 'static,
-    ) -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
-        let (reply, answer) = oneshot::channel();
-        let call = Call {
-            apply,
-            bytes,
-            result: None,
-            reply,
-        };
-        (Self::Work(Box::new(call)), answer)
-    }
-
     /// The request to keep to a limit, and the end at which its answer arrives.
     pub(super) fn limit(bytes: u64) -> (Self, oneshot::Receiver<Result<(), StoreError>>) {
         let (reply, answer) = oneshot::channel();
         (Self::Limit(bytes, reply), answer)
+    }
+
+    /// The request to make the log short, and the end that is dropped or told once that was tried.
+    pub(super) fn shorten() -> (Self, oneshot::Receiver<()>) {
+        let (reply, tried) = oneshot::channel();
+        (Self::Shorten(reply), tried)
     }
 
     /// The request to close, and the end that is dropped or told once all is closed.
@@ -129,6 +84,7 @@ impl Request {
 /// The connection and all that must live exactly as long as it.
 pub(super) struct Owner {
     connection: Connection,
+    reader: Reader,
     _lock: FolderLock,
     path: PathBuf,
     tag: String,
@@ -143,6 +99,7 @@ pub(super) struct Owner {
 impl Owner {
     pub(super) fn new(
         connection: Connection,
+        reader: Reader,
         lock: FolderLock,
         path: &Path,
         tag: String,
@@ -151,10 +108,11 @@ impl Owner {
     ) -> Self {
         Self {
             connection,
+            space: Space::new(path, reader.in_the_way()),
+            reader,
             _lock: lock,
             path: path.to_owned(),
             tag,
-            space: Space::new(path),
             alarm,
             deferred: Vec::new(),
             fault,
@@ -178,16 +136,29 @@ impl Owner {
                     Request::Limit(bytes, reply) => {
                         drop(reply.send(self.limit(bytes)));
                     }
+                    Request::Shorten(reply) => {
+                        self.measure();
+                        let _ = reply.send(());
+                    }
+                    Request::Damaged(error) => self.give_up(&error),
                     Request::Close(reply) => {
                         line.close();
                         waiting_for_close.push(reply);
                     }
                 }
             }
+            if self.fault.get().is_some() {
+                break;
+            }
             let mut group = self.admit(group);
             self.carry_out(&mut group);
             self.make_room();
         }
+        // The reader may be waiting for an answer, and has to end first: the last one to close the file
+        // clears its log away, which only this connection can.
+        line.close();
+        while line.try_recv().is_ok() {}
+        self.reader.end();
         drop(self);
         for reply in waiting_for_close {
             let _ = reply.send(());
@@ -286,16 +257,20 @@ impl Owner {
         if group.iter().any(|work| work.bytes().is_none()) {
             self.space.look_anew();
         }
-        if let Err(error) = self.space.measure(&self.connection) {
-            tracing::debug!(%error, "the space that the queue takes cannot be measured");
-        }
+        self.measure();
         if events {
             self.space.press(false);
         }
         let connection = &self.connection;
         self.alarm.wrote(events, |few| {
-            claim::open(connection, few + 1).is_ok_and(|open| open <= few)
+            depths::open(connection).is_ok_and(|open| open <= few)
         });
+    }
+
+    fn measure(&mut self) {
+        if let Err(error) = self.space.measure(&self.connection) {
+            tracing::debug!(%error, "the space that the queue takes cannot be measured");
+        }
     }
 
     fn refuse(&mut self, work: Box<dyn Work>, error: StoreError) {
@@ -314,7 +289,7 @@ impl Owner {
 
     fn complain(&mut self, error: &StoreError, events: bool) {
         let connection = &self.connection;
-        let waiting = || claim::open(connection, claim::COUNTED_MAX).unwrap_or_default();
+        let waiting = || depths::open(connection).unwrap_or_default();
         self.alarm.failed(error, events, waiting);
     }
 

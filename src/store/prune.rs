@@ -34,27 +34,70 @@ impl Yield {
     }
 }
 
-/// Removes up to `limit` events that arrived before `cutoff` and have no open delivery, with their
-/// deliveries and attempts. Answers how many events went.
+/// How far the search for what is old has got: behind an event, in the order of their arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    received: i64,
+    seq: i64,
+}
+
+/// What became of one share of what is old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Events that were removed.
+    pub removed: usize,
+    /// Where the next share begins; `None` when all that is old has been looked at.
+    pub next: Option<Place>,
+}
+
+impl Place {
+    /// Before every event.
+    pub const START: Self = Self {
+        received: i64::MIN,
+        seq: i64::MIN,
+    };
+}
+
+/// The next share of what arrived before a moment, and whether it has ended before it. What waits is
+/// looked at as well, so there can be far more than is removed.
+pub(super) const OLD: &str = "SELECT e.received, e.seq, length(e.payload), NOT EXISTS (
+         SELECT 1 FROM deliveries d
+         WHERE d.event = e.seq AND (d.state <= 1 OR d.ended IS NULL OR d.ended >= ?1))
+     FROM events e WHERE (e.received, e.seq) > (?2, ?3) AND e.received < ?1
+     ORDER BY e.received, e.seq LIMIT ?4";
+
+/// Removes those of the next share of events that arrived before `cutoff` and whose deliveries have all
+/// ended before it, with their deliveries and attempts.
 pub(super) fn prune(
     connection: &Connection,
     cutoff: Timestamp,
-    limit: u32,
-) -> Result<usize, StoreError> {
-    let mut select = connection.prepare_cached(
-        "SELECT e.seq FROM events e
-         WHERE e.received < ?1 AND NOT EXISTS (
-             SELECT 1 FROM deliveries d
-             WHERE d.event = e.seq AND (d.state <= 1 OR d.ended IS NULL OR d.ended >= ?1))
-         ORDER BY e.received LIMIT ?2",
-    )?;
-    let old: Vec<i64> = select
-        .query_map(params![micros(cutoff), limit], |row| row.get(0))?
+    from: Place,
+) -> Result<Share, StoreError> {
+    let mut select = connection.prepare_cached(OLD)?;
+    let values = params![micros(cutoff), from.received, from.seq, LOOKED_AT];
+    let found: Vec<(Place, i64, bool)> = select
+        .query_map(values, |row| {
+            let (received, seq) = (row.get(0)?, row.get(1)?);
+            Ok((Place { received, seq }, row.get(2)?, row.get(3)?))
+        })?
         .collect::<Result<_, _>>()?;
-    for seq in &old {
-        remove(connection, *seq)?;
+    let last = found.last().map(|found| found.0);
+    let is_end = found.len() < LOOKED_AT as usize;
+    let (mut removed, mut bytes) = (0, 0);
+    for (place, length, has_ended) in found {
+        if !has_ended {
+            continue;
+        }
+        remove(connection, place.seq)?;
+        removed += 1;
+        bytes += length;
+        if bytes >= PAYLOAD_BYTES_MAX {
+            let next = Some(place);
+            return Ok(Share { removed, next });
+        }
     }
-    Ok(old.len())
+    let next = last.filter(|_| !is_end);
+    Ok(Share { removed, next })
 }
 
 /// Removes a share of what may go, oldest first, from behind an event on. Answers behind which event

@@ -2,20 +2,25 @@
 //!
 //! Times are microseconds since 1970. A delivery's state is a small number so that the index of what
 //! is due holds only what waits; what has to wait for another delivery of its key is not in it, so
-//! that a long line behind one failing delivery costs a claim nothing. `AUTOINCREMENT` keeps a delivery's number from ever being used
-//! again, since its stable id is made of it.
+//! that a long line behind one failing delivery costs a claim nothing. How many there are is counted by
+//! triggers, so that nobody has to go through them. `AUTOINCREMENT` keeps a delivery's number from ever
+//! being used again, since its stable id is made of it.
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use rand::Rng;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::StoreError;
 use super::error::is_damage;
 
 /// Name of the queue file in the data folder.
 pub(super) const FILE_NAME: &str = "bellwire.db";
+
+/// How long a connection waits for another program that works on the file.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One step for each schema version; a released step is never changed.
 const MIGRATIONS: &[&str] = &[
@@ -26,6 +31,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema_5.sql"),
     include_str!("schema_6.sql"),
     include_str!("schema_7.sql"),
+    include_str!("schema_8.sql"),
 ];
 
 /// Opens the file, makes or migrates its tables, and sets what holds for the connection.
@@ -34,6 +40,17 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
         StoreError::Sql(sql) if is_damage(&sql) => StoreError::corrupt(path, &sql),
         other => other,
     })
+}
+
+/// A second connection to a file that is open already, which cannot change anything.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // In KiB. Enough for a page of the newest; who reads from end to end reads nothing twice.
+    connection.pragma_update(None, "cache_size", -512)?;
+    Ok(connection)
 }
 
 /// The random part of every delivery id of this queue, so that a new queue never repeats the ids of
@@ -56,7 +73,7 @@ pub(super) fn tag(connection: &Connection) -> Result<String, StoreError> {
 
 fn open_and_migrate(path: &Path) -> Result<Connection, StoreError> {
     let mut connection = Connection::open(path)?;
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = u32::try_from(MIGRATIONS.len()).expect("a handful of steps");
     if found > known {

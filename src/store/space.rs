@@ -7,11 +7,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rusqlite::Connection;
 
 use super::prune::{self, Yield};
-use super::{Shortage, StoreError};
+use super::{Shortage, StoreError, schema};
 
 /// Pages that one step moves to the end of the file and cuts off there.
 const VACUUM_PAGES: u32 = 128;
@@ -49,6 +52,8 @@ struct Measure {
 pub(super) struct Space {
     folder: PathBuf,
     log_path: PathBuf,
+    /// Whether the log is too long and could not be cut off, because somebody was reading from it.
+    in_the_way: Arc<AtomicBool>,
     limit: Option<Limit>,
     measure: Measure,
     /// Most pages that SQLite has been told to make.
@@ -94,13 +99,14 @@ impl Measure {
 }
 
 impl Space {
-    /// The place of a queue file, without a limit.
-    pub(super) fn new(file: &Path) -> Self {
+    /// The place of a queue file, without a limit, and where to say that a reader is in the way.
+    pub(super) fn new(file: &Path, in_the_way: Arc<AtomicBool>) -> Self {
         let mut log_path = file.as_os_str().to_owned();
         log_path.push("-wal");
         Self {
             folder: file.parent().unwrap_or(file).to_owned(),
             log_path: log_path.into(),
+            in_the_way,
             limit: None,
             measure: Measure::default(),
             pages_max: u64::MAX,
@@ -152,10 +158,13 @@ impl Space {
         self.stalled = false;
         if let Some(limit) = self.limit {
             if self.measure.log > limit.log {
-                // A large transaction has gone through the log; the file has it all after this.
-                checkpoint(connection, "TRUNCATE")?;
+                // A large transaction has gone through the log, or somebody reads all the time; the
+                // file has it all after this.
+                cut_log(connection)?;
                 self.measure.log = self.log_length();
             }
+            let is_long = self.measure.log > limit.log;
+            self.in_the_way.store(is_long, Ordering::Relaxed);
             let rows = self.measure.rows();
             self.trimming = rows > limit.high() || (self.trimming && rows > limit.low());
         }
@@ -354,6 +363,15 @@ fn mib(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "for people, to a tenth")]
     let mib = bytes as f64 / f64::from(1 << 20);
     format!("{mib:.1} MiB")
+}
+
+/// Copies the log into the file and cuts it off, unless somebody is reading from it: nobody waits for
+/// a reader.
+fn cut_log(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(Duration::ZERO)?;
+    let cut = checkpoint(connection, "TRUNCATE");
+    connection.busy_timeout(schema::BUSY_TIMEOUT)?;
+    cut
 }
 
 fn as_i64(bytes: u64) -> i64 {

@@ -185,6 +185,9 @@ impl Scene {
         let looking = std::time::Instant::now();
         loop {
             assert!(looking.elapsed() < LOOKING, "said: {:?}", self.said);
+            // Looks do not wait for what the lanes have asked of the queue before; this does.
+            let rest = self.store.rest_until(&name("automation")).await;
+            rest.expect("reads");
             let depths = self.store.depths().await.expect("reads");
             if over(self, &depths) {
                 return;
@@ -221,6 +224,7 @@ async fn with_lanes(address: SocketAddr, more: &str, scene: impl AsyncFnOnce(&mu
     let config = loaded.config.expect("a configuration");
     let sink = Arc::new(sinks::build(&config.sinks[0]).expect("a sink"));
     let (status, notices) = Status::new();
+    status.expect_sink(&name("automation"), true);
     let known = status.clone();
     let store = Store::open(folder.path(), status.clone(), clock.now()).expect("opens");
     let (nudge, nudged) = watch::channel(0);

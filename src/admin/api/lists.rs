@@ -109,7 +109,7 @@ pub(super) async fn sinks(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQue
     let known = setup.sinks.iter();
     let known = known.map(|sink| of_sink(&sink.name, Some(&**sink)));
     // The snapshot, by which something is orphaned, follows a reload a little later than the setup.
-    let gone = depths.orphaned(&standing);
+    let gone = depths.orphaned(&standing).map(|(name, _)| name);
     let gone = gone.filter(|name| setup.sink(name.as_str()).is_err());
     let all: Vec<Value> = known.chain(gone.map(|name| of_sink(name, None))).collect();
     configured(&query, all.into_iter())

@@ -96,6 +96,7 @@ impl Setup {
     fn start(self) -> World {
         let start = Instant::now();
         let (status, line) = Status::new();
+        status.expect_source(&source(), true);
         let budget = Arc::new(Budget::new());
         let mut account = self.account.unwrap_or_default();
         account.budget = Some(Arc::clone(&budget));

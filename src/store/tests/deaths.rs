@@ -192,7 +192,7 @@ async fn the_last_one_may_have_left_the_queue() {
         .await
         .expect("accepts");
     end(&store, State::Dead).await;
-    assert_eq!(store.prune(after(1), 9).await.expect("prunes"), 1);
+    assert_eq!(prune(&store, after(1)).await, 1);
     let found = deaths(&store).await;
     assert_eq!((found.count, found.last), (1, None));
 }

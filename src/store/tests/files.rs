@@ -240,12 +240,8 @@ async fn pruning_takes_what_is_finished_and_old_and_no_id_is_used_again() {
         .accept(batch(&["3"], &["phone"]))
         .await
         .expect("accepts");
-    assert_eq!(
-        store.prune(now(), 100).await.expect("prunes"),
-        0,
-        "not old yet"
-    );
-    assert_eq!(store.prune(after(1), 100).await.expect("prunes"), 2);
+    assert_eq!(prune(&store, now()).await, 0, "not old yet");
+    assert_eq!(prune(&store, after(1)).await, 2);
     let left = store.recent_deliveries(10).await.expect("reads");
     assert_eq!(left.len(), 1, "what waits is never removed");
     store

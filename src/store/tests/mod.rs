@@ -3,7 +3,9 @@
 mod bad_rows;
 mod by_hand;
 mod deaths;
+mod depths;
 mod files;
+mod looks;
 mod order;
 mod queue;
 mod space;
@@ -17,7 +19,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-use super::{Standing, Store, StoreError};
+use super::{Place, Standing, Store, StoreError};
 use crate::model::{
     Attempt, Batch, Checkpoint, Claim, Cursor, DataAt, Event, Identity, Name, Notice, Outcome,
     PictureRow, Route, Settlement, State, Wake,
@@ -86,6 +88,29 @@ pub(super) async fn claim(store: &Store, sink: &str, at: Timestamp, limit: usize
         .await
         .expect("claims")
         .claims
+}
+
+/// Removes all that ended before a moment; answers how many events went.
+pub(super) async fn prune(store: &Store, cutoff: Timestamp) -> usize {
+    let (mut removed, mut from) = (0, Some(Place::START));
+    while let Some(place) = from {
+        let share = store.prune(cutoff, place).await.expect("prunes");
+        removed += share.removed;
+        from = share.next;
+    }
+    removed
+}
+
+/// How SQLite goes about a statement.
+pub(super) fn plan(file: &rusqlite::Connection, sql: &str) -> Vec<String> {
+    let mut explain = file
+        .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+        .expect("prepares");
+    explain
+        .raw_query()
+        .mapped(|row| row.get(3))
+        .collect::<Result<_, _>>()
+        .expect("explains")
 }
 
 pub(super) fn attempt(number: u32, outcome: Outcome) -> Attempt {

@@ -244,14 +244,7 @@ async fn every_look_of_a_claim_is_one_into_an_index() {
         (ended, "deliveries_keyed (sink=? AND key=? AND behind=?)"),
         (begun, "deliveries_keyed (sink=? AND key=?)"),
     ] {
-        let mut explain = file
-            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-            .expect("prepares");
-        let plan: Vec<String> = explain
-            .raw_query()
-            .mapped(|row| row.get(3))
-            .collect::<Result<_, _>>()
-            .expect("explains");
+        let plan = plan(&file, sql);
         assert!(
             plan.iter().any(|step| step.ends_with(index))
                 && !plan

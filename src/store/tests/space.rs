@@ -1,5 +1,7 @@
 //! The limit on the disk, on real files with small limits.
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
 use tempfile::TempDir;
 
@@ -225,7 +227,7 @@ async fn free_pages_go_back_to_the_disk() {
     }
     let before = on_disk(&folder);
     assert!(before > 4 << 20, "{before}");
-    while store.prune(after(1), 500).await.expect("prunes") > 0 {}
+    assert_eq!(prune(&store, after(1)).await, 60 * EVENTS);
     let left = || {
         std::fs::metadata(folder.path().join("bellwire.db"))
             .expect("a file")
@@ -251,7 +253,7 @@ fn a_file_that_keeps_its_free_pages_is_left_alone() {
          INSERT INTO t VALUES (zeroblob(8000000)); DELETE FROM t;",
     )
     .expect("writes");
-    let mut space = Space::new(&path);
+    let mut space = Space::new(&path, Arc::default());
     space.measure(&file).expect("measures");
     assert!(space.has_work());
     space.step(&mut file).expect("a step");

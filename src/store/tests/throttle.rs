@@ -94,11 +94,7 @@ async fn what_was_suppressed_is_told_once_with_the_next_that_passes_also_after_a
     let throttled = rows.iter().filter(|row| row.state == State::Throttled);
     let reasons: Vec<_> = throttled.map(|row| row.reason.as_deref()).collect();
     assert_eq!(reasons, [Some("more than 2 within 300 s"); 4]);
-    assert_eq!(
-        store.prune(after(1000), 100).await.expect("prunes"),
-        4,
-        "they have ended"
-    );
+    assert_eq!(prune(&store, after(1000)).await, 4, "they have ended");
 }
 
 #[tokio::test]

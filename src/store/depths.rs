@@ -1,0 +1,99 @@
+//! How much is where in the queue, at a cost that does not grow with what waits.
+//!
+//! Triggers count the deliveries of each sink in each state, in the transaction that changes them, and
+//! an index has the oldest one that waits in front. So these numbers are exact, and whoever asks for
+//! them often, such as a page that is left open, costs the deliveries nothing.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::aside::shown_name;
+use super::row::{state, state_column, time};
+use super::shape::Standing;
+use super::{Store, StoreError};
+use crate::model::{Name, State};
+
+/// How many deliveries of each sink are in each state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Depths {
+    /// By sink, then by state; a state without a delivery is left out.
+    pub by_sink: BTreeMap<Name, BTreeMap<&'static str, u64>>,
+    /// When the delivery that has waited longest was put into the queue, by sink.
+    pub oldest_waiting: BTreeMap<Name, Timestamp>,
+}
+
+impl Depths {
+    /// The sinks that something waits for and that are no longer configured, with how much it is.
+    pub fn orphaned<'a>(&'a self, standing: &'a Standing) -> impl Iterator<Item = (&'a Name, u64)> {
+        let waiting = self.by_sink.iter().filter_map(|(sink, states)| {
+            let count = states.get(State::Waiting.as_str())?;
+            Some((sink, *count))
+        });
+        waiting.filter(|(sink, _)| standing.shown(State::Waiting, sink) == State::Orphaned)
+    }
+}
+
+/// One row for each sink and state; for those that wait, with the oldest one.
+pub(super) const DEPTHS: &str = "SELECT sink, state, count, CASE state WHEN 0 THEN
+         (SELECT min(d.created) FROM deliveries d WHERE d.sink = depths.sink AND d.state = 0) END
+     FROM depths WHERE count > 0";
+
+impl Store {
+    /// How many deliveries of each sink are in each state, and since when the oldest waits. However
+    /// many there are, this takes a few steps for each sink.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn depths(&self) -> Result<Depths, StoreError> {
+        self.look(|connection, _| depths(connection)).await
+    }
+
+    /// How many deliveries of a sink wait, due or not. In line with what its lane asks for beside.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn waiting(&self, sink: &Name) -> Result<u64, StoreError> {
+        let sink = sink.clone();
+        self.call(move |connection, _| waiting(connection, &sink))
+            .await
+    }
+}
+
+/// How many deliveries of all sinks together have not ended.
+pub(super) fn open(connection: &Connection) -> Result<u64, StoreError> {
+    let mut select =
+        connection.prepare_cached("SELECT coalesce(sum(count), 0) FROM depths WHERE state <= 1")?;
+    let count: i64 = select.query_row([], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
+fn depths(connection: &Connection) -> Result<Depths, StoreError> {
+    let mut depths = Depths::default();
+    let mut select = connection.prepare_cached(DEPTHS)?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let name = shown_name(row, 0)?;
+        let state = state(row.get(1)?);
+        let count: i64 = row.get(2)?;
+        // Two names that cannot be read are shown as one.
+        if let Some(oldest) = row.get::<_, Option<i64>>(3)?.map(time) {
+            let of_sink = depths.oldest_waiting.entry(name.clone());
+            of_sink
+                .and_modify(|known| *known = oldest.min(*known))
+                .or_insert(oldest);
+        }
+        let of_sink = depths.by_sink.entry(name).or_default();
+        *of_sink.entry(state.as_str()).or_default() += count.unsigned_abs();
+    }
+    Ok(depths)
+}
+
+fn waiting(connection: &Connection, sink: &Name) -> Result<u64, StoreError> {
+    let mut select =
+        connection.prepare_cached("SELECT count FROM depths WHERE sink = ?1 AND state = ?2")?;
+    let waiting = params![sink.as_str(), state_column(State::Waiting)];
+    let count: Option<i64> = select.query_row(waiting, |row| row.get(0)).optional()?;
+    Ok(count.unwrap_or_default().unsigned_abs())
+}

@@ -1,0 +1,201 @@
+//! The counts are those that somebody who counts would find, whatever has happened to the queue.
+
+use proptest::prelude::*;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::*;
+use crate::model::Throttle;
+use crate::store::depths::DEPTHS;
+use crate::store::{ByHand, Depths};
+
+/// One step in the life of a queue with two sinks.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Arrive(u8, i64),
+    Claim(bool, usize),
+    End(usize, State),
+    Retry(usize),
+    Drop(usize),
+    Replay(usize),
+    Prune,
+    Restart,
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let end = prop_oneof![
+        Just(State::Waiting),
+        Just(State::Delivered),
+        Just(State::Dead),
+        Just(State::Expired)
+    ];
+    prop_oneof![
+        6 => (1_u8..4, -9_i64..9).prop_map(|(sinks, at)| Step::Arrive(sinks, at)),
+        4 => (any::<bool>(), 1_usize..4).prop_map(|(sink, limit)| Step::Claim(sink, limit)),
+        4 => (any::<usize>(), end).prop_map(|(which, end)| Step::End(which, end)),
+        1 => any::<usize>().prop_map(Step::Retry),
+        1 => any::<usize>().prop_map(Step::Drop),
+        1 => any::<usize>().prop_map(Step::Replay),
+        1 => Just(Step::Prune),
+        1 => Just(Step::Restart),
+    ]
+}
+
+/// What somebody finds who goes through every row.
+fn counted(folder: &TempDir) -> Depths {
+    let file = Connection::open(folder.path().join("bellwire.db")).expect("opens");
+    let mut select = file
+        .prepare("SELECT sink, state, created FROM deliveries")
+        .expect("prepares");
+    let mut rows = select.query([]).expect("reads");
+    let mut depths = Depths::default();
+    while let Some(row) = rows.next().expect("reads") {
+        let sink = name(&row.get::<_, String>(0).expect("a sink"));
+        let state = super::super::row::state(row.get(1).expect("a state"));
+        if state == State::Waiting {
+            let created = super::super::row::time(row.get(2).expect("a moment"));
+            let oldest = depths.oldest_waiting.entry(sink.clone()).or_insert(created);
+            *oldest = created.min(*oldest);
+        }
+        let of_sink = depths.by_sink.entry(sink).or_default();
+        *of_sink.entry(state.as_str()).or_default() += 1;
+    }
+    depths
+}
+
+/// An event that arrives at a second, for one sink, the other one or both; one a minute passes.
+fn arrival(number: usize, sinks: u8, at: i64) -> Batch {
+    let both = ["phone", "team"].iter().enumerate();
+    let sinks: Vec<&str> = both
+        .filter(|(bit, _)| sinks & (1 << bit) != 0)
+        .map(|(_, sink)| *sink)
+        .collect();
+    let mut batch = batch(&[&number.to_string()], &sinks);
+    let (event, routes) = &mut batch.events[0];
+    event.received = after(at);
+    if number.is_multiple_of(3) {
+        routes[0].throttle = Some(Throttle {
+            limit: 1,
+            per: Duration::from_secs(60),
+            key: "one".into(),
+        });
+    }
+    batch
+}
+
+async fn live(steps: Vec<Step>) {
+    let folder = TempDir::new().expect("a folder");
+    let mut store = open(&folder).expect("opens");
+    let mut claims: Vec<Claim> = Vec::new();
+    for (number, step) in steps.into_iter().enumerate() {
+        let standing = Standing::default;
+        let rows = store.recent_deliveries(1000).await.expect("reads");
+        let any = |which: usize| rows.get(which % rows.len().max(1));
+        match step {
+            Step::Arrive(sinks, at) => {
+                let batch = arrival(number, sinks, at);
+                store.accept(batch).await.expect("accepts");
+            }
+            Step::Claim(team, limit) => {
+                let sink = if team { "team" } else { "phone" };
+                claims.extend(claim(&store, sink, after(10), limit).await);
+            }
+            Step::End(which, state) if !claims.is_empty() => {
+                let one = claims.swap_remove(which % claims.len());
+                let attempt = attempt(one.attempt, Outcome::Retry);
+                let end = settlement(state, after(10));
+                let settled = store.settle(one.row, &one.sink, attempt, end).await;
+                assert!(settled.expect("settles"));
+            }
+            Step::Retry(which) => {
+                if let Some(row) = any(which) {
+                    let done = store.retry(standing(), row.id.as_str(), now()).await;
+                    assert_ne!(done.expect("answers"), ByHand::Unknown);
+                }
+            }
+            Step::Drop(which) => {
+                if let Some(row) = any(which) {
+                    let done = store.drop_delivery(standing(), row.id.as_str(), now());
+                    assert_ne!(done.await.expect("answers"), ByHand::Unknown);
+                }
+            }
+            Step::Replay(which) => {
+                let events = store.events(standing(), None, 1000).await.expect("reads");
+                if let Some(event) = events.get(which % events.len().max(1)) {
+                    let (_, routes) = arrival(1, 3, 0).events.remove(0);
+                    let again = vec![(event.seq, routes)];
+                    store.replay(again, after(1), false).await.expect("replays");
+                }
+            }
+            Step::Prune => {
+                prune(&store, after(5)).await;
+            }
+            Step::Restart => {
+                store.close().await;
+                claims.clear();
+                store = open(&folder).expect("opens again");
+            }
+            Step::End(..) => {}
+        }
+        let depths = store.depths().await.expect("reads");
+        assert_eq!(depths, counted(&folder), "after {step:?}");
+        let waiting = depths.by_sink.get(&name("phone"));
+        let waiting = waiting.and_then(|phone| phone.get("waiting")).copied();
+        assert_eq!(
+            store.waiting(&name("phone")).await.expect("reads"),
+            waiting.unwrap_or_default()
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn the_counts_are_right_whatever_happens(steps in proptest::collection::vec(any_step(), 1..40)) {
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime")
+            .block_on(live(steps));
+    }
+}
+
+#[tokio::test]
+async fn asking_for_the_counts_goes_through_no_deliveries() {
+    let folder = TempDir::new().expect("a folder");
+    open(&folder).expect("opens").close().await;
+    let file = Connection::open(folder.path().join("bellwire.db")).expect("opens");
+    let steps = plan(&file, DEPTHS);
+    let index = "deliveries_waiting (sink=?)";
+    assert!(steps.iter().any(|step| step.ends_with(index)), "{steps:?}");
+    let scans: Vec<&String> = steps
+        .iter()
+        .filter(|step| step.starts_with("SCAN"))
+        .collect();
+    assert_eq!(scans, ["SCAN depths"], "{steps:?}");
+}
+
+#[tokio::test]
+async fn an_older_file_is_counted_once() {
+    let folder = TempDir::new().expect("a folder");
+    let file = Connection::open(folder.path().join("bellwire.db")).expect("opens");
+    for step in [
+        include_str!("../schema_1.sql"),
+        include_str!("../schema_2.sql"),
+        include_str!("../schema_3.sql"),
+        include_str!("../schema_4.sql"),
+        include_str!("../schema_5.sql"),
+        "INSERT INTO events (source, kind, received, backfilled, payload) VALUES ('ttmt', 'tp_hit', 1, 0, x'31');
+         INSERT INTO deliveries (event, sink, rule, state, created, due, ended) VALUES
+             (1, 'phone', 'all', 0, 3, 3, NULL), (1, 'phone', 'all', 0, 2, 2, NULL), (1, 'phone', 'all', 3, 1, 1, 1),
+             (1, 'team', 'all', 2, 1, 1, 1);
+         PRAGMA user_version = 5;",
+    ] {
+        file.execute_batch(step).expect("an older file");
+    }
+    drop(file);
+    let store = open(&folder).expect("opens");
+    let depths = store.depths().await.expect("reads");
+    assert_eq!(depths, counted(&folder));
+    assert_eq!(depths.by_sink[&name("phone")]["waiting"], 2);
+}
