@@ -42,7 +42,7 @@ fn payload(number: usize) -> String {
     )
 }
 
-/// Takes copies whenever a random share of the events has been sent.
+/// Takes copies whenever a random share of the events has been sent or answered.
 async fn cut_at_random(bridge: &Bridge, upstream: &Upstream, phones: &Phones) -> Vec<Cut> {
     let mut random = StdRng::seed_from_u64(7);
     let mut moments: Vec<u64> = (0..CUTS)
@@ -51,9 +51,12 @@ async fn cut_at_random(bridge: &Bridge, upstream: &Upstream, phones: &Phones) ->
     moments.sort_unstable();
     let mut cuts = Vec::new();
     soon("the first ring", phones.handle.arrivals(Kind::Webhook, 1)).await;
-    for moment in moments {
-        until("the next event to be sent", || {
-            upstream.handle.next_id() > moment
+    for (index, moment) in moments.into_iter().enumerate() {
+        // By turns after an answer and after an event: the one says how far the queue has come, the
+        // other is at no special place in its work.
+        until("the next moment", || match index % 2 {
+            0 => phones.handle.received().len() as u64 >= moment,
+            _ => upstream.handle.next_id() > moment,
         })
         .await;
         let received = phones.handle.received();
