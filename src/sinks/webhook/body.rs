@@ -83,7 +83,11 @@ fn cloud_event(message: &Message<'_>) -> Bytes {
         // Source and id together name one event, and the upstream uses its ids again.
         id: message.id.as_str(),
         source: format!("urn:bellwire:{}", event.source),
-        kind: &event.kind,
+        kind: match &*event.kind {
+            // A CloudEvent without a type is none; this is the stream's own word for such an event.
+            "" => "message",
+            kind => kind,
+        },
         time: event.time.unwrap_or(event.received).to_string(),
         upstreamid: event.id.as_deref(),
         backfilled: event.backfilled,

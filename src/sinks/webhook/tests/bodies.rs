@@ -79,6 +79,8 @@ fn a_cloud_event_holds_the_data_as_it_came() {
     );
     let bare = body(&sink, &recorded_with_id("259"));
     assert!(!bare.contains("data"), "{bare}");
+    let untyped = body(&sink, &event(r#"{"type":""}"#));
+    assert!(untyped.contains(r#""type":"message""#), "{untyped}");
 }
 
 #[test]
