@@ -60,7 +60,7 @@ install_python() { # install_python FOLDER PACKAGE==VERSION...
 }
 
 build_bellwire() {
-    cargo build --release --locked
+    [ -n "${NOBUILD:-}" ] || cargo build --release --locked
     bellwire=${CARGO_TARGET_DIR:-target}/release/bellwire
 }
 

@@ -25,6 +25,7 @@ arguments.add_argument("--to")
 arguments.add_argument("--below", default="")
 arguments.add_argument("--refuse", type=int, default=0)
 ASKED = arguments.parse_args()
+OF_THE_CONNECTION = ("accept-encoding", "connection", "content-length", "host", "te", "transfer-encoding")
 LOCK = threading.Lock()
 REFUSED = 0
 
@@ -41,7 +42,7 @@ def platform(path):
 def passed_on(method, path, headers, body):
     if not path.startswith(ASKED.below):
         return 404, b"nothing is here"
-    keep = {name: value for name, value in headers.items() if name in ("authorization", "content-type", "user-agent")}
+    keep = {name: value for name, value in headers.items() if name not in OF_THE_CONNECTION}
     url = ASKED.to.rstrip("/") + path[len(ASKED.below):]
     request = urllib.request.Request(url, data=body or None, method=method, headers=keep)
     try:

@@ -79,8 +79,15 @@ fn a_cloud_event_holds_the_data_as_it_came() {
     );
     let bare = body(&sink, &recorded_with_id("259"));
     assert!(!bare.contains("data"), "{bare}");
-    let untyped = body(&sink, &event(r#"{"type":""}"#));
-    assert!(untyped.contains(r#""type":"message""#), "{untyped}");
+}
+
+#[test]
+fn an_event_without_a_type_has_the_streams_own_word_for_it() {
+    let event = event(r#"{"type":""}"#);
+    let cloud = body(&webhook(&json!({ "body": "cloudevents" })), &event);
+    assert!(cloud.contains(r#""type":"message""#), "{cloud}");
+    let github = request(&webhook(&json!({ "signature": "github" })), &event);
+    assert_eq!(header(&github, "x-github-event"), "message");
 }
 
 #[test]
