@@ -8,7 +8,7 @@ class Request:
     def __init__(self, line):
         told = json.loads(line)
         self.at, self.status, self.path = told["at"], told["status"], told["path"]
-        self.headers, self.body = told["headers"], base64.b64decode(told["body"])
+        self.headers, self.body, self.answer = told["headers"], base64.b64decode(told["body"]), told["answer"]
         self.sink = self.path.split("?")[0].rsplit("/", 1)[-1]
         self.id = self.headers.get("webhook-id", "")
 

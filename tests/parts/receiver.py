@@ -6,7 +6,7 @@
 --below does so for what lies below that path alone, as a proxy does that keeps a service there; --refuse answers that
 many requests with 500 first.
 
-A line has `at` (seconds), `method`, `path`, `headers` (in small letters), `body` (base64) and `status`.
+A line has `at` (seconds), `method`, `path`, `headers` (in small letters), `body` (base64), `status` and `answer`.
 """
 
 import argparse
@@ -77,7 +77,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         else:
             status, said = platform(self.path)
         line = {"at": at, "method": self.command, "path": self.path, "headers": headers,
-                "body": base64.b64encode(body).decode(), "status": status}
+                "body": base64.b64encode(body).decode(), "status": status, "answer": said.decode("utf-8", "replace")}
         with LOCK, open(ASKED.file, "a", encoding="ascii") as out:
             out.write(json.dumps(line) + "\n")
         self.say(status, said)
