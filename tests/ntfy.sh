@@ -32,6 +32,9 @@ failed=""
 for one in "${running[@]}"; do
     wait "${one%%:*}" || failed="$failed ${one#*:}"
 done
-for one in "${running[@]}"; do cat "$work/${one#*:}"; done | sort -t '(' -k 2 -V
+for suite in "${suites[@]}"; do
+    for part in mistakes messages outages limits; do cat "$work/$suite.$part"; done
+done
 [ -z "$failed" ] || fail "$failed"
-echo "a phone gets every message from ntfy $(for suite in "${suites[@]}"; do cat "$work/$suite.version"; done | paste -sd '&' | sed 's/&/ and /')"
+[ "${suites[*]}" != "sid trixie" ] || echo "NT-7 (ntfy $(cat "$work/trixie.version")): an old server passes the same list"
+echo "a phone gets every message from $(for suite in "${suites[@]}"; do cat "$work/$suite.version"; done | paste -sd '&' | sed 's/&/ and /')"

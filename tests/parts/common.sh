@@ -9,7 +9,7 @@ pids=()
 finish() {
     for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
     wait 2>/dev/null || true
-    [ -n "${KEEP:-}" ] || rm -rf "$work"
+    rm -rf "$work"
 }
 trap finish EXIT
 skip() { echo "SKIPPED: $*"; exit 0; }
@@ -59,8 +59,11 @@ install_python() { # install_python FOLDER PACKAGE==VERSION...
     python3 -m venv "$folder" >/dev/null 2>&1 && "$folder/bin/pip" install -q --disable-pip-version-check "$@" >"$folder/pip.log" 2>&1
 }
 
-build_bellwire() {
-    [ -n "${NOBUILD:-}" ] || cargo build --release --locked
+# The program as the sources stand, or another one that BELLWIRE names.
+build_bellwire() { # sets bellwire
+    bellwire=${BELLWIRE:-}
+    [ -z "$bellwire" ] || return 0
+    cargo build --release --locked
     bellwire=${CARGO_TARGET_DIR:-target}/release/bellwire
 }
 
