@@ -6,7 +6,7 @@
 
 needs python3 curl
 # The last release for Python 3.11; with a newer josepy every request to it is a 500.
-install_python "$work/python" homeassistant==2024.3.3 'josepy<2' || skip "Home Assistant cannot be had"
+install_python "$work/python" homeassistant==2024.3.3 josepy==1.15.0 || skip "Home Assistant cannot be had"
 build_bellwire
 
 port=$(free_port)
@@ -38,7 +38,7 @@ Y
 pids+=($!)
 heard() { [ "$(curl -sS -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/")" != 000 ]; }
 started() { grep -q 'ACTED probe' "$work/home.log" || { curl -sS -H 'content-type: application/json' \
-    -d '{"webhook_id":"probe"}' "http://127.0.0.1:$port/api/webhook/take-profit" && return 1; }; }
+    -d '{"webhook_id":"probe","data":{}}' "http://127.0.0.1:$port/api/webhook/take-profit" && return 1; }; }
 patience=3000 until_ready "Home Assistant" heard && patience=1200 until_ready "the automation" started \
     || { tail -n 20 "$work/home.log"; exit 1; }
 
