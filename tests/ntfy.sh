@@ -37,4 +37,4 @@ for suite in "${suites[@]}"; do
 done
 [ -z "$failed" ] || fail "$failed"
 [ "${suites[*]}" != "sid trixie" ] || echo "NT-7 (ntfy $(cat "$work/trixie.version")): an old server passes the same list"
-echo "a phone gets every message from $(for suite in "${suites[@]}"; do cat "$work/$suite.version"; done | paste -sd '&' | sed 's/&/ and /')"
+echo "a phone gets every message from ntfy $(for suite in "${suites[@]}"; do cat "$work/$suite.version"; done | paste -sd '&' | sed 's/&/ and /')"
