@@ -67,6 +67,14 @@ impl Body {
     }
 }
 
+/// The event's type, or a stream's own word for an event without one: receivers refuse an empty type.
+pub(super) fn kind(event: &Event) -> &str {
+    match &*event.kind {
+        "" => "message",
+        kind => kind,
+    }
+}
+
 fn cloud_event(message: &Message<'_>) -> Bytes {
     let event = message.event;
     let data = event.data_bytes().map(RawData::of);
@@ -75,7 +83,7 @@ fn cloud_event(message: &Message<'_>) -> Bytes {
         // Source and id together name one event, and the upstream uses its ids again.
         id: message.id.as_str(),
         source: format!("urn:bellwire:{}", event.source),
-        kind: &event.kind,
+        kind: kind(event),
         time: event.time.unwrap_or(event.received).to_string(),
         upstreamid: event.id.as_deref(),
         backfilled: event.backfilled,

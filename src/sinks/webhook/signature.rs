@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::Sha256;
 
 use super::super::Message;
+use super::body::kind;
 use crate::config::Table;
 use crate::model::Secret;
 
@@ -112,7 +113,7 @@ impl Signature {
             }
             Self::GitHub(key) => {
                 insert(headers, GITHUB_SIGNATURE, &github(key, body));
-                insert(headers, GITHUB_EVENT, &visible(&message.event.kind));
+                insert(headers, GITHUB_EVENT, &visible(kind(message.event)));
                 insert(headers, GITHUB_DELIVERY, id);
             }
             Self::Stripe(keys) => {

@@ -85,6 +85,15 @@ fn a_cloud_event_holds_the_data_as_it_came() {
 }
 
 #[test]
+fn an_event_without_a_type_has_the_streams_own_word_for_it() {
+    let event = event(r#"{"type":""}"#);
+    let cloud = body(&webhook(&json!({ "body": "cloudevents" })), &event);
+    assert!(cloud.contains(r#""type":"message""#), "{cloud}");
+    let github = request(&webhook(&json!({ "signature": "github" })), &event);
+    assert_eq!(header(&github, "x-github-event"), "message");
+}
+
+#[test]
 fn a_template_is_carried_and_its_failure_swallows_nothing() {
     let options = with("webhook", &json!({ "body": "{\"x\": {{ data.volume }} }" }));
     let sink = sink("webhook", &options);
