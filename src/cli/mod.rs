@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 /// Keeps a Server-Sent-Events stream open, keeps the events that rules ask for, and delivers each one,
-/// signed, to webhooks, Discord, Slack and ntfy through a queue on disk.
+/// signed, to webhooks, Discord, Slack, ntfy, Telegram, MQTT and programs through a queue on disk.
 #[derive(Debug, Parser)]
 #[command(name = "bellwire", version, arg_required_else_help = true)]
 struct Line {

@@ -256,6 +256,7 @@ impl Sender {
             Ok(reply) => {
                 let facts = Facts {
                     now,
+                    attempt: claim.attempt,
                     plain: claim.plain,
                     dead_in_row: self.dead_in_row.load(Ordering::Relaxed),
                 };

@@ -90,6 +90,7 @@ pub async fn test(client: &Client, clock: &Clock, sink: &Sink, event: Event) -> 
             reply,
             &Facts {
                 now: clock.now(),
+                attempt: 1,
                 plain: false,
                 dead_in_row: 0,
             },

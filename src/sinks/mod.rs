@@ -112,6 +112,8 @@ pub struct Message<'a> {
 pub struct Facts {
     /// The time.
     pub now: Timestamp,
+    /// Number of this attempt of its delivery, from 1.
+    pub attempt: u32,
     /// Whether the request was the plain form.
     pub plain: bool,
     /// Deliveries of this sink that died in a row right before this one.

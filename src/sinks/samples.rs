@@ -258,6 +258,7 @@ pub(super) fn reply(status: u16, headers: &[(&'static str, &str)], body: &str) -
 pub(super) fn facts() -> Facts {
     Facts {
         now: now(),
+        attempt: 1,
         plain: false,
         dead_in_row: 0,
     }

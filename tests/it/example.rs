@@ -32,6 +32,8 @@ const VARIABLES: &[(&str, &str)] = &[
         "SLACK_WEBHOOK_URL",
         "https://hooks.slack.com/services/T0/B0/token",
     ),
+    ("TELEGRAM_TOKEN", "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5"),
+    ("MQTT_PASSWORD", "mqtt-password"),
     ("HEARTBEAT_URL", "https://hc.example.org/ping/token"),
 ];
 

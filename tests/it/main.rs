@@ -12,6 +12,7 @@ mod feed;
 mod guidance;
 mod harness;
 mod hostile;
+mod kinds;
 mod limits;
 mod missed;
 mod obligations;

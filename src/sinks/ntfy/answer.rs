@@ -18,8 +18,8 @@ const DAY_SECONDS: i64 = 24 * 3600;
 /// How often a used-up daily allowance is tried again; the server's clock may differ from ours.
 const DAILY_WAIT_MAX: Duration = Duration::from_secs(3600);
 
-/// What an answer means.
-pub(super) fn judge(reply: &Reply, facts: &Facts) -> Verdict {
+/// What an answer means to whoever has credentials, or none.
+pub(super) fn judge(reply: &Reply, facts: &Facts, has_credentials: bool) -> Verdict {
     let code = serde_json::from_slice::<Value>(&reply.body)
         .ok()
         .and_then(|json| json.get("code")?.as_u64());
@@ -30,6 +30,12 @@ pub(super) fn judge(reply: &Reply, facts: &Facts) -> Verdict {
     match (reply.status, code) {
         (400, Some(40014)) | (413, _) if !facts.plain => Verdict::RetryPlain { reason },
         (400 | 413, _) | (404, Some(_)) => Verdict::Dead { reason },
+        // Requests of one address that come together may be taken for strangers' by the server, which
+        // notes the user by address: good credentials are refused now and then, and not twice.
+        (403, _) if has_credentials && facts.attempt == 1 => Verdict::Retry {
+            reason,
+            slow: false,
+        },
         (401 | 403, _) => Verdict::Suspend {
             reason: format!("{reason}: check `token`, or `username` and `password`"),
         },

@@ -238,7 +238,7 @@ impl Translator for Ntfy {
     }
 
     fn judge(&self, reply: &Reply, facts: &Facts) -> Verdict {
-        answer::judge(reply, facts)
+        answer::judge(reply, facts, self.address.authorization.is_some())
     }
 }
 

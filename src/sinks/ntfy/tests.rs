@@ -201,13 +201,18 @@ fn answers_are_read_by_their_code() {
         plain: true,
         ..facts()
     };
+    let again = Facts {
+        attempt: 2,
+        ..facts()
+    };
     for (status, code, facts, expected) in [
         (200, 0, facts(), "delivered"),
         (400, 40007, facts(), "dead"),
         (400, 40014, facts(), "plain"),
         (400, 40014, plain, "dead"),
         (401, 40101, facts(), "suspend"),
-        (403, 40301, facts(), "suspend"),
+        (403, 40301, facts(), "retry"),
+        (403, 40301, again, "suspend"),
         (404, 40401, facts(), "dead"),
         (413, 41303, facts(), "plain"),
         (413, 41303, plain, "dead"),
@@ -223,6 +228,9 @@ fn answers_are_read_by_their_code() {
         let answer = reply(status, &[], &body);
         assert_eq!(verdict(&sink, &answer, &facts), expected, "{status} {code}");
     }
+    let nobody = samples::sink("ntfy", &json!({ "topic": "alerts" }));
+    let stranger = reply(403, &[], r#"{"code":40301}"#);
+    assert_eq!(verdict(&nobody, &stranger, &facts()), "suspend");
     let proxy = reply(404, &[], "<html>");
     assert_eq!(verdict(&sink, &proxy, &facts()), "slow");
     let hasty = reply(429, &[("retry-after", "2")], "");
