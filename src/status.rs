@@ -48,6 +48,8 @@ pub struct SourceStatus {
     pub connected: bool,
     /// Since when it has been as it is, connected or not.
     pub since: Option<Timestamp>,
+    /// Since when it has been away, once that was told as a loss.
+    pub lost_since: Option<Timestamp>,
     /// What it is doing, for people: `streaming`, `waiting 3 s: connection refused`.
     pub activity: String,
     /// Why it needs a person: a revoked key, a wrong address.

@@ -14,10 +14,11 @@ pub(super) struct Away {
 }
 
 impl Away {
-    /// One that begins to be away now.
-    pub(super) fn now() -> Self {
+    /// One that has been away for so long.
+    pub(super) fn of(length: Duration) -> Self {
+        let now = Instant::now();
         Self {
-            since: Some(Instant::now()),
+            since: Some(now.checked_sub(length).unwrap_or(now)),
             is_open: false,
         }
     }

@@ -60,19 +60,24 @@ pub(super) enum Withdrawn {
 
 impl Report {
     pub(super) fn new(source: Name, status: Status, clock: Clock, lost_after: Duration) -> Self {
+        let now = clock.now();
+        // Whoever followed this source before may have told its loss, so that its return is news.
+        let before = status.snapshot().sources.remove(&source);
+        let lost_since = before.and_then(|before| before.lost_since);
+        let length = lost_since.and_then(|since| now.duration_since(since).try_into().ok());
         let report = Self {
             source,
             status,
             clock,
             lost_after,
-            away: watch::Sender::new(Away::now()),
+            away: watch::Sender::new(Away::of(length.unwrap_or_default())),
             ledger: Mutex::new(Ledger {
                 reason: "not connected yet".to_owned(),
+                lost: lost_since.is_some(),
                 ..Ledger::default()
             }),
             trouble: Notify::new(),
         };
-        let now = report.clock.now();
         report.show(|status| {
             status.connected = false;
             status.since = Some(now);
@@ -122,6 +127,7 @@ impl Report {
         };
         let was_lost = std::mem::take(&mut self.lock().lost);
         if was_lost {
+            self.show(|status| status.lost_since = None);
             let away = since.elapsed().as_secs();
             let reason = format!("connected again after {away} s");
             self.raise(
@@ -175,6 +181,9 @@ impl Report {
     /// The source is lost for a reason that need not wait for `lost_after`.
     pub(super) fn lost(&self, reason: &str) {
         self.lock().lost = true;
+        let away = self.away.borrow().since.map(|since| since.elapsed());
+        let since = self.clock.now() - away.unwrap_or_default();
+        self.show(|status| status.lost_since = status.lost_since.or(Some(since)));
         tracing::error!(source = %self.source, reason, "source lost");
         self.raise("bellwire.source_lost", json!({ "reason": reason }));
     }
@@ -318,12 +327,11 @@ impl Report {
 
     fn lost_by_time(&self) {
         let reason = {
-            let mut ledger = self.lock();
+            let ledger = self.lock();
             // It may have come back in this very moment.
             if ledger.lost || self.away.borrow().lost_at(self.lost_after).is_none() {
                 return;
             }
-            ledger.lost = true;
             ledger.reason.clone()
         };
         self.lost(&reason);

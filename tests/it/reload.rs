@@ -87,6 +87,31 @@ async fn sinks_and_rules_come_and_go_while_the_stream_stays_connected() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_was_told_lost_is_told_back_by_whoever_follows_it_then() {
+    let world = Reloaded::start().await;
+    let there = world.upstream.handle.base_url();
+    let lost_after = "kind = \"ttmt\"\nlost_after = \"1s\"";
+    let base = world.base.replace("kind = \"ttmt\"", lost_after);
+    let kinds = || -> Vec<String> {
+        let own = world.phones.own().into_iter();
+        own.map(|(kind, _)| kind).collect()
+    };
+    let said = |kind: &str| kinds().iter().filter(|said| *said == kind).count();
+    for port in [9, 19] {
+        let nowhere = format!("http://127.0.0.1:{port}/api/v1");
+        world.reload(&base.replace(&there, &nowhere)).await;
+        let failed = world.count("connection refused");
+        until("the loss, and more tries", || {
+            said("bellwire.source_lost") == 1 && world.count("connection refused") >= failed + 2
+        })
+        .await;
+    }
+    world.reload(&base).await;
+    until("its return", || said("bellwire.source_recovered") == 1).await;
+    assert_eq!(said("bellwire.source_lost"), 1, "{:?}", kinds());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_changed_file_is_noticed_by_itself() {
     let world = Reloaded::start().await;
     world.write(&world.pager(""));
