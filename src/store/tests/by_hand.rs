@@ -273,11 +273,7 @@ async fn a_replay_makes_new_deliveries_but_for_what_is_still_on_its_way() {
 #[tokio::test]
 async fn res_6_a_replay_keeps_the_order_too() {
     let folder = TempDir::new().expect("a folder");
-    let store = open(&folder).expect("opens");
-    store
-        .accept(batch(&["1", "2"], &[]))
-        .await
-        .expect("accepts");
+    let store = holding(&folder, &["1", "2"], &[]).await;
     let route = Route {
         throttle: None,
         priority: 5,

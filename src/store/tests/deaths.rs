@@ -77,11 +77,7 @@ async fn deaths_are_counted_with_the_last_one_and_are_there_after_a_restart() {
 #[tokio::test]
 async fn a_delivery_that_could_not_be_encoded_counts_and_a_late_settlement_does_not() {
     let folder = TempDir::new().expect("a folder");
-    let store = open(&folder).expect("opens");
-    store
-        .accept(batch(&["1"], &["phone"]))
-        .await
-        .expect("accepts");
+    let store = holding(&folder, &["1"], &["phone"]).await;
     let only = claim(&store, "phone", now(), 1).await.remove(0);
     let dead = settlement(State::Dead, now());
     let late = store.end(only.row, only.attempt + 1, dead.clone(), now());
@@ -118,11 +114,7 @@ async fn what_a_person_drops_and_what_bellwire_says_of_itself_is_not_counted() {
 #[tokio::test]
 async fn what_dies_at_the_start_is_counted_too() {
     let folder = TempDir::new().expect("a folder");
-    let store = open(&folder).expect("opens");
-    store
-        .accept(batch(&["1", "2"], &["phone"]))
-        .await
-        .expect("accepts");
+    let store = holding(&folder, &["1", "2"], &["phone"]).await;
     assert_eq!(claim(&store, "phone", now(), 1).await.len(), 1);
     store.close().await;
     let file = Connection::open(folder.path().join("bellwire.db")).expect("opens");
@@ -151,11 +143,7 @@ async fn what_dies_at_the_start_is_counted_too() {
 #[tokio::test]
 async fn they_count_as_told_with_the_notice_and_not_without_it() {
     let folder = TempDir::new().expect("a folder");
-    let store = open(&folder).expect("opens");
-    store
-        .accept(batch(&["1", "2", "3"], &["phone"]))
-        .await
-        .expect("accepts");
+    let store = holding(&folder, &["1", "2", "3"], &["phone"]).await;
     end(&store, State::Dead).await;
     let mut unwritten = own(&["team"]);
     unwritten.picture = vec![PictureRow {
@@ -186,11 +174,7 @@ async fn they_count_as_told_with_the_notice_and_not_without_it() {
 #[tokio::test]
 async fn the_last_one_may_have_left_the_queue() {
     let folder = TempDir::new().expect("a folder");
-    let store = open(&folder).expect("opens");
-    store
-        .accept(batch(&["1"], &["phone"]))
-        .await
-        .expect("accepts");
+    let store = holding(&folder, &["1"], &["phone"]).await;
     end(&store, State::Dead).await;
     assert_eq!(prune(&store, after(1)).await, 1);
     let found = deaths(&store).await;

@@ -115,11 +115,7 @@ async fn feed_l6_cleared_and_never_had_one_are_different_on_disk() {
 #[tokio::test]
 async fn what_was_in_flight_at_a_crash_is_sent_again_and_counted() {
     let folder = TempDir::new().expect("a folder");
-    let store = open(&folder).expect("opens");
-    store
-        .accept(batch(&["1"], &["phone"]))
-        .await
-        .expect("accepts");
+    let store = holding(&folder, &["1"], &["phone"]).await;
     let lost = claim(&store, "phone", now(), 1).await.remove(0);
     store.close().await;
 
@@ -134,11 +130,7 @@ async fn what_was_in_flight_at_a_crash_is_sent_again_and_counted() {
 #[tokio::test]
 async fn a_rest_that_a_receiver_asked_for_survives_a_restart() {
     let folder = TempDir::new().expect("a folder");
-    let store = open(&folder).expect("opens");
-    store
-        .accept(batch(&["1"], &["phone"]))
-        .await
-        .expect("accepts");
+    let store = holding(&folder, &["1"], &["phone"]).await;
     let only = claim(&store, "phone", now(), 1).await.remove(0);
     let rest = Settlement {
         rest_until: Some(after(60)),
@@ -219,11 +211,7 @@ async fn a_request_that_fails_takes_no_neighbour_with_it() {
 #[tokio::test]
 async fn pruning_takes_what_is_finished_and_old_and_no_id_is_used_again() {
     let folder = TempDir::new().expect("a folder");
-    let store = open(&folder).expect("opens");
-    store
-        .accept(batch(&["1", "2"], &["phone"]))
-        .await
-        .expect("accepts");
+    let store = holding(&folder, &["1", "2"], &["phone"]).await;
     let claims = claim(&store, "phone", now(), 2).await;
     for done in &claims {
         let settled = store
@@ -258,11 +246,7 @@ async fn pruning_takes_what_is_finished_and_old_and_no_id_is_used_again() {
 #[tokio::test]
 async fn a_delivery_that_ends_the_process_every_time_becomes_a_dead_letter() {
     let folder = TempDir::new().expect("a folder");
-    let store = open(&folder).expect("opens");
-    store
-        .accept(batch(&["1"], &["phone"]))
-        .await
-        .expect("accepts");
+    let store = holding(&folder, &["1"], &["phone"]).await;
     store.close().await;
     let mut starts = 0;
     let dead = loop {

@@ -48,11 +48,7 @@ async fn long_look(store: &Store) -> (Sender<()>, JoinHandle<i64>) {
 #[tokio::test]
 async fn nothing_waits_for_a_look_and_a_look_sees_one_moment() {
     let folder = TempDir::new().expect("a folder");
-    let store = open(&folder).expect("opens");
-    store
-        .accept(batch(&["1"], &["phone"]))
-        .await
-        .expect("accepts");
+    let store = holding(&folder, &["1"], &["phone"]).await;
     let (end, look) = long_look(&store).await;
     let work = async {
         store

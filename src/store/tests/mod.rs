@@ -42,6 +42,13 @@ pub(super) fn open(folder: &TempDir) -> Result<Store, StoreError> {
     Store::open(folder.path(), Status::new().0, now())
 }
 
+/// A queue that has taken in these events, each with a delivery to each of these sinks.
+pub(super) async fn holding(folder: &TempDir, ids: &[&str], sinks: &[&str]) -> Store {
+    let store = open(folder).expect("opens");
+    store.accept(batch(ids, sinks)).await.expect("accepts");
+    store
+}
+
 pub(super) fn event(id: &str) -> Event {
     Event {
         source: name("ttmt"),
@@ -123,6 +130,22 @@ pub(super) fn attempt(number: u32, outcome: Outcome) -> Attempt {
         reason: Some("status 500".to_owned()),
         answer: Some("oops".to_owned()),
     }
+}
+
+/// Ends the failed attempt of a claim in this way.
+pub(super) async fn end_with(store: &Store, claim: &Claim, settled: Settlement) {
+    let attempt = attempt(claim.attempt, Outcome::Retry);
+    let written = store.settle(claim.row, &claim.sink, attempt, settled).await;
+    assert!(written.expect("settles"));
+}
+
+/// Ends it so that its delivery waits for this to happen, or until it is due.
+pub(super) async fn wait(store: &Store, claim: &Claim, wake: Wake, due: Timestamp) {
+    let settled = Settlement {
+        wake,
+        ..settlement(State::Waiting, due)
+    };
+    end_with(store, claim, settled).await;
 }
 
 pub(super) fn settlement(state: State, due: Timestamp) -> Settlement {

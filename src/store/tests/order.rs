@@ -38,23 +38,18 @@ pub(super) fn ids(claims: &[Claim]) -> Vec<&str> {
         .collect()
 }
 
+/// Ends the attempt of a claim; what waits then waits for the return of its sink.
 async fn settle(store: &Store, claim: &Claim, state: State, due: Timestamp) {
-    let settled = store
-        .settle(
-            claim.row,
-            &claim.sink,
-            attempt(claim.attempt, Outcome::Retry),
-            Settlement {
-                wake: if state == State::Waiting {
-                    Wake::OnReturn
-                } else {
-                    Wake::Never
-                },
-                ..settlement(state, due)
-            },
-        )
-        .await;
-    assert!(settled.expect("settles"));
+    let wake = if state == State::Waiting {
+        Wake::OnReturn
+    } else {
+        Wake::Never
+    };
+    let settled = Settlement {
+        wake,
+        ..settlement(state, due)
+    };
+    end_with(store, claim, settled).await;
 }
 
 #[tokio::test]

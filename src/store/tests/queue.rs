@@ -9,11 +9,7 @@ use super::*;
 #[tokio::test]
 async fn res_3_a_replay_adds_nothing_and_still_moves_the_cursor() {
     let folder = TempDir::new().expect("a folder");
-    let store = open(&folder).expect("opens");
-    store
-        .accept(batch(&["1", "2"], &["phone"]))
-        .await
-        .expect("accepts");
+    let store = holding(&folder, &["1", "2"], &["phone"]).await;
     let again = store
         .accept(batch(&["2", "3"], &["phone"]))
         .await
@@ -39,11 +35,7 @@ async fn feed_l5_an_event_without_identity_is_never_a_replay() {
 #[tokio::test]
 async fn a_claim_is_taken_once_oldest_first_and_says_when_the_next_is_due() {
     let folder = TempDir::new().expect("a folder");
-    let store = open(&folder).expect("opens");
-    store
-        .accept(batch(&["1", "2", "3"], &["phone"]))
-        .await
-        .expect("accepts");
+    let store = holding(&folder, &["1", "2", "3"], &["phone"]).await;
     let first = store
         .claim(&name("phone"), now(), NonZeroUsize::new(2).expect("two"), 0)
         .await
@@ -63,11 +55,7 @@ async fn a_claim_is_taken_once_oldest_first_and_says_when_the_next_is_due() {
 #[tokio::test]
 async fn a_failed_attempt_is_due_again_when_its_settlement_says() {
     let folder = TempDir::new().expect("a folder");
-    let store = open(&folder).expect("opens");
-    store
-        .accept(batch(&["1"], &["phone"]))
-        .await
-        .expect("accepts");
+    let store = holding(&folder, &["1"], &["phone"]).await;
     let first = claim(&store, "phone", now(), 1).await.remove(0);
     let settled = store
         .settle(
@@ -92,11 +80,7 @@ async fn a_failed_attempt_is_due_again_when_its_settlement_says() {
 #[tokio::test]
 async fn a_late_settlement_changes_nothing() {
     let folder = TempDir::new().expect("a folder");
-    let store = open(&folder).expect("opens");
-    store
-        .accept(batch(&["1"], &["phone"]))
-        .await
-        .expect("accepts");
+    let store = holding(&folder, &["1"], &["phone"]).await;
     let first = claim(&store, "phone", now(), 1).await.remove(0);
     store.close().await;
     let store = open(&folder).expect("opens again");
@@ -124,11 +108,7 @@ async fn a_late_settlement_changes_nothing() {
 #[tokio::test]
 async fn depths_count_by_sink_and_state() {
     let folder = TempDir::new().expect("a folder");
-    let store = open(&folder).expect("opens");
-    store
-        .accept(batch(&["1", "2"], &["phone", "team"]))
-        .await
-        .expect("accepts");
+    let store = holding(&folder, &["1", "2"], &["phone", "team"]).await;
     claim(&store, "phone", now(), 1).await;
     let depths = store.depths().await.expect("reads");
     assert_eq!(depths.by_sink[&name("phone")]["waiting"], 1);

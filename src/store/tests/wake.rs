@@ -7,21 +7,6 @@ use super::super::claim::WAKE_MAX;
 use super::order::{filled, ids, line};
 use super::*;
 
-async fn settle(store: &Store, claim: &Claim, wake: Wake, due: Timestamp) {
-    let settled = store
-        .settle(
-            claim.row,
-            &claim.sink,
-            attempt(claim.attempt, Outcome::Retry),
-            Settlement {
-                wake,
-                ..settlement(State::Waiting, due)
-            },
-        )
-        .await;
-    assert!(settled.expect("settles"));
-}
-
 #[tokio::test]
 async fn a_probe_takes_one_before_its_time_and_a_recovery_wakes_the_rest() {
     let folder = TempDir::new().expect("a folder");
@@ -35,14 +20,14 @@ async fn a_probe_takes_one_before_its_time_and_a_recovery_wakes_the_rest() {
         (ids(std::slice::from_ref(&due)), due.early_for),
         (vec!["1"], None)
     );
-    settle(&store, &due, Wake::OnReturn, after(60)).await;
+    wait(&store, &due, Wake::OnReturn, after(60)).await;
     let due = probe(now()).await.remove(0);
     assert_eq!(
         ids(std::slice::from_ref(&due)),
         ["2"],
         "what is due comes first"
     );
-    settle(&store, &due, Wake::OnReturn, after(90)).await;
+    wait(&store, &due, Wake::OnReturn, after(90)).await;
     let early = probe(after(10)).await.remove(0);
     assert_eq!(early.early_for, Some(after(60)), "the soonest of the rest");
     let over = settlement(State::Delivered, after(10));
@@ -66,15 +51,15 @@ async fn what_was_refused_is_due_once_more_when_its_sink_accepts_another() {
     let phone = name("phone");
     let taken = claim(&store, "phone", now(), 9).await;
     assert!(taken.iter().all(|claim| !claim.woken));
-    settle(&store, &taken[0], Wake::OnSuccess, after(600)).await;
-    settle(&store, &taken[1], Wake::OnReturn, after(700)).await;
+    wait(&store, &taken[0], Wake::OnSuccess, after(600)).await;
+    wait(&store, &taken[1], Wake::OnReturn, after(700)).await;
     assert!(store.is_missed(&phone).await.expect("reads"));
 
     store.wake(&phone, Wake::OnSuccess).await.expect("wakes");
     let woken = claim(&store, "phone", after(1), 9).await;
     assert_eq!(ids(&woken), ["1"], "the other waits for the return");
     assert!(woken[0].woken);
-    settle(&store, &woken[0], Wake::Never, after(600)).await;
+    wait(&store, &woken[0], Wake::Never, after(600)).await;
     for on in [Wake::OnSuccess, Wake::OnReturn] {
         store.wake(&phone, on).await.expect("wakes");
     }
@@ -95,7 +80,7 @@ async fn a_long_line_is_woken_in_parts() {
     let many: Vec<_> = names.iter().map(|id| (id.as_str(), None, 3)).collect();
     store.accept(line(&many)).await.expect("accepts");
     for claim in claim(&store, "phone", now(), many.len()).await {
-        settle(&store, &claim, Wake::OnReturn, after(600)).await;
+        wait(&store, &claim, Wake::OnReturn, after(600)).await;
     }
     for (more, due) in [(true, WAKE_MAX), (false, many.len())] {
         let phone = name("phone");
