@@ -57,8 +57,8 @@ pub(super) struct Lane {
     mended: Mended,
     obituary: Obituary,
     rest_until: Option<Timestamp>,
-    /// Whether the rest of an earlier process has been taken over.
-    knows_rest: bool,
+    /// Whether what an earlier process had found out about the sink has been taken over.
+    has_looked_back: bool,
     /// Deliveries taken so far.
     turn: u64,
     in_flight: JoinSet<Done>,
@@ -98,7 +98,7 @@ impl Lane {
             to_say: Vec::new(),
             obituary: Obituary::new(),
             rest_until: None,
-            knows_rest: false,
+            has_looked_back: false,
             turn: 0,
             in_flight: JoinSet::new(),
             greeting: JoinSet::new(),
@@ -110,9 +110,6 @@ impl Lane {
         self.take_over();
         self.greeting
             .spawn(attempt::greet(Arc::clone(&self.sender)));
-        if let Ok(true) = self.sender.store.is_missed(&self.sender.sink.name).await {
-            self.outage.presume(self.now());
-        }
         while !self.leave.is_cancelled() {
             // Registered before looking, so that work which arrives in between is not missed.
             self.nudge.borrow_and_update();
@@ -160,14 +157,7 @@ impl Lane {
         {
             look_again = look_again.min(self.instant(due));
         }
-        if !self.knows_rest {
-            match self.sender.store.rest_until(&self.sender.sink.name).await {
-                Ok(rest_until) => self.rest(rest_until),
-                Err(_) => return look_again.min(Instant::now() + STORE_AGAIN),
-            }
-            self.knows_rest = true;
-        }
-        if self.wake_some().await.is_err() {
+        if self.look_back().await.is_err() || self.wake_some().await.is_err() {
             return look_again.min(Instant::now() + STORE_AGAIN);
         }
         if self.wake_missed || self.wake_refused {
@@ -225,6 +215,21 @@ impl Lane {
         } else {
             free
         }
+    }
+
+    /// Takes over, once, what an earlier process had found out about the sink.
+    async fn look_back(&mut self) -> Result<(), StoreError> {
+        if self.has_looked_back {
+            return Ok(());
+        }
+        let Sender { store, sink, .. } = &*self.sender;
+        let rest_until = store.rest_until(&sink.name).await?;
+        if store.is_missed(&sink.name).await? {
+            self.outage.presume(self.now());
+        }
+        self.rest(rest_until);
+        self.has_looked_back = true;
+        Ok(())
     }
 
     /// Makes due what waited for what has happened to the sink, a part at each look.
