@@ -9,7 +9,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
 
-use crate::model::{Event, Ladder, Rests, Settlement, State, Verdict, Wake};
+use crate::model::{Event, Ladder, Posted, Rests, Settlement, State, Verdict, Wake};
 
 #[cfg(test)]
 mod properties;
@@ -70,6 +70,10 @@ pub fn settle(
         ),
         Verdict::RetryPlain { reason } => Settlement {
             plain: true,
+            ..progress.again(progress.now, reason.clone())
+        },
+        Verdict::RetryAnew { reason } => Settlement {
+            posted: Posted::Gone,
             ..progress.again(progress.now, reason.clone())
         },
         Verdict::Suspend { reason } => Settlement {
@@ -185,6 +189,7 @@ impl Progress {
             step: self.step,
             plain: self.plain,
             wake: Wake::Never,
+            posted: Posted::Nothing,
             reason,
             rest_until: None,
             suspend: None,

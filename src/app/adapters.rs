@@ -45,6 +45,9 @@ impl Queue for StoreQueue {
     }
 }
 
+/// In front of the key by which deliveries of one living notification wait for each other.
+const LIVING: &str = "living ";
+
 /// The rules, and which sinks keep an order. Each rule's and each sink's first fault is logged, which
 /// is enough to find it.
 pub(super) struct RulesRouter {
@@ -62,7 +65,7 @@ impl RulesRouter {
         }
     }
 
-    /// From now on these sinks keep an order.
+    /// From now on these sinks keep an order, of all that they get or of each living notification.
     pub(super) fn arrange(&self, sinks: &[Arc<Sink>]) {
         *self.ordered.write().unwrap_or_else(PoisonError::into_inner) = ordered(sinks);
     }
@@ -76,6 +79,11 @@ impl RulesRouter {
             let Some(sink) = ordered.iter().find(|sink| sink.name == route.sink) else {
                 continue;
             };
+            if let (Ordered::No, Some(living)) = (&sink.ordered, &route.living) {
+                // A change must not overtake the message that it changes.
+                route.key = Some(format!("{LIVING}{living}").into());
+                continue;
+            }
             let scope = scope.get_or_insert_with(|| Scope::new(event));
             match sink.ordered.key(scope) {
                 Ok(key) => route.key = key.map(Arc::from),
@@ -99,7 +107,7 @@ impl RulesRouter {
 
 fn ordered(sinks: &[Arc<Sink>]) -> Vec<Arc<Sink>> {
     let mut ordered = sinks.to_vec();
-    ordered.retain(|sink| !matches!(sink.ordered, Ordered::No));
+    ordered.retain(|sink| !matches!(sink.ordered, Ordered::No) || sink.translator.can_update());
     ordered
 }
 

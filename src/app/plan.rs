@@ -58,6 +58,7 @@ impl Plan {
                     .chain(sources.iter().flat_map(|source| &source.warnings))
                     .cloned()
                     .chain(without_effect(&config))
+                    .chain(never_updated(&rules, &sinks))
                     .collect(),
                 config,
                 sources,
@@ -95,13 +96,30 @@ impl Plan {
     }
 }
 
+/// Sinks at which each event of a rule with `update` has a notification of its own.
+fn never_updated(rules: &Rules, sinks: &[Arc<Sink>]) -> Vec<String> {
+    let rules = rules.all().iter().filter(|rule| rule.update.is_some());
+    rules
+        .flat_map(|rule| {
+            sinks
+                .iter()
+                .filter(|sink| rule.to.contains(&sink.name) && !sink.translator.can_update())
+                .map(|sink| {
+                    format!(
+                        "`update` of rule `{}` changes nothing at sink `{}`: {} has no notification that can be changed",
+                        rule.name, sink.name, sink.kind
+                    )
+                })
+        })
+        .collect()
+}
+
 /// Settings that are read and checked, and do nothing yet. Silence about them would be a promise.
 fn without_effect(config: &Config) -> Vec<String> {
     let mut found = BTreeSet::new();
     for rule in &config.rules {
         let keys = [
             ("coalesce", rule.coalesce.is_some()),
-            ("update", rule.update.is_some()),
             ("hours", rule.hours.is_some()),
             ("fallback", rule.fallback.is_some()),
         ];

@@ -14,7 +14,7 @@ use super::rests::KindRests;
 use super::wording::word;
 use crate::clock::Clock;
 use crate::config::Backfilled;
-use crate::model::{Attempt, Claim, Failure, Reply, Settlement, State, Verdict, Wake};
+use crate::model::{Attempt, Claim, Failure, Posted, Reply, Settlement, State, Verdict, Wake};
 use crate::retry::{self, Progress};
 use crate::rules::{Current, Rule};
 use crate::sinks::{Facts, Message, Sink};
@@ -134,6 +134,10 @@ pub(super) fn encode(
             priority: rule.and_then(|rule| rule.priority),
             quiet: claim.event.backfilled
                 && rule.is_some_and(|rule| rule.backfilled == Backfilled::Quiet),
+            living: claim
+                .living
+                .as_ref()
+                .filter(|_| sink.translator.can_update()),
             plain: claim.plain,
         })
     }));
@@ -168,6 +172,7 @@ impl Sender {
             step: claim.step,
             plain: claim.plain,
             wake: Wake::Never,
+            posted: Posted::Nothing,
             reason: Some(reason.clone()),
             rest_until: None,
             suspend: None,
@@ -201,6 +206,11 @@ impl Sender {
         let verdict = self.judge(&claim, &answer, now);
         let sign = Sign::of(&answer, &verdict);
         let mut settlement = self.settlement(&claim, &verdict, now);
+        if let (Verdict::Delivered, Some(_), Ok(reply)) = (&verdict, &claim.living, &answer)
+            && let Some(message) = self.sink.translator.posted(reply)
+        {
+            settlement.posted = Posted::As(message.into());
+        }
         if let Some(rest) = answer
             .as_ref()
             .ok()
@@ -258,6 +268,7 @@ impl Sender {
                     now,
                     attempt: claim.attempt,
                     plain: claim.plain,
+                    edit: is_edit(claim),
                     dead_in_row: self.dead_in_row.load(Ordering::Relaxed),
                 };
                 self.sink.translator.judge(reply, &facts)
@@ -321,6 +332,12 @@ impl Sender {
             _ => {}
         }
     }
+}
+
+/// Whether its request was to change a notification that there was.
+fn is_edit(claim: &Claim) -> bool {
+    let living = claim.living.as_ref();
+    living.is_some_and(|living| living.message.is_some())
 }
 
 /// A failure is told once, here; payloads and addresses are not.

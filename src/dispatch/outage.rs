@@ -38,9 +38,13 @@ impl Sign {
     /// nothing here: its waits are its own.
     pub(super) fn of(answer: &Result<Reply, Failure>, verdict: &Verdict) -> Option<Self> {
         match (verdict, answer) {
-            (Verdict::Delivered | Verdict::Dead { .. } | Verdict::RetryPlain { .. }, _) => {
-                Some(Self::Answered)
-            }
+            (
+                Verdict::Delivered
+                | Verdict::Dead { .. }
+                | Verdict::RetryPlain { .. }
+                | Verdict::RetryAnew { .. },
+                _,
+            ) => Some(Self::Answered),
             (
                 Verdict::Retry { slow: false, .. },
                 Err(Failure::Refused | Failure::Dns | Failure::ConnectTimeout),

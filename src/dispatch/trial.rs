@@ -68,6 +68,7 @@ pub async fn test(client: &Client, clock: &Clock, sink: &Sink, event: Event) -> 
         asked: Some(now),
         early_for: None,
         woken: false,
+        living: None,
         event,
     };
     let started = Instant::now();
@@ -92,6 +93,7 @@ pub async fn test(client: &Client, clock: &Clock, sink: &Sink, event: Event) -> 
                 now: clock.now(),
                 attempt: 1,
                 plain: false,
+                edit: false,
                 dead_in_row: 0,
             },
         ),

@@ -100,6 +100,27 @@ impl State {
     }
 }
 
+/// One notification that several deliveries change in turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Living {
+    /// What tells it from others of its sink.
+    pub key: Arc<str>,
+    /// What the platform calls it, once there is one.
+    pub message: Option<Arc<str>>,
+}
+
+/// What an attempt has made of the notification that its delivery changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Posted {
+    /// Nothing that would have to be kept.
+    #[default]
+    Nothing,
+    /// A new one, under this id.
+    As(Arc<str>),
+    /// The platform has it no more.
+    Gone,
+}
+
 /// What makes a waiting delivery due before its time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wake {
@@ -138,6 +159,8 @@ pub struct Claim {
     pub asked: Option<Timestamp>,
     /// Whether it is tried before its time because its sink has accepted another one.
     pub woken: bool,
+    /// The notification that it changes.
+    pub living: Option<Living>,
     /// What its rule's throttle has suppressed before it.
     pub suppressed: Option<Suppressed>,
     /// What it is about.
@@ -176,6 +199,8 @@ pub struct Settlement {
     pub plain: bool,
     /// What makes it due before that.
     pub wake: Wake,
+    /// What has become of the notification that it changes.
+    pub posted: Posted,
     /// The reason that a reader of the dead letter sees.
     pub reason: Option<String>,
     /// Nothing of this sink leaves before this moment.

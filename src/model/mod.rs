@@ -14,7 +14,7 @@ mod secret;
 mod verdict;
 
 pub use cursor::Cursor;
-pub use delivery::{Attempt, Claim, DeliveryId, Settlement, State, Wake};
+pub use delivery::{Attempt, Claim, DeliveryId, Living, Posted, Settlement, State, Wake};
 pub use event::{DataAt, Event, INTERNAL_SOURCE, Identity};
 pub use ladder::{Ladder, Rests};
 pub use name::{Name, NameError};

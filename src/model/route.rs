@@ -19,6 +19,8 @@ pub struct Route {
     /// Deliveries to one sink with the same key are sent one after the other, in the order of the
     /// queue; one without a key waits for no other.
     pub key: Option<Arc<str>>,
+    /// The key of the notification that it changes, where each does not have one of its own.
+    pub living: Option<Arc<str>>,
     /// What that rule's throttle allows, where it has one that this event counts for.
     pub throttle: Option<Throttle>,
 }

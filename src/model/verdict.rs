@@ -84,6 +84,11 @@ pub enum Verdict {
         /// Why it was not accepted.
         reason: String,
     },
+    /// The notification that was to be changed is gone: once more, at once, as a new one.
+    RetryAnew {
+        /// What the platform says of it.
+        reason: String,
+    },
     /// The same bytes will fail again: a dead letter.
     Dead {
         /// Why it will not be accepted.
@@ -134,7 +139,7 @@ impl Verdict {
     pub const fn outcome(&self) -> Outcome {
         match self {
             Self::Delivered => Outcome::Delivered,
-            Self::Retry { .. } | Self::RetryPlain { .. } => Outcome::Retry,
+            Self::Retry { .. } | Self::RetryPlain { .. } | Self::RetryAnew { .. } => Outcome::Retry,
             Self::RetryAfter { .. } => Outcome::RetryAfter,
             Self::Dead { .. } => Outcome::Dead,
             Self::Suspend { .. } => Outcome::Suspend,
@@ -149,6 +154,7 @@ impl Verdict {
             Self::Retry { reason, .. }
             | Self::RetryAfter { reason, .. }
             | Self::RetryPlain { reason }
+            | Self::RetryAnew { reason }
             | Self::Dead { reason }
             | Self::Suspend { reason } => Some(reason),
         }

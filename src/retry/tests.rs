@@ -315,3 +315,14 @@ fn an_event_expires_by_its_own_time() {
         "a clock that went back"
     );
 }
+
+#[test]
+fn what_cannot_be_changed_is_sent_anew_at_once_and_forgotten() {
+    let progress = progress(2);
+    let gone = Verdict::RetryAnew {
+        reason: "404 Not Found".to_owned(),
+    };
+    let settled = settle(&Ladder::default(), &RESTS, &progress, &gone);
+    assert_eq!((settled.state, settled.step), (State::Waiting, 2));
+    assert_eq!((settled.due, settled.posted), (progress.now, Posted::Gone));
+}

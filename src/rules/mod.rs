@@ -123,9 +123,17 @@ impl Rules {
 }
 
 impl Routed {
-    /// An event whose key is missing, or cannot be worked out, passes the throttle uncounted.
+    /// An event whose key is missing, or cannot be worked out, passes the throttle uncounted and has a
+    /// notification of its own.
     fn add(&mut self, rule: &Rule, event: &Event, scope: &mut Option<Scope>) {
         let throttle = rule.throttle(event, scope).unwrap_or_else(|fault| {
+            self.faults.push(RuleFault {
+                rule: Arc::clone(&rule.name),
+                fault,
+            });
+            None
+        });
+        let living = rule.living(event, scope).unwrap_or_else(|fault| {
             self.faults.push(RuleFault {
                 rule: Arc::clone(&rule.name),
                 fault,
@@ -139,6 +147,7 @@ impl Routed {
                     rule: Arc::clone(&rule.name),
                     priority: rule.priority.unwrap_or(Route::PRIORITY),
                     key: None,
+                    living: living.clone(),
                     throttle: throttle.clone(),
                 });
             }

@@ -106,6 +106,19 @@ impl Rule {
         }))
     }
 
+    /// The key of the notification that an event changes: none where each has its own.
+    pub(super) fn living(
+        &self,
+        event: &Event,
+        scope: &mut Option<Scope>,
+    ) -> Result<Option<Arc<str>>, Fault> {
+        let Some(update) = &self.update else {
+            return Ok(None);
+        };
+        let key = update.key(scope.get_or_insert_with(|| Scope::new(event)))?;
+        Ok(key.map(Arc::from))
+    }
+
     /// Whether it matches an event whose source and type it listens to. The scope is made by the
     /// first rule that needs it and shared by all.
     pub(super) fn wants(&self, event: &Event, scope: &mut Option<Scope>) -> Result<bool, Fault> {

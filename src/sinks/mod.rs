@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use self::credentials::Credentials;
 use crate::config::{SinkConfig, Table};
 use crate::expr::Template;
-use crate::model::{DeliveryId, Event, Failure, Ladder, Name, Reply, Rests, Verdict};
+use crate::model::{DeliveryId, Event, Failure, Ladder, Living, Name, Reply, Rests, Verdict};
 use crate::transport::Outgoing;
 
 mod address;
@@ -71,6 +71,17 @@ pub trait Translator: Send + Sync + fmt::Debug {
     /// if the one before was answered well.
     fn questions(&self) -> Vec<Question>;
 
+    /// Whether one notification can be changed by later deliveries.
+    fn can_update(&self) -> bool {
+        false
+    }
+
+    /// What the platform calls the notification that an accepted request has made, where a later
+    /// delivery needs that to change it.
+    fn posted(&self, _reply: &Reply) -> Option<String> {
+        None
+    }
+
     /// What an answer means.
     fn judge(&self, reply: &Reply, facts: &Facts) -> Verdict {
         judge::by_status(reply, facts)
@@ -103,6 +114,8 @@ pub struct Message<'a> {
     pub priority: Option<u8>,
     /// Nothing is to ring.
     pub quiet: bool,
+    /// The notification that it changes.
+    pub living: Option<&'a Living>,
     /// The rich form was refused: the barest form now.
     pub plain: bool,
 }
@@ -116,6 +129,8 @@ pub struct Facts {
     pub attempt: u32,
     /// Whether the request was the plain form.
     pub plain: bool,
+    /// Whether the request was to change a notification that there was.
+    pub edit: bool,
     /// Deliveries of this sink that died in a row right before this one.
     pub dead_in_row: u32,
 }

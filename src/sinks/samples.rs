@@ -140,6 +140,7 @@ pub(super) fn message<'a>(
         wording,
         priority: None,
         quiet: false,
+        living: None,
         plain: false,
     }
 }
@@ -260,6 +261,7 @@ pub(super) fn facts() -> Facts {
         now: now(),
         attempt: 1,
         plain: false,
+        edit: false,
         dead_in_row: 0,
     }
 }
@@ -277,6 +279,7 @@ pub(super) fn verdict(sink: &Sink, reply: &Reply, facts: &Facts) -> String {
         Verdict::Retry { slow: false, .. } => "retry".to_owned(),
         Verdict::Retry { slow: true, .. } => "slow".to_owned(),
         Verdict::RetryPlain { .. } => "plain".to_owned(),
+        Verdict::RetryAnew { .. } => "anew".to_owned(),
         Verdict::Dead { .. } => "dead".to_owned(),
         Verdict::Suspend { .. } => "suspend".to_owned(),
         Verdict::RetryAfter {

@@ -46,6 +46,8 @@ const TITLE_MAX: usize = 256;
 #[derive(Debug)]
 struct Telegram {
     address: Address,
+    /// Where a message is changed.
+    edit: Address,
     /// Where the bot is looked up.
     me: Address,
     /// Where the chat is looked up.
@@ -71,6 +73,7 @@ fn build(options: &mut Table) -> Option<Parts> {
             .ok()
     };
     let address = method("sendMessage")?;
+    let edit = method("editMessageText")?;
     let me = method("getMe")?;
     let mut chat = method("getChat")?;
     chat.uri = chat_uri(chat.uri, &chat_id);
@@ -79,6 +82,7 @@ fn build(options: &mut Table) -> Option<Parts> {
         body: None,
         translator: Box::new(Telegram {
             address,
+            edit,
             me,
             chat,
             chat_id,
@@ -176,6 +180,11 @@ impl Translator for Telegram {
             let length = Unit::Utf16.of(&title);
             body["entities"] = json!([{ "type": "bold", "offset": 0, "length": length }]);
         }
+        let edited = message.living.and_then(|living| living.message.as_deref());
+        if let Some(id) = edited.and_then(|id| id.parse::<i64>().ok()) {
+            body["message_id"] = json!(id);
+            return Ok(request::json(&self.edit, message, &body)?.into());
+        }
         if let Some(thread_id) = self.thread_id {
             body["message_thread_id"] = json!(thread_id);
         }
@@ -183,6 +192,15 @@ impl Translator for Telegram {
             body["disable_notification"] = json!(true);
         }
         Ok(request::json(&self.address, message, &body)?.into())
+    }
+
+    fn can_update(&self) -> bool {
+        true
+    }
+
+    fn posted(&self, reply: &Reply) -> Option<String> {
+        let id = Answer::of(reply).result["message_id"].as_i64()?;
+        Some(id.to_string())
     }
 
     fn questions(&self) -> Vec<Question> {
@@ -201,6 +219,14 @@ impl Translator for Telegram {
                 reason: "200, but the body says that it failed".to_owned(),
                 slow: false,
             },
+            // Twice the same text is no fault.
+            400 if facts.edit && answer.says("message is not modified") => Verdict::Delivered,
+            400 if facts.edit && answer.says("message to edit not found") => {
+                Verdict::RetryAnew { reason }
+            }
+            400 if facts.edit && answer.says("message can't be edited") => {
+                Verdict::RetryAnew { reason }
+            }
             400 => refused(&answer, reason, facts.plain),
             401 | 404 => Verdict::Suspend {
                 reason: format!("{reason}: the bot's token is not valid"),
@@ -231,6 +257,10 @@ struct Answer {
 }
 
 impl Answer {
+    fn says(&self, words: &str) -> bool {
+        self.description.contains(words)
+    }
+
     fn of(reply: &Reply) -> Self {
         let Ok(json) = serde_json::from_slice::<Value>(&reply.body) else {
             return Self::default();
@@ -252,7 +282,7 @@ impl Answer {
 
 /// A refused message. Words first: the status is the same for a wrong chat and a wrong text.
 fn refused(answer: &Answer, reason: String, plain: bool) -> Verdict {
-    let says = |words: &str| answer.description.contains(words);
+    let says = |words: &str| answer.says(words);
     if let Some(chat) = answer.new_chat {
         return Verdict::Suspend {
             reason: format!("{reason}: the group has a new number, set `chat_id = {chat}`"),

@@ -140,8 +140,8 @@ fn insert_delivery(
     let reason = route.throttle.as_ref().filter(|_| has_ended);
     let mut insert = connection.prepare_cached(
         "INSERT INTO deliveries
-             (event, sink, rule, state, created, due, priority, key, ended, reason, suppressed_count, suppressed_since)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             (event, sink, rule, state, created, due, priority, key, ended, reason, suppressed_count, suppressed_since, living)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?;
     insert.execute(params![
         event_seq,
@@ -156,6 +156,7 @@ fn insert_delivery(
         suppressed.map_or(0, |suppressed| i64::try_from(suppressed.count)
             .unwrap_or(i64::MAX)),
         suppressed.map(|suppressed| micros(suppressed.since)),
+        route.living.as_deref(),
     ])?;
     Ok(state)
 }

@@ -66,7 +66,7 @@ pub(super) fn set_aside(
              sink = CAST(coalesce(sink, '') AS TEXT), rule = CAST(coalesce(rule, '') AS TEXT),
              attempts = min(max(CAST(coalesce(attempts, 0) AS INTEGER), 0), 4294967294),
              step = 0, plain = 0, suppressed_count = 0, suppressed_since = NULL,
-             key = CAST(key AS TEXT), behind = 0, wakes = 0, asked = CAST(asked AS INTEGER),
+             key = CAST(key AS TEXT), living = CAST(living AS TEXT), behind = 0, wakes = 0, asked = CAST(asked AS INTEGER),
              created = CAST(coalesce(created, ?2) AS INTEGER), due = ?2,
              ended = ?2, state = ?3, reason = ?4
          WHERE seq = ?1",

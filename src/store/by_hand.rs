@@ -224,8 +224,8 @@ fn replay(
         "SELECT min(seq), coalesce(max(state <= 1), 0) FROM deliveries WHERE event = ?1 AND sink = ?2",
     )?;
     let mut insert = connection.prepare_cached(
-        "INSERT INTO deliveries (event, sink, rule, state, created, due, asked, replayed_from, priority, key)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?5, ?6, ?7, ?8)",
+        "INSERT INTO deliveries (event, sink, rule, state, created, due, asked, replayed_from, priority, key, living)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?5, ?6, ?7, ?8, ?9)",
     )?;
     let mut count = 0;
     for (event, routes) in routed {
@@ -248,6 +248,7 @@ fn replay(
                     first,
                     route.priority,
                     route.key.as_deref(),
+                    route.living.as_deref(),
                 ])?;
             }
         }

@@ -1,6 +1,7 @@
 //! Deliveries out: whose turn it is, what is taken, and what is taken back from a process that is gone.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row, params};
@@ -13,7 +14,7 @@ use super::row::{
 };
 use super::throttle;
 use super::{Claims, Due, StoreError};
-use crate::model::{Claim, Name, Outcome, State, Wake};
+use crate::model::{Claim, Living, Name, Outcome, State, Wake};
 
 /// So many interrupted attempts in a row are no accident any more: the delivery itself ends the process.
 const INTERRUPTED_MAX: u32 = 50;
@@ -281,8 +282,9 @@ fn read_all(
 ) -> Result<(Vec<Claim>, Vec<Aside>), StoreError> {
     let mut select = connection.prepare_cached(&format!(
         "SELECT {EVENT_COLUMNS}, d.seq, d.rule, d.attempts, d.step, d.plain, d.created, d.due, d.asked, {SOUND},
-             d.suppressed_count, d.suppressed_since, d.wakes
-         FROM deliveries d LEFT JOIN events e ON e.seq = d.event WHERE d.seq = ?1"
+             d.suppressed_count, d.suppressed_since, d.wakes, d.living, l.message
+         FROM deliveries d LEFT JOIN events e ON e.seq = d.event
+         LEFT JOIN living l ON l.sink = d.sink AND l.key = d.living WHERE d.seq = ?1"
     ))?;
     let mut claims = Vec::with_capacity(rows.len());
     let mut set_aside = Vec::new();
@@ -318,11 +320,21 @@ fn read(row: &Row<'_>, tag: &str, sink: &Name, now: Timestamp) -> rusqlite::Resu
         plain: row.get(at + 4)?,
         created: moment(row, at + 5)?,
         early_for: (due > now).then_some(due),
+        living: living(row, at + 12)?,
         woken: row.get::<_, i64>(at + 11)? == WOKEN,
         asked: is_asked.then(|| moment(row, at + 7)).transpose()?,
         suppressed: throttle::suppressed(row.get(at + 9)?, row.get(at + 10)?),
         event: event(row)?,
     })
+}
+
+/// The notification that a delivery changes.
+fn living(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Living>> {
+    let Some(key) = row.get::<_, Option<Arc<str>>>(at)? else {
+        return Ok(None);
+    };
+    let message = row.get(at + 1)?;
+    Ok(Some(Living { key, message }))
 }
 
 /// Sets aside what was in flight and could not be taken back.

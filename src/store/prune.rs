@@ -73,6 +73,11 @@ pub(super) fn prune(
     cutoff: Timestamp,
     from: Place,
 ) -> Result<Share, StoreError> {
+    if from == Place::START {
+        // A trade of which nothing was heard for so long has a new notification if it is heard of again.
+        let mut forget = connection.prepare_cached("DELETE FROM living WHERE changed < ?1")?;
+        forget.execute([micros(cutoff)])?;
+    }
     let mut select = connection.prepare_cached(OLD)?;
     let values = params![micros(cutoff), from.received, from.seq, LOOKED_AT];
     let found: Vec<(Place, i64, bool)> = select

@@ -7,7 +7,7 @@ use super::StoreError;
 use super::aside::or_default;
 use super::deaths;
 use super::row::{micros, outcome_column, state_column, wake_column};
-use crate::model::{Attempt, Name, Settlement, State};
+use crate::model::{Attempt, Name, Posted, Settlement, State};
 
 /// Attempts of one delivery that are kept, the newest: a receiver that says "later" all day must not
 /// fill the disk.
@@ -47,6 +47,7 @@ pub(super) fn settle(
             .prepare_cached("DELETE FROM attempts WHERE delivery = ?1 AND number <= ?2")?;
         forget.execute(params![row, oldest])?;
     }
+    keep(connection, row, &settlement.posted, attempt.at)?;
     if let Some(until) = settlement.rest_until {
         let mut rest = connection.prepare_cached(
             "INSERT INTO sinks (name, rest_until) VALUES (?1, ?2)
@@ -55,6 +56,33 @@ pub(super) fn settle(
         rest.execute(params![sink.as_str(), micros(until)])?;
     }
     Ok(true)
+}
+
+/// Keeps what the platform calls the notification that a delivery changes, or forgets it.
+fn keep(
+    connection: &Connection,
+    row: i64,
+    posted: &Posted,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    match posted {
+        Posted::Nothing => {}
+        Posted::As(message) => {
+            let mut keep = connection.prepare_cached(
+                "INSERT INTO living (sink, key, message, changed)
+                 SELECT sink, living, ?2, ?3 FROM deliveries WHERE seq = ?1 AND living IS NOT NULL
+                 ON CONFLICT DO UPDATE SET message = excluded.message, changed = excluded.changed",
+            )?;
+            keep.execute(params![row, message, micros(now)])?;
+        }
+        Posted::Gone => {
+            let mut forget = connection.prepare_cached(
+                "DELETE FROM living WHERE (sink, key) IN (SELECT sink, living FROM deliveries WHERE seq = ?1)",
+            )?;
+            forget.execute([row])?;
+        }
+    }
+    Ok(())
 }
 
 /// Ends a claim for which no request was made, so that it was no attempt after all; answers whether it

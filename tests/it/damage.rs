@@ -36,6 +36,7 @@ async fn spoilt(bridge: &Bridge) -> Vec<u8> {
         priority: Route::PRIORITY,
         key: None,
         throttle: None,
+        living: None,
     };
     let batch = Batch {
         source: Name::new("ttmt").expect("a name"),

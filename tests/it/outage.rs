@@ -156,6 +156,7 @@ impl Scene {
             priority: Route::PRIORITY,
             key: None,
             throttle: None,
+            living: None,
         };
         let batch = Batch {
             source: event.source.clone(),

@@ -132,6 +132,7 @@ fn by_one_rule(setup: &Setup, name: &str, event: &Event) -> Vec<Route> {
         priority: rule.priority.unwrap_or(Route::PRIORITY),
         key: None,
         throttle: None,
+        living: None,
     };
     rule.to.iter().map(route).collect()
 }

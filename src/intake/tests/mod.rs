@@ -206,6 +206,7 @@ impl Router for Everything {
             priority: Route::PRIORITY,
             key: None,
             throttle: None,
+            living: None,
         }]
     }
 }

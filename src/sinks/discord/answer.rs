@@ -16,6 +16,10 @@ use crate::transport;
 const UNKNOWN_CHANNELS_MAX: u32 = 3;
 
 const UNKNOWN_CHANNEL: u64 = 10003;
+const UNKNOWN_MESSAGE: u64 = 10008;
+
+/// Longest id of a message, in digits.
+const ID_MAX: usize = 20;
 
 /// What an answer means.
 pub(super) fn judge(reply: &Reply, facts: &Facts) -> Verdict {
@@ -34,6 +38,7 @@ pub(super) fn judge(reply: &Reply, facts: &Facts) -> Verdict {
         },
         (400, _) if facts.plain => Verdict::Dead { reason },
         (400, _) => Verdict::RetryPlain { reason },
+        (404, Some(UNKNOWN_MESSAGE)) if facts.edit => Verdict::RetryAnew { reason },
         (404, Some(UNKNOWN_CHANNEL)) => unknown_channel(facts, &reason),
         (403, _) if json.is_none() => Verdict::RetryAfter {
             reason: format!("{reason}: this address is blocked for now"),
@@ -44,6 +49,14 @@ pub(super) fn judge(reply: &Reply, facts: &Facts) -> Verdict {
         (405, _) => Verdict::Dead { reason },
         _ => judge::by_status(reply, facts),
     }
+}
+
+/// The id of the message that was posted, which becomes a part of an address.
+pub(super) fn message_id(reply: &Reply) -> Option<String> {
+    let json = serde_json::from_slice::<Value>(&reply.body).ok()?;
+    let id = json.get("id")?.as_str()?;
+    let fits = (1..=ID_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit());
+    fits.then(|| id.to_owned())
 }
 
 /// With nothing left of the budget the next request waits without having to be told off.

@@ -1,12 +1,12 @@
 //! Discord webhooks: one embed, its colour the outcome, its mentions harmless.
 //!
-//! A room of its own, in files for the address and for the answers. It posts; it does not edit what it
-//! posted. Discord counts code points; text is cut in UTF-16 units, which is never more than that.
+//! A room of its own, in files for the address and for the answers. A living notification is a message
+//! that is edited, which rings no more. Discord counts code points; text is cut in UTF-16 units, which is never more than that.
 
 use std::time::Duration;
 
-use http::HeaderValue;
 use http::header::USER_AGENT;
+use http::{HeaderValue, Method};
 use serde_json::{Map, Value, json};
 
 use super::address::Address;
@@ -22,6 +22,8 @@ mod answer;
 mod look;
 mod place;
 
+#[cfg(test)]
+mod edits;
 #[cfg(test)]
 mod tests;
 
@@ -136,20 +138,31 @@ impl Translator for Discord {
         };
         // Without this list, whoever is mentioned in a trade's comment is pinged.
         body["allowed_mentions"] = json!({ "parse": [] });
-        if let Some(username) = &self.username {
-            body["username"] = json!(username);
-        }
-        if let Some(avatar_url) = &self.avatar_url {
-            body["avatar_url"] = json!(avatar_url);
-        }
-        if self.silent || message.quiet {
-            body["flags"] = json!(FLAG_SILENT);
+        let edited = message.living.and_then(|living| living.message.as_deref());
+        if edited.is_some() {
+            // What an edit leaves out stays as it is, and the form may be another one now.
+            let other = if message.plain { "embeds" } else { "content" };
+            body[other] = if message.plain { json!([]) } else { json!("") };
+        } else {
+            self.dress(&mut body, message.quiet);
         }
         let mut request = request::json(&self.address, message, &body)?;
+        if let Some(id) = edited {
+            *request.method_mut() = Method::PATCH;
+            *request.uri_mut() = place::of_message(request.uri(), id);
+        }
         request
             .headers_mut()
             .insert(USER_AGENT, HeaderValue::from_static(AGENT));
         Ok(request.into())
+    }
+
+    fn can_update(&self) -> bool {
+        true
+    }
+
+    fn posted(&self, reply: &Reply) -> Option<String> {
+        answer::message_id(reply)
     }
 
     fn questions(&self) -> Vec<Question> {
@@ -162,6 +175,21 @@ impl Translator for Discord {
 
     fn rest_after(&self, reply: &Reply) -> Option<Duration> {
         answer::rest_after(reply)
+    }
+}
+
+impl Discord {
+    /// What only a new message has.
+    fn dress(&self, body: &mut Value, quiet: bool) {
+        if let Some(username) = &self.username {
+            body["username"] = json!(username);
+        }
+        if let Some(avatar_url) = &self.avatar_url {
+            body["avatar_url"] = json!(avatar_url);
+        }
+        if self.silent || quiet {
+            body["flags"] = json!(FLAG_SILENT);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! A file of its own because the version in the path decides whether waits are seconds or
 //! milliseconds, and `wait=true` whether a message that was not saved is reported at all.
 
+use http::Uri;
 use url::Url;
 
 use super::super::address::{self, Address};
@@ -62,6 +63,23 @@ pub(super) fn placed(mut url: Url, thread_id: Option<&str>) -> Result<(Url, Stri
 pub(super) fn is_documented(path: &str) -> bool {
     let segments: Vec<&str> = path.rsplit('/').take(5).collect();
     matches!(segments.as_slice(), [_, _, "webhooks", VERSION, "api"])
+}
+
+/// Where a message is edited that was posted to an address, with the thread that it is in.
+pub(super) fn of_message(posted_to: &Uri, id: &str) -> Uri {
+    let thread = posted_to
+        .query()
+        .into_iter()
+        .flat_map(|query| query.split('&'))
+        .filter(|parameter| !parameter.starts_with("wait="))
+        .fold(String::new(), |all, parameter| match all.is_empty() {
+            true => format!("?{parameter}"),
+            false => format!("{all}&{parameter}"),
+        });
+    let path = format!("{}/messages/{id}{thread}", posted_to.path());
+    let mut parts = posted_to.clone().into_parts();
+    parts.path_and_query = Some(path.parse().expect("a path with more words is one"));
+    Uri::from_parts(parts).expect("an address with another path is one")
 }
 
 /// `…/api/v10/webhooks/ID/TOKEN` for any path that ends in `webhooks/ID/TOKEN`.

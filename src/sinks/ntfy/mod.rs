@@ -1,13 +1,14 @@
 //! ntfy: a push message with title, priority and tags, published as JSON to the server's root.
 //!
 //! A room of its own, with a file for the answers. Everything is counted in bytes, because ntfy does:
-//! a message of 4,096 bytes is an attachment to some servers and an error to others. It does not
-//! update or remove what it published.
+//! a message of 4,096 bytes is an attachment to some servers and an error to others. A living
+//! notification is a sequence of messages, of which phones show the last.
 
 use std::time::Duration;
 
 use http::HeaderValue;
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::address::{self, Address};
@@ -49,6 +50,7 @@ const RESERVED: [&str; 10] = [
 ];
 
 const TOPIC_MAX: usize = 64;
+const SEQUENCE_ID_MAX: usize = 64;
 const TAGS_MAX: usize = 10;
 const TAG_BYTES_MAX: usize = 64;
 const LINK_BYTES_MAX: usize = 1024;
@@ -233,6 +235,10 @@ impl Translator for Ntfy {
         Ok(request::json(&self.address, message, &self.body(message))?.into())
     }
 
+    fn can_update(&self) -> bool {
+        true
+    }
+
     fn questions(&self) -> Vec<Question> {
         look::questions(&self.address)
     }
@@ -260,6 +266,9 @@ impl Ntfy {
             Some(tags) => set("tags", json!(tags)),
             None => set("tags", json!(wording.tags)),
         };
+        if let Some(living) = message.living {
+            set("sequence_id", json!(sequence_id(&living.key)));
+        }
         if let Some(click) = &self.click {
             set("click", json!(click));
         }
@@ -288,6 +297,21 @@ impl Ntfy {
             priority
         }
     }
+}
+
+/// A key in the letters that ntfy takes, the same one for the same key.
+fn sequence_id(key: &str) -> String {
+    let fits = (1..=SEQUENCE_ID_MAX).contains(&key.len())
+        && key
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if fits {
+        return key.to_owned();
+    }
+    let hash = Sha256::digest(key.as_bytes());
+    hash.iter()
+        .take(SEQUENCE_ID_MAX / 4)
+        .fold(String::new(), |id, byte| format!("{id}{byte:02x}"))
 }
 
 /// The message within both limits. An empty one would be shown as `triggered`.

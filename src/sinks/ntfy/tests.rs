@@ -247,3 +247,32 @@ fn answers_are_read_by_their_code() {
     assert_eq!(verdict(&sink, &daily, &late), "rest it 60");
     assert!(late.now > now());
 }
+
+#[test]
+fn nt_6_every_key_becomes_an_id_that_ntfy_takes() {
+    let long = "a".repeat(65);
+    let mut ids = Vec::new();
+    for key in [
+        "trade-7_A",
+        "7c4f9e12",
+        "ü",
+        "a b",
+        "a/b",
+        "",
+        &long,
+        &long[..64],
+    ] {
+        let id = sequence_id(key);
+        let letters = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        assert!(
+            (1..=64).contains(&id.len()) && id.bytes().all(letters),
+            "{key:?}: {id:?}"
+        );
+        assert_eq!(id, sequence_id(key), "the same each time");
+        ids.push(id);
+    }
+    assert_eq!(ids[0], "trade-7_A", "kept where it fits");
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 8, "and different for each");
+}

@@ -202,3 +202,44 @@ fn it_asks_for_the_bot_and_for_the_chat() {
             .contains("`chat_id`")
     );
 }
+
+#[test]
+fn a_living_notification_is_a_message_that_is_changed() {
+    let event = recorded_with_id("215");
+    let wording = Wording::of(&event);
+    let id = id();
+    let sink = telegram(&json!({ "silent": true, "thread_id": 7 }));
+    let living = crate::model::Living {
+        key: "a".into(),
+        message: Some("99".into()),
+    };
+    let edit = Message {
+        living: Some(&living),
+        ..message(&id, &event, &wording)
+    };
+    let request = samples::request(&sink, &edit);
+    assert!(request.uri().path().ends_with("/editMessageText"));
+    let body: Value = serde_json::from_slice(request.body()).expect("JSON");
+    assert_eq!(body["message_id"], 99);
+    assert_eq!(body["chat_id"], -1_001_234);
+    assert!(body.get("disable_notification").is_none() && body.get("message_thread_id").is_none());
+    let posted = reply(200, &[], r#"{"ok":true,"result":{"message_id":99}}"#);
+    assert_eq!(sink.translator.posted(&posted).as_deref(), Some("99"));
+    let edited = Facts {
+        edit: true,
+        ..facts()
+    };
+    for (words, expected) in [
+        ("Bad Request: message is not modified: …", "delivered"),
+        ("Bad Request: message to edit not found", "anew"),
+        ("Bad Request: message can't be edited", "anew"),
+        ("Bad Request: chat not found", "suspend"),
+    ] {
+        let body = json!({ "ok": false, "description": words }).to_string();
+        assert_eq!(
+            verdict(&sink, &reply(400, &[], &body), &edited),
+            expected,
+            "{words}"
+        );
+    }
+}

@@ -228,6 +228,7 @@ async fn a_replay_makes_new_deliveries_but_for_what_is_still_on_its_way() {
         priority: Route::PRIORITY,
         key: None,
         throttle: None,
+        living: None,
         sink: name("phone"),
         rule: "new".into(),
     };
@@ -276,6 +277,7 @@ async fn res_6_a_replay_keeps_the_order_too() {
     let store = holding(&folder, &["1", "2"], &[]).await;
     let route = Route {
         throttle: None,
+        living: None,
         priority: 5,
         key: Some("".into()),
         sink: name("phone"),

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use super::{Place, Standing, Store, StoreError};
 use crate::model::{
     Attempt, Batch, Checkpoint, Claim, Cursor, DataAt, Event, Identity, Name, Notice, Outcome,
-    PictureRow, Route, Settlement, State, Wake,
+    PictureRow, Posted, Route, Settlement, State, Wake,
 };
 use crate::status::Status;
 
@@ -73,6 +73,7 @@ pub(super) fn batch(ids: &[&str], sinks: &[&str]) -> Batch {
             priority: Route::PRIORITY,
             key: None,
             throttle: None,
+            living: None,
         })
         .collect();
     Batch {
@@ -155,6 +156,7 @@ pub(super) fn settlement(state: State, due: Timestamp) -> Settlement {
         step: 1,
         plain: true,
         wake: Wake::Never,
+        posted: Posted::Nothing,
         reason: Some("status 500".to_owned()),
         rest_until: None,
         suspend: None,

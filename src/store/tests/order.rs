@@ -19,6 +19,7 @@ pub(super) fn line(of: &[(&str, Option<&str>, u8)]) -> Batch {
             priority: *priority,
             key: key.map(Into::into),
             throttle: None,
+            living: None,
         };
         line.events.push((event(id), vec![route]));
     }

@@ -178,3 +178,36 @@ async fn a_claim_that_ends_without_a_request_is_no_attempt_and_settles_nothing_l
     }
     assert_eq!(shown().await, (State::Expired, 1, vec![1]));
 }
+
+#[tokio::test]
+async fn dc_10_what_a_platform_calls_a_living_notification_is_known_to_the_next_delivery() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let mut all = batch(&["1", "2", "3", "4"], &["phone"]);
+    for (_, routes) in &mut all.events[..3] {
+        routes[0].living = Some("trade 7".into());
+    }
+    store.accept(all).await.expect("accepts");
+    let claims = claim(&store, "phone", now(), 9).await;
+    let message = |claim: &Claim| claim.living.as_ref().map(|living| living.message.clone());
+    assert_eq!(message(&claims[0]), Some(None), "nothing was posted yet");
+    assert_eq!(message(&claims[3]), None, "it has one of its own");
+    for claim in [&claims[0], &claims[3]] {
+        let settled = Settlement {
+            posted: Posted::As("1100".into()),
+            ..settlement(State::Delivered, now())
+        };
+        end_with(&store, claim, settled).await;
+    }
+    store.close().await;
+    let store = open(&folder).expect("opens again");
+    let claims = claim(&store, "phone", now(), 9).await;
+    assert_eq!(message(&claims[0]), Some(Some("1100".into())));
+    let gone = Settlement {
+        posted: Posted::Gone,
+        ..settlement(State::Waiting, now())
+    };
+    end_with(&store, &claims[0], gone).await;
+    let again = claim(&store, "phone", now(), 9).await;
+    assert_eq!(message(&again[0]), Some(None), "forgotten");
+}
