@@ -152,14 +152,9 @@ fn write_tight(out: &mut String, expr: &Expr<'_>) -> fmt::Result {
 }
 
 fn write_binary(out: &mut String, binary: &BinOp<'_>, sign: &str) -> fmt::Result {
-    // A sign before a power belongs to its whole.
-    let write_side = match binary.op {
-        BinOpKind::Pow => write_tight,
-        _ => write_operand,
-    };
-    write_side(out, &binary.left)?;
+    write_operand(out, &binary.left)?;
     write!(out, " {sign} ")?;
-    write_side(out, &binary.right)
+    write_operand(out, &binary.right)
 }
 
 fn write_arguments(out: &mut String, arguments: &[CallArg<'_>]) -> fmt::Result {

@@ -170,7 +170,9 @@ fn is_version(segment: &str) -> bool {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::samples::{body, id, message, minimal, recorded, sink, with};
+    use super::super::samples::{
+        SECRET, body, id, message, minimal, recorded, request, sink, with,
+    };
     use super::super::{KINDS, Wording};
     use super::*;
     use crate::config::sample;
@@ -298,5 +300,29 @@ mod tests {
         };
         let shown = example.shown(&request.uri().to_string(), |name| format!("${name}"));
         assert_eq!(shown, "http://host/$URL_1/$URL_2");
+    }
+    #[test]
+    fn every_secret_of_a_rotation_is_the_example() {
+        let secrets = json!({ "secret": [SECRET, SECRET] });
+        let example = example_of("webhook", &with("webhook", &secrets));
+        let of_one = example_of(
+            "webhook",
+            &with("webhook", &json!({ "secret": EXAMPLE_SECRET })),
+        );
+        let event = &recorded()[0];
+        let wording = Wording::of(event);
+        let signature = |example: &Example| {
+            let request = request(&example.sink, &message(&id(), event, &wording));
+            let signature = &request.headers()["webhook-signature"];
+            signature.to_str().expect("text").to_owned()
+        };
+        let one = signature(&of_one);
+        assert_eq!(signature(&example), format!("{one} {one}"));
+        let real = sink(
+            "webhook",
+            &with("webhook", &json!({ "secret": EXAMPLE_SECRET })),
+        );
+        let real = request(&real, &message(&id(), event, &wording));
+        assert_eq!(real.headers()["webhook-signature"], one.as_str());
     }
 }
