@@ -5,6 +5,7 @@
 
 mod adapters;
 mod by_hand;
+pub mod explain;
 mod following;
 mod online;
 mod plan;

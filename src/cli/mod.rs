@@ -7,6 +7,7 @@
 mod check;
 mod configuration;
 mod demo;
+mod explain;
 mod health;
 mod instance;
 mod output;
@@ -35,6 +36,7 @@ enum Command {
     Run(run::Args),
     Check(check::Args),
     Demo(demo::Args),
+    Explain(explain::Args),
     Simulate(simulate::Args),
     Health(health::Args),
     Queue(queue::Args),
@@ -81,6 +83,7 @@ pub fn main() -> ExitCode {
             Command::Run(args) => Box::pin(run::run(args)).await,
             Command::Check(args) => Box::pin(check::run(args)).await,
             Command::Demo(args) => Box::pin(demo::run(args)).await,
+            Command::Explain(args) => explain::run(args).await,
             Command::Simulate(args) => Box::pin(simulate::run(args)).await,
             Command::Health(args) => health::run(args).await,
             Command::Queue(args) => Box::pin(queue::run(args)).await,

@@ -105,7 +105,7 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// The start of a text that fits into so many columns, with `…` where something is missing.
-fn cut(text: &str, columns: usize) -> String {
+pub(super) fn cut(text: &str, columns: usize) -> String {
     if text.width() <= columns {
         return text.to_owned();
     }

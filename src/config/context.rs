@@ -7,11 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::keypath;
 use super::problem::Problems;
 use crate::model::Secret;
+
+/// What is handed out in place of a secret, given its full key and its text.
+pub type StandIn = Arc<dyn Fn(&str, &str) -> String + Send + Sync>;
 
 /// What every table of one configuration shares.
 #[derive(Default)]
@@ -28,6 +31,8 @@ pub(super) struct Context {
     pub(super) marks: Mutex<Marks>,
     /// Secrets that were handed out, each with its full key.
     pub(super) handed_out: Mutex<Vec<(String, Secret)>>,
+    /// What is handed out in place of secrets, if they are not to be.
+    pub(super) stand_in: Option<StandIn>,
 }
 
 /// What has been read, by full key.
@@ -53,6 +58,18 @@ pub(super) enum Showing {
 }
 
 impl Context {
+    /// The same configuration for a reader who is to get no secret of it, with a list of problems of
+    /// its own.
+    pub(super) fn standing_in(&self, stand_in: StandIn) -> Self {
+        Self {
+            environment: self.environment.clone(),
+            folder: self.folder.clone(),
+            variables: self.variables.clone(),
+            stand_in: Some(stand_in),
+            ..Self::default()
+        }
+    }
+
     /// The variable that gave a value, or the list that it is an item of.
     pub(super) fn variable(&self, path: &str) -> Option<&str> {
         self.variables.get(path).map(String::as_str)

@@ -32,6 +32,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use context::StandIn;
 pub use environment::process_environment;
 pub use find::{FindError, find_file};
 pub use print::Print;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use figment::value::Value;
 
-use super::context::Context;
+use super::context::{Context, StandIn};
 use super::print::Print;
 use super::problem::Problems;
 use super::scalar::{self, kind};
@@ -66,6 +66,16 @@ impl Table {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.context.folder
+    }
+
+    /// The same table for a reader who is to get no secret of it, but what stands in for each. Its
+    /// mistakes go to a list of their own.
+    #[must_use]
+    pub fn standing_in(&self, stand_in: StandIn) -> Self {
+        Self {
+            context: Arc::new(self.context.standing_in(stand_in)),
+            ..self.clone()
+        }
     }
 
     /// What is still in the table, for comparing it with another reading.
@@ -314,6 +324,10 @@ impl Table {
     fn resolve(&self, at: &str, value: &Value) -> Option<Secret> {
         match secret::resolve(value, &self.context.environment, &self.context.folder) {
             Ok(text) => {
+                let text = match &self.context.stand_in {
+                    Some(stand_in) => stand_in(at, &text),
+                    None => text,
+                };
                 let secret = Secret::new(text);
                 self.context.hand_out(at, &secret);
                 Some(secret)

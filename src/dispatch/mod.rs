@@ -11,6 +11,7 @@ mod lane;
 mod obituary;
 mod outage;
 mod pace;
+mod preview;
 mod rests;
 mod suspension;
 #[cfg(test)]
@@ -35,6 +36,7 @@ use crate::status::Status;
 use crate::store::Store;
 use crate::transport::Client;
 
+pub use preview::preview;
 pub use trial::{Mended, test};
 
 /// What this room works with.

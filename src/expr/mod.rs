@@ -8,11 +8,13 @@
 
 mod compare;
 mod engine;
+mod explain;
 mod filters;
 mod limits;
 mod program;
 mod rewrite;
 mod scope;
+mod spelling;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -20,6 +22,7 @@ mod vocabulary;
 
 use std::fmt;
 
+pub use explain::{Cause, Seen};
 pub use program::Fault;
 pub use rewrite::Mistake;
 pub use scope::Scope;

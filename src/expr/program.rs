@@ -9,6 +9,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use minijinja::machinery::ast::Expr;
 use minijinja::machinery::{self, CodeGenerator, Instructions};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Error, ErrorKind, Value};
@@ -80,6 +81,19 @@ impl Program {
 
     pub(super) fn source(&self) -> &str {
         self.source
+    }
+
+    /// The syntax tree of an expression, as it was written.
+    pub(super) fn parsed(&self) -> Option<Expr<'static>> {
+        machinery::parse_expr(self.source).ok()
+    }
+
+    /// A part of that tree as a program of its own.
+    pub(super) fn part(&self, expr: &Expr<'static>) -> Result<Self, Mistake> {
+        let rewritten = Rewriter::new(Vocabulary::Event).expression(expr)?;
+        let mut generator = CodeGenerator::new("", self.source);
+        generator.compile_expr(&rewritten);
+        Ok(Self::of(self.source, generator))
     }
 
     /// Runs an expression.

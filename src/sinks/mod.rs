@@ -20,6 +20,7 @@ mod address;
 mod credentials;
 mod cut;
 mod discord;
+mod example;
 mod exec;
 mod judge;
 mod mqtt;
@@ -38,6 +39,7 @@ mod samples;
 #[cfg(test)]
 mod tests;
 
+pub use example::{EXAMPLE_SECRET, Example, example};
 pub use options::{Ordered, RateLimit};
 pub use question::{Heard, Question};
 pub use wording::Wording;

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use eventsource_client::{BoxStream, Client, ClientBuilder, Error, ReconnectOptions, SSE};
 use futures_util::StreamExt;
 use http::HeaderName;
+use jiff::Timestamp;
 use launchdarkly_sdk_transport::HttpTransport;
 use tokio::time::Instant;
 
@@ -63,6 +64,14 @@ impl<T: HttpTransport> Connect for Connector<T> {
             let connection = self.open(cursor).await?;
             Ok(Box::new(connection) as Box<dyn Items>)
         })
+    }
+
+    fn read(&self, payload: Bytes, received: Timestamp) -> What {
+        if payload.len() > self.event_bytes_max {
+            let bytes = u64::try_from(payload.len()).unwrap_or(u64::MAX);
+            return What::Skipped { bytes, id: None };
+        }
+        self.decoder.decode(&Frame::bare(payload, received))
     }
 }
 

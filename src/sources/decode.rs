@@ -24,6 +24,18 @@ pub(super) struct Frame {
     pub(super) received: Timestamp,
 }
 
+impl Frame {
+    /// A payload with nothing around it.
+    pub(super) fn bare(payload: Bytes, received: Timestamp) -> Self {
+        Self {
+            kind: "message".to_owned(),
+            own_id: None,
+            payload,
+            received,
+        }
+    }
+}
+
 /// How one kind of source reads its frames.
 pub(super) trait Decode: Send + Sync {
     /// Says what a frame is. Never fails: what cannot be read is [`What::Undecodable`].

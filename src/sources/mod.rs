@@ -31,6 +31,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use jiff::Timestamp;
 use url::Url;
 
 use self::ttmt_rest::Uuid;
@@ -101,6 +103,16 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Connect: Send + Sync {
     /// Connects from a cursor. Dropping the future gives the attempt up and closes its socket.
     fn connect<'a>(&'a self, cursor: &'a Cursor) -> Pending<'a, Result<Box<dyn Items>, End>>;
+
+    /// What a payload would be, had it come without an id and a type of its own over a connection.
+    /// Connects nowhere.
+    fn read(&self, payload: Bytes, received: Timestamp) -> What;
+}
+
+/// What the payload of an event of bellwire's own is: its envelope is TTMT's.
+#[must_use]
+pub fn read_internal(payload: Bytes, received: Timestamp) -> What {
+    ttmt::read_internal(payload, received)
 }
 
 /// An open connection. Dropping it closes the socket.

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header;
+use jiff::Timestamp;
 use serde_json::value::RawValue;
 use url::Url;
 
@@ -21,7 +23,7 @@ use super::ttmt_rest::Uuid;
 use super::{Control, Kind, RestAccess, Source, What, json, options};
 use crate::clock::Clock;
 use crate::config::{SourceConfig, Table};
-use crate::model::{DataAt, Event, Name, Secret};
+use crate::model::{DataAt, Event, INTERNAL_SOURCE, Name, Secret};
 use crate::transport::{StreamLimits, StreamTransport};
 
 /// `kind = "ttmt"`.
@@ -180,6 +182,12 @@ impl RestAccess {
         }
         text
     }
+}
+
+/// Reads an event of bellwire's own, whose envelope has the same form.
+pub(super) fn read_internal(payload: Bytes, received: Timestamp) -> What {
+    let source = Name::new(INTERNAL_SOURCE).expect("a constant that is a name");
+    Envelope::new(source).decode(&Frame::bare(payload, received))
 }
 
 /// Reads the envelope that TTMT puts around every event.

@@ -8,6 +8,7 @@ mod dead_letters;
 mod deliver;
 mod disk;
 mod example;
+mod explain;
 mod feed;
 mod guidance;
 mod harness;

@@ -1,6 +1,8 @@
 //! Every secret that can be configured, given in every way, through everything that can go wrong: none
 //! of them is ever seen again outside the requests it is for. Nor is what an event says ever logged.
 
+mod explain;
+
 use std::fs;
 use std::path::Path;
 
@@ -337,7 +339,7 @@ async fn check_mistake(text: &str, environment: &[(&str, &str)]) {
     let folder = TempDir::new().expect("a folder");
     fs::write(folder.path().join("config.toml"), text).expect("written");
     write(folder.path(), "lines", &format!("{HUSH}\n{HUSH_SIGNS}"));
-    for command in ["check", "run"] {
+    for command in ["check", "run", "explain"] {
         let mut line = program(folder.path());
         line.arg(command).envs(environment.iter().copied());
         let told = soon("the report", ran(&mut line)).await;

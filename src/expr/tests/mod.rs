@@ -1,5 +1,6 @@
 //! What the language promises, as tables. Each file holds one promise.
 
+mod explaining;
 mod hostile;
 mod names;
 mod printing;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::model::Cursor;
-use crate::sources::{Connect, End, Item, Items, Pending};
+use crate::sources::{Connect, End, Item, Items, Pending, What};
 
 /// What every open stream says is left of the key's minute.
 pub(super) const REQUESTS_LEFT: u32 = 17;
@@ -112,6 +112,10 @@ impl Connect for Feed {
                 None => Ok(Stream::open(Vec::new(), socket)),
             }
         })
+    }
+
+    fn read(&self, _payload: bytes::Bytes, _received: jiff::Timestamp) -> What {
+        What::Alive
     }
 }
 
