@@ -23,6 +23,9 @@ const SLOW_MIN: Duration = Duration::from_secs(600);
 /// Longest rest of a sink, whatever its receiver asks for.
 const REST_MAX: Duration = Duration::from_secs(3600);
 
+/// The shortest time that the queue can tell.
+const MOMENT: Duration = Duration::from_micros(1);
+
 /// Steps of a ladder that are told apart. By then every ladder that climbs at all is at its top.
 const STEPS_MAX: u32 = 10_000;
 
@@ -37,6 +40,8 @@ pub struct Progress {
     pub plain: bool,
     /// When the delivery was put into the queue.
     pub created: Timestamp,
+    /// After which moment it is not worth a ring any more.
+    pub expires_at: Option<Timestamp>,
     /// When it would have been due, for one that was tried before its time.
     pub early_for: Option<Timestamp>,
     /// Whether it was tried before its time because its sink had accepted another one.
@@ -81,6 +86,18 @@ pub fn settle(
             ..progress.again(progress.now, reason.clone())
         },
     }
+}
+
+/// After which moment an event is too old to be worth a ring: counted from when it happened, or from
+/// when a person asked for it.
+#[must_use]
+pub fn expiry(
+    event: &Event,
+    expires: Option<Duration>,
+    asked: Option<Timestamp>,
+) -> Option<Timestamp> {
+    let from = asked.map_or(event.age_from(), |asked| asked.max(event.age_from()));
+    expires.map(|limit| after(from, limit))
 }
 
 /// The age of an event that is too old to be worth a ring, counted from when it happened.
@@ -135,7 +152,9 @@ fn climb(ladder: &Ladder, progress: &Progress, reason: &str, slow: bool) -> Sett
         .mul_f64(0.5 + 0.5 * progress.jitter())
         .min(ladder.max);
     // The last attempt falls on the age limit instead of being left out.
-    let due = after(progress.now, wait).min(deadline);
+    let due = after(progress.now, wait)
+        .min(deadline)
+        .min(progress.expiry());
     Settlement {
         step,
         wake: wake(progress, slow),
@@ -213,6 +232,12 @@ impl Progress {
             State::Dead,
             Some(format!("gave up after {times}: {reason}")),
         )
+    }
+
+    /// When to look whether it has expired, so that it ends then and holds nobody up.
+    fn expiry(&self) -> Timestamp {
+        self.expires_at
+            .map_or(Timestamp::MAX, |moment| after(moment.max(self.now), MOMENT))
     }
 
     fn jitter(&self) -> f64 {

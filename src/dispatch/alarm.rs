@@ -24,36 +24,62 @@ pub(super) struct Trouble {
 ///
 /// Failures to deliver internal events are to be kept from it: what is said about them would be one
 /// more internal event to fail on.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Alarm {
+    /// So many attempts in a row, and the sink fails.
+    failed_min: u32,
     trouble: Option<Trouble>,
     failed_in_a_row: u32,
     told: bool,
+    /// What was told is a suspension.
+    told_suspended: bool,
 }
 
 impl Alarm {
+    /// The alarm of a sink; where one delivery holds all the others, its failures alone count.
+    pub(super) fn new(strictly_ordered: bool) -> Self {
+        Self {
+            failed_min: if strictly_ordered { 1 } else { FAILED_MIN },
+            trouble: None,
+            failed_in_a_row: 0,
+            told: false,
+            told_suspended: false,
+        }
+    }
+
+    /// An earlier lane has told this.
+    pub(super) fn resume(&mut self, trouble: Trouble, suspended: bool) {
+        self.trouble = Some(trouble);
+        self.told = true;
+        self.told_suspended = suspended;
+    }
+
     /// An attempt that began then has failed.
     pub(super) fn failed(&mut self, began: Timestamp, reason: &str) {
         self.failed_in_a_row = self.failed_in_a_row.saturating_add(1);
         self.note(began, reason);
     }
 
-    /// The sink is suspended, of which the caller speaks.
-    pub(super) fn suspended(&mut self, now: Timestamp, reason: &str) -> Trouble {
+    /// The sink is suspended. Answers with the trouble to speak of, unless that was told before.
+    pub(super) fn suspended(&mut self, now: Timestamp, reason: &str) -> Option<Trouble> {
         self.told = true;
-        self.note(now, reason).clone()
+        let is_news = !std::mem::replace(&mut self.told_suspended, true);
+        let trouble = self.note(now, reason).clone();
+        is_news.then_some(trouble)
     }
 
     /// A delivery was accepted. Answers with the trouble that was spoken of and is over.
     pub(super) fn accepted(&mut self) -> Option<Trouble> {
-        let Self { trouble, told, .. } = std::mem::take(self);
-        trouble.filter(|_| told)
+        self.failed_in_a_row = 0;
+        self.told_suspended = false;
+        let told = std::mem::take(&mut self.told);
+        self.trouble.take().filter(|_| told)
     }
 
     /// When it is to be spoken of, unless something is accepted before.
     pub(super) fn due(&self) -> Option<Timestamp> {
         let trouble = self.trouble.as_ref()?;
-        (!self.told && self.failed_in_a_row >= FAILED_MIN).then(|| trouble.since + FAILING_FOR)
+        (!self.told && self.failed_in_a_row >= self.failed_min).then(|| trouble.since + FAILING_FOR)
     }
 
     /// The trouble to speak of, once its time has come.
@@ -84,7 +110,7 @@ mod tests {
 
     #[test]
     fn failing_is_told_once_for_each_time_and_so_is_its_end() {
-        let mut subject = Alarm::default();
+        let mut subject = Alarm::new(false);
         subject.failed(at(0), "503");
         subject.failed(at(70), "503");
         assert_eq!(subject.speak(at(80)), None, "twice is not often enough");
@@ -111,13 +137,51 @@ mod tests {
 
     #[test]
     fn a_suspension_is_told_by_others_and_its_end_here() {
-        let mut subject = Alarm::default();
+        let mut subject = Alarm::new(false);
         for second in 0..3 {
             subject.failed(at(second), "503");
         }
-        let trouble = subject.suspended(at(5), "410 Gone");
+        let trouble = subject.suspended(at(5), "410 Gone").expect("news");
+        assert_eq!(subject.suspended(at(6), "410 Gone"), None, "told already");
         assert_eq!(trouble.since, at(0));
         assert_eq!(subject.due(), None, "said already");
         assert_eq!(subject.accepted(), Some(trouble));
+        assert!(
+            subject.suspended(at(9), "410 Gone").is_some(),
+            "another one"
+        );
+    }
+
+    #[test]
+    fn what_an_earlier_lane_told_is_not_told_again_but_its_end_is() {
+        let trouble = Trouble {
+            since: at(0),
+            reason: "503".to_owned(),
+            ended: 0,
+        };
+        let mut subject = Alarm::new(false);
+        subject.resume(trouble.clone(), false);
+        for second in 100..110 {
+            subject.failed(at(second), "503");
+        }
+        assert_eq!((subject.due(), subject.speak(at(999))), (None, None));
+        let suspended = subject
+            .suspended(at(999), "410 Gone")
+            .expect("that is news");
+        assert_eq!(suspended.since, at(0));
+        assert!(subject.accepted().is_some());
+
+        let mut subject = Alarm::new(false);
+        subject.resume(trouble, true);
+        assert_eq!(subject.suspended(at(5), "410 Gone"), None, "told already");
+        assert_eq!(subject.accepted().map(|told| told.since), Some(at(0)));
+    }
+
+    #[test]
+    fn one_failure_that_lasts_is_a_trouble_where_it_holds_all_the_others() {
+        let mut subject = Alarm::new(true);
+        subject.failed(at(0), "400");
+        assert_eq!(subject.due(), Some(at(60)));
+        assert!(subject.speak(at(60)).is_some());
     }
 }

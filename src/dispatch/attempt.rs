@@ -64,13 +64,9 @@ pub(super) async fn run(sender: Arc<Sender>, claim: Claim) -> Done {
     let now = sender.clock.now();
     let rules = sender.rules.get();
     let rule = rules.rule(&claim.rule);
-    let expires = rule.and_then(|rule| rule.expires).or(sender.sink.expires);
-    // What a person asked for is as young as the asking.
-    let renewed = claim.asked.zip(expires).is_some_and(|(asked, limit)| {
-        Duration::try_from(now.duration_since(asked)).unwrap_or_default() <= limit
-    });
-    if let Some(age) = retry::expired(&claim.event, expires, now).filter(|_| !renewed) {
-        let reason = format!("{} s old when its turn came", age.as_secs());
+    if sender.expires_at(&claim).is_some_and(|moment| moment < now) {
+        let age = now.duration_since(claim.event.age_from()).as_secs();
+        let reason = format!("{age} s old when its turn came");
         return sender.end(claim, State::Expired, reason, now).await;
     }
     let request = match encode(&sender.sink, rule, &claim, now) {
@@ -283,6 +279,7 @@ impl Sender {
             step: claim.step,
             plain: claim.plain,
             created: claim.asked.unwrap_or(claim.created),
+            expires_at: self.expires_at(claim),
             early_for: claim.early_for,
             woken: claim.woken,
             now,
@@ -290,6 +287,15 @@ impl Sender {
             jitter: rand::random(),
         };
         retry::settle(&self.sink.retry, &self.sink.rests, &progress, verdict)
+    }
+
+    /// After which moment a delivery is not worth a ring. What a person asked for is as young as the
+    /// asking.
+    fn expires_at(&self, claim: &Claim) -> Option<Timestamp> {
+        let rules = self.rules.get();
+        let rule = rules.rule(&claim.rule);
+        let expires = rule.and_then(|rule| rule.expires).or(self.sink.expires);
+        retry::expiry(&claim.event, expires, claim.asked)
     }
 
     /// How many rests of unsaid length came before this one. Attempts that were in flight together

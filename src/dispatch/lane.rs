@@ -22,7 +22,7 @@ use super::rests::KindRests;
 use super::suspension::Suspension;
 use super::trial::Mended;
 use crate::model::Wake;
-use crate::sinks::Sink;
+use crate::sinks::{Ordered, Sink};
 use crate::store::{Claims, Due, StoreError};
 
 /// Wait before the queue is asked again after it failed.
@@ -75,6 +75,7 @@ impl Lane {
         stop: CancellationToken,
         leave: CancellationToken,
     ) -> Self {
+        let strictly_ordered = matches!(sink.ordered, Ordered::All);
         let pace = Pace::new(
             sink.rate_limit
                 .and_then(|limit| Some((NonZeroU32::new(limit.burst)?, limit.interval()))),
@@ -94,7 +95,7 @@ impl Lane {
             wake_missed: false,
             wake_refused: false,
             refused: true,
-            alarm: Alarm::default(),
+            alarm: Alarm::new(strictly_ordered),
             to_say: Vec::new(),
             obituary: Obituary::new(),
             rest_until: None,
@@ -224,7 +225,16 @@ impl Lane {
         }
         let Sender { store, sink, .. } = &*self.sender;
         let rest_until = store.rest_until(&sink.name).await?;
-        if store.is_missed(&sink.name).await? {
+        let is_missed = store.is_missed(&sink.name).await?;
+        if let Some(told) = store.trouble(&sink.name).await? {
+            let trouble = Trouble {
+                since: told.since,
+                reason: told.reason,
+                ended: 0,
+            };
+            self.alarm.resume(trouble, told.suspended);
+        }
+        if is_missed {
             self.outage.presume(self.now());
         }
         self.rest(rest_until);

@@ -22,6 +22,7 @@ pub(super) fn progress(step: u32) -> Progress {
         step,
         plain: false,
         created: at(1_000_000),
+        expires_at: None,
         early_for: None,
         woken: false,
         now: at(1_000_000),
@@ -325,4 +326,29 @@ fn what_cannot_be_changed_is_sent_anew_at_once_and_forgotten() {
     let settled = settle(&Ladder::default(), &RESTS, &progress, &gone);
     assert_eq!((settled.state, settled.step), (State::Waiting, 2));
     assert_eq!((settled.due, settled.posted), (progress.now, Posted::Gone));
+}
+
+#[test]
+fn what_would_expire_before_its_next_try_is_looked_at_when_it_does() {
+    let ladder = Ladder::default();
+    let expires_at = Some(at(1_000_008));
+    for verdict in [retry(true), retry(false)] {
+        let progress = Progress {
+            expires_at,
+            ..progress(3)
+        };
+        let settled = settle(&ladder, &RESTS, &progress, &verdict);
+        let wait = waited(&settled, &progress);
+        assert_eq!(wait, Duration::from_secs(8) + MOMENT, "{verdict:?}");
+    }
+    let soon = Progress {
+        expires_at,
+        ..progress(0)
+    };
+    let settled = settle(&ladder, &RESTS, &soon, &retry(false));
+    assert_eq!(
+        waited(&settled, &soon).as_secs(),
+        1,
+        "its own wait is shorter"
+    );
 }

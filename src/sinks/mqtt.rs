@@ -294,7 +294,7 @@ fn reason(code: u16) -> String {
         mqtt::UNSUPPORTED_VERSION => "the broker does not speak MQTT 5",
         133 => "client identifier refused",
         134 => "bad user name or password",
-        135 => "not authorized: check the broker's access list",
+        135 => "not authorized: check `username`, `password` and the broker's access list",
         136 => "server unavailable",
         137 => "server busy",
         138 => "banned",

@@ -214,9 +214,9 @@ impl Translator for Telegram {
         let answer = Answer::of(reply);
         let reason = judge::status(reply);
         match reply.status {
-            // A server that says yes with a no in its body is a proxy's page or a broken one.
-            200..=299 if answer.ok == Some(false) => Verdict::Retry {
-                reason: "200, but the body says that it failed".to_owned(),
+            // A page of somebody in between is no message in a chat.
+            200..=299 if answer.ok != Some(true) => Verdict::Retry {
+                reason: format!("{reason}, but not from a Bot API server"),
                 slow: false,
             },
             // Twice the same text is no fault.

@@ -33,6 +33,7 @@ mod space;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod trouble;
 mod work;
 
 use std::num::NonZeroUsize;
@@ -57,6 +58,7 @@ pub use inspect::Filter;
 pub use owner::{Claims, Due};
 pub use prune::{Place, Share};
 pub use shape::{DeliveryRow, EventHead, EventRow, Standing};
+pub use trouble::ToldTrouble;
 
 /// Requests that may wait for the owner thread. Callers beyond that wait in line themselves.
 const REQUESTS_MAX: usize = 1024;

@@ -16,6 +16,9 @@ use rusqlite::Connection;
 use super::prune::{self, Yield};
 use super::{Shortage, StoreError, schema};
 
+/// Free bytes in the file with which a full disk is no reason to remove rows.
+const PRESSED_FREE: u64 = 1 << 20;
+
 /// Pages that one step moves to the end of the file and cuts off there.
 const VACUUM_PAGES: u32 = 128;
 
@@ -308,8 +311,13 @@ impl Space {
 
     /// Free pages in the way are no reason to remove rows.
     fn is_to_be_trimmed(&self) -> bool {
-        let short = self.pressed || self.trimming || !self.fits_into(0, self.wanted);
-        short && self.search.is_some()
+        let short = self.trimming || !self.fits_into(0, self.wanted);
+        // With room in the file already, or for the sake of dead letters, it is somebody else who has to
+        // make room on a full disk: to remove more would gain nothing.
+        let pressed = self.pressed
+            && self.measure.free < PRESSED_FREE
+            && matches!(self.search, Some((Yield::Finished, _)));
+        (short && self.search.is_some()) || pressed
     }
 
     fn fits_into(&self, file: u64, bytes: u64) -> bool {

@@ -7,18 +7,23 @@
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::time::timeout;
 
 use super::REPLY_BYTES_MAX;
 use crate::model::{Failure, Reply, Secret};
 
 /// What a program may know of our environment.
 const INHERITED: [&str; 5] = ["HOME", "LANG", "PATH", "TMPDIR", "TZ"];
+
+/// How long is waited for what a program has printed, once it has ended.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// A program and its input.
 #[derive(Clone, Debug)]
@@ -69,55 +74,69 @@ pub(super) async fn run(call: Call) -> Result<Reply, Failure> {
             .id()
             .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)),
     );
-    let body = talk(&mut child, &call.input).await;
-    let status = child
-        .wait()
+    let (mut printed, mut complained) = (Vec::new(), Vec::new());
+    let status = converse(&mut child, &call.input, &mut printed, &mut complained)
         .await
         .map_err(|error| Failure::Other(error.to_string()))?;
     // What it left running in the background is its own business, as it would be in a shell.
     group.0 = None;
+    let mut body = BytesMut::from(printed.as_slice());
+    body.extend_from_slice(&complained);
+    body.truncate(REPLY_BYTES_MAX);
     Ok(Reply {
         status: exit_status(status),
         headers: http::HeaderMap::new(),
-        body,
+        body: body.freeze(),
     })
 }
 
-/// Writes the input and reads what is printed, both at once: a program that prints before it has read
-/// everything must not wait for us, nor we for it.
-async fn talk(child: &mut Child, input: &[u8]) -> Bytes {
+/// Feeds a program, keeps the start of what it prints, and waits for its end.
+async fn converse(
+    child: &mut Child,
+    input: &[u8],
+    printed: &mut Vec<u8>,
+    complained: &mut Vec<u8>,
+) -> std::io::Result<ExitStatus> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let write = async {
-        if let Some(mut stdin) = stdin {
-            // One that does not read its input says with its exit status whether it needed it.
-            let _ = stdin.write_all(input).await;
-        }
+    let mut talk = std::pin::pin!(async {
+        tokio::join!(
+            feed(stdin, input),
+            start_of(stdout, printed),
+            start_of(stderr, complained)
+        )
+    });
+    let status = tokio::select! {
+        status = child.wait() => status?,
+        _ = &mut talk => return child.wait().await,
     };
-    let read = async {
-        let (printed, complained) = tokio::join!(start_of(stdout), start_of(stderr));
-        let mut body = BytesMut::from(printed.as_slice());
-        body.extend_from_slice(&complained);
-        body.truncate(REPLY_BYTES_MAX);
-        body.freeze()
-    };
-    tokio::join!(write, read).1
+    // What it has left behind may hold the pipes open, so what was printed is there by now or is not
+    // waited for.
+    let _ = timeout(LAST_WORDS, talk).await;
+    Ok(status)
+}
+
+/// Writes the input, while what is printed is read: a program that prints before it has read everything
+/// must not wait for us, nor we for it.
+async fn feed(stdin: Option<ChildStdin>, input: &[u8]) {
+    if let Some(mut stdin) = stdin {
+        // One that does not read its input says with its exit status whether it needed it.
+        let _ = stdin.write_all(input).await;
+    }
 }
 
 /// Reads to the end and keeps the start.
-async fn start_of(pipe: Option<impl AsyncReadExt + Unpin>) -> Vec<u8> {
-    let mut kept = Vec::new();
+async fn start_of(pipe: Option<impl AsyncReadExt + Unpin>, kept: &mut Vec<u8>) {
     let Some(mut pipe) = pipe else {
-        return kept;
+        return;
     };
     let mut chunk = [0; 4096];
     while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
         let room = REPLY_BYTES_MAX - kept.len();
         kept.extend_from_slice(&chunk[..count.min(room)]);
     }
-    kept
 }
 
-fn exit_status(status: std::process::ExitStatus) -> u16 {
+fn exit_status(status: ExitStatus) -> u16 {
     use std::os::unix::process::ExitStatusExt;
     let number = status
         .code()
@@ -137,8 +156,6 @@ fn not_started(error: &std::io::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn shell(script: &str, input: &'static [u8]) -> Call {
@@ -188,6 +205,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_it_leaves_running_is_not_waited_for() {
+        let started = std::time::Instant::now();
+        check("echo done; sleep 5 & exit 0", b"x", 0, "done\n").await;
+        assert!(
+            started.elapsed() < Duration::from_secs(5),
+            "it has ended long before"
+        );
+    }
+
+    #[tokio::test]
     async fn a_program_that_is_not_there_is_a_failure_that_says_so() {
         let mut call = shell("", b"");
         call.program = "/nowhere/to/be/found".into();
@@ -223,7 +250,7 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), gone)
+        timeout(Duration::from_secs(30), gone)
             .await
             .expect("it ends");
     }

@@ -1,6 +1,7 @@
 //! The kinds of sink whose receivers are not played by the simulator: the whole way to each of them.
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bellwire::simulator::Answer;
 use bellwire::simulator::receivers::Kind;
@@ -29,7 +30,14 @@ async fn a_telegram_bot_tells_the_news_and_waits_when_it_is_told_to() {
     let server = phones.handle.url(Kind::Webhook);
     let path = "/webhook/bot110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5/sendMessage";
     let later = r#"{"ok":false,"error_code":429,"description":"Too Many Requests","parameters":{"retry_after":1}}"#;
-    phones.handle.answer(path, Answer::status(429).body(later));
+    let posted = r#"{"ok":true,"result":{"message_id":7}}"#;
+    let tries = AtomicUsize::new(0);
+    phones.handle.answer_by("/webhook", move |_| {
+        Some(match tries.fetch_add(1, Ordering::Relaxed) {
+            0 => Answer::status(429).body(later),
+            _ => Answer::status(200).body(posted),
+        })
+    });
     let (upstream, bridge) = bridge(&format!(
         "kind = \"telegram\"\ntoken = \"110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5\"\nchat_id = 42\nserver = \"{server}\""
     ))

@@ -33,5 +33,6 @@ mod shutdown;
 mod source;
 mod throttle;
 mod tidy;
+mod told;
 mod torture;
 mod update;

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use bellwire::simulator::Answer;
 use bellwire::simulator::receivers::{Kind, Received};
 use bellwire::simulator::ttmt::Options;
 use serde_json::Value;
 
-use crate::harness::{Bridge, Phones, Upstream, soon, until};
+use crate::harness::{Bridge, Page, Phones, Upstream, feed, soon, until};
 
 /// An upstream, receivers, and a bridge with one webhook sink that has these settings.
 async fn bridge(more: &str) -> (Upstream, Phones, Bridge) {
@@ -124,4 +125,57 @@ async fn res_6_a_key_waits_for_itself_and_others_pass() {
     trade.retain(|number| [1, 2].contains(number));
     assert!(trade.is_sorted(), "{trade:?}");
     assert_eq!(trade.iter().filter(|number| **number == 2).count(), 1);
+}
+
+/// An event that happens when it is sent.
+fn present(number: usize) -> String {
+    format!(r#"{{"type":"tp_hit","eventId":{number},"data":{{}}}}"#)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_expires_while_it_waits_holds_the_others_no_longer() {
+    let (upstream, phones, _bridge) = bridge("ordered = true\nexpires = \"2s\"").await;
+    // It would be tried again after many minutes.
+    phones.handle.answer_by("/webhook", |one| {
+        (number(one) == 1).then(|| Answer::status(400))
+    });
+    let pause = Duration::from_millis(200);
+    let feeding = feed(&upstream, (1..=100).map(present).collect(), pause);
+    let others = until("one behind it", || {
+        numbers(&phones).iter().any(|number| *number > 1)
+    });
+    tokio::select! {
+        () = feeding => panic!("the first one holds all the others"),
+        () = others => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_dropped_by_hand_holds_the_others_no_longer() {
+    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
+    let config = format!(
+        "http.listen = \"127.0.0.1:0\"\n{}{}[[rules]]\nname = \"all\"\nto = [\"automation\"]\n",
+        upstream.source(),
+        phones.sink("automation", Kind::Webhook, "ordered = true"),
+    );
+    let mut bridge = Bridge::new(&config);
+    bridge.start();
+    soon("the connection", upstream.handle.heard()).await;
+    phones.handle.answer_by("/webhook", |one| {
+        (number(one) == 1).then(|| Answer::status(400))
+    });
+    for event in 1..=3 {
+        upstream.send(present(event)).await;
+    }
+    let received = soon("the first", phones.handle.arrivals(Kind::Webhook, 1)).await;
+    let id = received[0].header("webhook-id").to_owned();
+    bridge
+        .ready("it to be refused", |page| {
+            page["sinks"]["automation"]["failed"] == 1
+        })
+        .await;
+    let path = format!("/api/v1/deliveries/{id}/drop");
+    let dropped = Page::post(bridge.address().await, &path, &[], "").await;
+    assert_eq!(dropped.status, 200);
+    soon("the others", phones.handle.arrivals(Kind::Webhook, 3)).await;
 }

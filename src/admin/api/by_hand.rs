@@ -33,6 +33,8 @@ pub(super) async fn drop(State(parts): State<Arc<Parts>>, id: Named) -> Answer {
     let id = named(id)?;
     let (standing, now) = (standing(&parts.status.snapshot()), parts.clock.now());
     let became = parts.store.drop_delivery(standing, &id, now).await?;
+    // Others may have waited for it.
+    parts.nudge.send_modify(|count| *count += 1);
     told(became, &id, "cannot be dropped")
 }
 

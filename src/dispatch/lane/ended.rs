@@ -8,7 +8,7 @@ use super::super::attempt::{Done, Sender};
 use super::super::obituary::Obituary;
 use super::Lane;
 use crate::model::{Name, Notice, Outcome, State, Wake};
-use crate::store::Deaths;
+use crate::store::{Deaths, ToldTrouble};
 
 impl Lane {
     pub(super) fn ended(&mut self, ended: Result<Done, tokio::task::JoinError>) {
@@ -105,9 +105,10 @@ impl Lane {
             status.suspended = Some(reason.to_owned());
             status.away_since = None;
         });
-        let trouble = self.alarm.suspended(now, reason);
-        self.to_say
-            .push(("bellwire.sink_suspended", trouble, "held"));
+        if let Some(trouble) = self.alarm.suspended(now, reason) {
+            self.to_say
+                .push(("bellwire.sink_suspended", trouble, "held"));
+        }
     }
 
     pub(super) fn accepted(&mut self) {
@@ -141,13 +142,20 @@ impl Lane {
             // A queue that cannot be read is told elsewhere; the rest is worth saying all the same.
             let waiting = self.sender.store.waiting(sink).await.ok();
             let waiting = waiting.map(|count| count.saturating_add(left as u64));
-            let since = format!("{since:.3}");
             self.sender.status.raise(Notice {
                 kind,
                 time: self.now(),
-                data: json!({ "sink": sink.as_str(), "reason": reason, "since": since, word: waiting }),
+                data: json!({ "sink": sink.as_str(), "reason": reason, "since": format!("{since:.3}"), word: waiting }),
                 told: None,
             });
+            let lasting = (kind != "bellwire.sink_recovered").then(|| ToldTrouble {
+                since,
+                reason,
+                suspended: kind == "bellwire.sink_suspended",
+            });
+            if let Err(error) = self.sender.store.keep_trouble(sink, lasting).await {
+                tracing::warn!(%sink, %error, "what was told of the sink could not be kept");
+            }
         }
     }
 

@@ -90,7 +90,9 @@ fn answers_are_read_by_their_words() {
     let refusal =
         |words: &str| json!({ "ok": false, "error_code": 400, "description": words }).to_string();
     check(200, r#"{"ok":true,"result":{"message_id":1}}"#, "delivered");
-    check(200, "", "delivered");
+    check(200, "", "retry");
+    check(200, "<html>", "retry");
+    check(200, "{}", "retry");
     check(200, r#"{"ok":false}"#, "retry");
     check(400, &refusal("Bad Request: chat not found"), "suspend");
     check(
