@@ -176,7 +176,13 @@ impl Report {
     pub(super) fn lost(&self, reason: &str) {
         self.lock().lost = true;
         tracing::error!(source = %self.source, reason, "source lost");
-        self.raise("bellwire.source_lost", json!({ "reason": reason }));
+        let away = self.away.borrow().since.map(|since| since.elapsed());
+        let since = away.and_then(|away| self.clock.now().checked_sub(away).ok());
+        let since = since.map(|since| format!("{since:.3}"));
+        self.raise(
+            "bellwire.source_lost",
+            json!({ "reason": reason, "since": since }),
+        );
     }
 
     /// The key, or its access, is gone. Said once until a stream is open again.

@@ -5,6 +5,7 @@
 
 use std::cmp::Ordering;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::decimal::Decimal;
@@ -21,18 +22,24 @@ const SENTENCE_MAX: usize = 300;
 const LIST_MAX: usize = 6;
 
 /// The fields of an event's data; none when it is no object.
-pub(super) struct Data<'a>(Option<&'a Map<String, Value>>);
+pub(super) struct Data<'a> {
+    fields: Option<&'a Map<String, Value>>,
+    now: Timestamp,
+}
 
 impl<'a> Data<'a> {
-    /// Looks into a value.
-    pub(super) fn new(json: Option<&'a Value>) -> Self {
-        Self(json.and_then(Value::as_object))
+    /// Looks into a value, to be read at this time.
+    pub(super) fn new(json: Option<&'a Value>, now: Timestamp) -> Self {
+        Self {
+            fields: json.and_then(Value::as_object),
+            now,
+        }
     }
 
     /// The value of a key that is not null, in snake case or else in camel case: the API's own
     /// envelope is not of one mind about it.
     pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
-        let entries = self.0?;
+        let entries = self.fields?;
         entries
             .get(key)
             .or_else(|| entries.get(&camel(key)))
@@ -41,7 +48,7 @@ impl<'a> Data<'a> {
 
     /// All fields, in the order of the payload.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
-        self.0.into_iter().flatten()
+        self.fields.into_iter().flatten()
     }
 
     /// A short word or number, as it was written.
@@ -67,6 +74,30 @@ impl<'a> Data<'a> {
     /// A whole number.
     pub(super) fn count(&self, key: &str) -> Option<u64> {
         self.get(key)?.as_u64()
+    }
+
+    /// A moment, as [`moment`] words it; a text that is none stands as it is.
+    pub(super) fn moment(&self, key: &str) -> Option<String> {
+        let written = self.word(key)?;
+        let read = written.parse::<Timestamp>();
+        Some(read.map_or(written, |time| moment(time, self.now)))
+    }
+
+    /// A number of seconds, as people say it: `2 min`.
+    pub(super) fn span(&self, key: &str) -> Option<String> {
+        Some(match self.count(key)? {
+            seconds @ ..60 => format!("{seconds} s"),
+            seconds @ 60..3600 => format!("{} min", seconds / 60),
+            seconds => joined(
+                [
+                    Some(format!("{} h", seconds / 3600)),
+                    Some(seconds % 3600 / 60)
+                        .filter(|minutes| *minutes > 0)
+                        .map(|minutes| format!("{minutes} min")),
+                ],
+                " ",
+            )?,
+        })
     }
 
     /// An id, short enough to be compared by eye.
@@ -130,6 +161,16 @@ pub(super) fn scalar(value: &Value, most: usize) -> Option<String> {
         Value::Null | Value::Array(_) | Value::Object(_) => return None,
     };
     (!text.is_empty()).then_some(text)
+}
+
+/// A moment for people: the time alone where it is that of the same day.
+pub(super) fn moment(time: Timestamp, now: Timestamp) -> String {
+    let day = |moment: Timestamp| moment.strftime("%Y-%m-%d").to_string();
+    let shape = match day(time) == day(now) {
+        true => "%H:%M UTC",
+        false => "%Y-%m-%d %H:%M UTC",
+    };
+    time.strftime(shape).to_string()
 }
 
 /// The parts that are there, with a separator between them.

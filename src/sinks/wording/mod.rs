@@ -103,7 +103,7 @@ impl Wording {
     #[must_use]
     pub fn of(event: &Event) -> Self {
         let json = event.data_named();
-        let data = Data::new(json.as_ref());
+        let data = Data::new(json.as_ref(), event.time.unwrap_or(event.received));
         let draft = if event.is_internal() {
             internal::draft(&event.kind, &data)
         } else {
@@ -119,12 +119,7 @@ impl Wording {
         let Some(Suppressed { count, since }) = suppressed else {
             return self;
         };
-        let day = |moment: Timestamp| moment.strftime("%Y-%m-%d").to_string();
-        let shape = match day(since) == day(now) {
-            true => "%H:%M UTC",
-            false => "%Y-%m-%d %H:%M UTC",
-        };
-        let value = format!("{count} more since {}", since.strftime(shape));
+        let value = format!("{count} more since {}", data::moment(since, now));
         if !self.message.is_empty() {
             self.message.push('\n');
         }
