@@ -33,3 +33,4 @@ mod source;
 mod throttle;
 mod tidy;
 mod torture;
+mod wording;

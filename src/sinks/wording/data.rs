@@ -25,6 +25,7 @@ const LIST_MAX: usize = 6;
 pub(super) struct Data<'a> {
     fields: Option<&'a Map<String, Value>>,
     now: Timestamp,
+    of_one_account: bool,
 }
 
 impl<'a> Data<'a> {
@@ -33,7 +34,19 @@ impl<'a> Data<'a> {
         Self {
             fields: json.and_then(Value::as_object),
             now,
+            of_one_account: false,
         }
+    }
+
+    /// The same where there is no account that it could be mistaken for.
+    pub(super) fn of_one_account(mut self, of_one_account: bool) -> Self {
+        self.of_one_account = of_one_account;
+        self
+    }
+
+    /// The account, where there may be more than one.
+    pub(super) fn account(&self) -> Option<String> {
+        self.label("account_label").filter(|_| !self.of_one_account)
     }
 
     /// The value of a key that is not null, in snake case or else in camel case: the API's own

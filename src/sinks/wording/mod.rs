@@ -16,7 +16,7 @@ mod trade;
 mod tests;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::model::{Event, Suppressed};
 use data::Data;
@@ -87,8 +87,8 @@ pub fn types() -> impl Iterator<Item = &'static str> {
 }
 
 /// The parts that a backfilled event could not be given, as words.
-fn unknown_parts(event: &Event) -> Vec<String> {
-    match event.about_json().get("partial") {
+fn unknown_parts(about: &Map<String, Value>) -> Vec<String> {
+    match about.get("partial") {
         Some(Value::Array(parts)) => parts
             .iter()
             .filter_map(Value::as_str)
@@ -103,14 +103,17 @@ impl Wording {
     #[must_use]
     pub fn of(event: &Event) -> Self {
         let json = event.data_named();
-        let data = Data::new(json.as_ref(), event.time.unwrap_or(event.received));
+        let about = event.about_json();
+        let is_sole = about.get("sole_account").and_then(Value::as_bool) == Some(true);
+        let now = event.time.unwrap_or(event.received);
+        let data = Data::new(json.as_ref(), now).of_one_account(is_sole);
         let draft = if event.is_internal() {
             internal::draft(&event.kind, &data)
         } else {
             trade::draft(&event.kind, &data)
                 .unwrap_or_else(|| other::draft(event, json.as_ref(), &data))
         };
-        draft.finish(event.backfilled, &unknown_parts(event))
+        draft.finish(event.backfilled, &unknown_parts(&about))
     }
 
     /// The same with a line about what was suppressed before it, as seen at the time of its arrival.
