@@ -1,5 +1,6 @@
 //! How alerts read on the phone: what the whole way knows about an event, and not the event alone.
 
+use bellwire::simulator::Answer;
 use bellwire::simulator::receivers::Kind;
 use serde_json::Value;
 
@@ -50,4 +51,64 @@ async fn whoever_follows_one_account_never_reads_its_name() {
         told.iter().all(|text| !text.contains("Account")),
         "{told:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_template_that_fails_is_told_and_counted_and_the_alert_goes_out() {
+    let upstream = Upstream::start().await;
+    let phones = Phones::start().await;
+    let template = "title = \"{{ data.tp_level|int }}: {{ event.time|local(data.zone) }}\"";
+    let sink = phones.sink("phone", Kind::Ntfy, template);
+    let whole = phones.sink(
+        "fine",
+        Kind::Slack,
+        "title = \"{{ event.time|ago|upper }} ago\"",
+    );
+    let mut bridge = Bridge::new(&format!(
+        "http.listen = \"127.0.0.1:0\"\n{}{sink}{whole}[[rules]]\nname = \"all\"\nto = [\"phone\", \"fine\"]\n",
+        upstream.source(),
+    ));
+    bridge.start();
+    soon("the connection", upstream.handle.heard()).await;
+    // A second try of the same message is no second failure of its template.
+    phones.handle.answer("/ntfy", Answer::status(500));
+    let zoned = |id, zone: &str| {
+        hit(id, "a").replace("\"symbol\"", &format!("\"zone\":\"{zone}\",\"symbol\""))
+    };
+    upstream.send(zoned(1, "Europe/Atlantis")).await;
+    upstream.send(zoned(2, "Europe/Berlin")).await;
+    bridge
+        .ready("both everywhere", |page| {
+            page["sinks"]["phone"]["delivered"] == 2 && page["sinks"]["fine"]["delivered"] == 2
+        })
+        .await;
+    let shown = bridge.page("/readyz").await.json();
+    assert_eq!(shown["sinks"]["phone"]["template_failures"], 1, "{shown}");
+    assert_eq!(shown["sinks"]["fine"]["template_failures"], 0, "{shown}");
+    let arrived = phones.handle.arrivals(Kind::Ntfy, 3).await;
+    let texts: Vec<_> = arrived
+        .iter()
+        .map(|one| String::from_utf8_lossy(&one.body).into_owned())
+        .collect();
+    let failed = texts
+        .iter()
+        .find(|text| text.contains("TP1 hit"))
+        .expect("the built-in title");
+    assert!(
+        failed.contains("the template of the title failed: "),
+        "{failed}"
+    );
+    assert!(
+        texts
+            .iter()
+            .any(|text| text.contains("1: 2026-06-11 10:00")),
+        "{texts:?}"
+    );
+    let listed = bridge.page("/api/v1/sinks").await.json();
+    let rows = listed["data"].as_array().expect("a list");
+    let phone = rows
+        .iter()
+        .find(|row| row["name"] == "phone")
+        .expect("it is listed");
+    assert_eq!(phone["template_failures"], 1, "{phone}");
 }

@@ -33,6 +33,8 @@ pub(crate) fn environment() -> BTreeMap<String, String> {
             "SLACK_WEBHOOK_URL",
             "https://hooks.slack.com/services/T0/B0/token",
         ),
+        ("TELEGRAM_TOKEN", "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5"),
+        ("MQTT_PASSWORD", "mqtt-password"),
         ("HEARTBEAT_URL", "https://hc.example.org/ping/token"),
     ])
 }

@@ -8,8 +8,8 @@ use std::cmp::Ordering;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::decimal::Decimal;
 use super::text;
+use crate::model::Decimal;
 
 /// Longest symbol, currency or status word, in code points.
 const WORD_MAX: usize = 32;

@@ -5,7 +5,6 @@
 //! cleaned of line breaks and invisible characters and cut to a sensible length first.
 
 mod data;
-mod decimal;
 mod draft;
 mod internal;
 mod other;
