@@ -12,6 +12,8 @@ use super::samples::{
 use super::*;
 use crate::model::Secret;
 
+mod cuts;
+
 /// One event of each documented type, and each shape of it that reads differently.
 const SHOWN: &[&str] = &[
     "215", "216", "219", "220", "227", "205", "233", "208", "201", "204", "242", "232", "240",
