@@ -173,7 +173,7 @@ def longest():
     for name, start in LONGEST.items():
         print(f'{name} = "{start.ljust(1024, "x")}"')
     print(f"tags = {json.dumps([str(n).ljust(64, 'x') for n in range(10)])}")
-    button = {"label": "x" * 64, "action": "http", "url": "https://example.org/".ljust(300, "x"), "body": "x" * 40}
+    button = {"label": "x" * 64, "action": "http", "url": "https://example.org/".ljust(340, "x"), "body": "x" * 40}
     print_actions([button] * 3)
 
 
