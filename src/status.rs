@@ -103,6 +103,8 @@ pub struct SinkStatus {
     pub failed: u64,
     /// Dead letters since the start.
     pub dead: u64,
+    /// Deliveries since the start of which a template failed, so that the built-in wording went out.
+    pub template_failures: u64,
 }
 
 impl Status {

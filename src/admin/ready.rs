@@ -103,6 +103,7 @@ pub(super) fn of_sink(sink: &SinkStatus, now: Timestamp) -> Value {
         "delivered": sink.delivered,
         "failed": sink.failed,
         "dead": sink.dead,
+        "template_failures": sink.template_failures,
     })
 }
 

@@ -115,11 +115,12 @@ impl Following {
         }
         let backfill = source.rest.as_ref().zip(rest.as_ref());
         let backfill = backfill.filter(|(access, _)| access.backfill);
-        let backfill = backfill.map(|(access, rest)| Backfill {
+        let backfill = backfill.map(|(_, rest)| Backfill {
             bulk: Arc::new(rest.clone()),
             urgent: Arc::new(rest.urgent()),
-            filtered: access.account_id.is_some(),
         });
+        let mut accounts = source.rest.iter().map(|access| &access.account_id);
+        let filtered = accounts.any(Option::is_some);
         let shared = &self.shared;
         Ok(Parts {
             name: source.name.clone(),
@@ -131,6 +132,7 @@ impl Following {
             connector: Arc::clone(&source.connector),
             account: rest.map(|rest| Arc::new(rest) as _),
             backfill,
+            filtered,
             budget,
             queue: Arc::clone(&shared.queue) as _,
             router: Arc::clone(&shared.router) as _,

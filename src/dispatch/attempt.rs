@@ -69,8 +69,12 @@ pub(super) async fn run(sender: Arc<Sender>, claim: Claim) -> Done {
         let reason = format!("{age} s old when its turn came");
         return sender.end(claim, State::Expired, reason, now).await;
     }
-    let request = match encode(&sender.sink, rule, &claim, now) {
-        Ok(request) => request,
+    let made = encode(&sender.sink, rule, &claim, now);
+    let request = match made {
+        Ok(Made { request, fault }) => {
+            sender.count_fault(&claim, fault.as_deref());
+            request
+        }
         Err(reason) => return sender.end(claim, State::Dead, reason, now).await,
     };
     let started = Instant::now();
@@ -113,16 +117,22 @@ pub(super) fn start_of_body(sink: &Sink, reply: &Reply) -> Option<String> {
     Some(text[..end].to_owned())
 }
 
+/// A request, and what went wrong with its templates.
+pub(super) struct Made {
+    pub(super) request: Outgoing,
+    pub(super) fault: Option<String>,
+}
+
 /// The request of a delivery. A panic while it is made is that delivery's fault and nobody else's.
 pub(super) fn encode(
     sink: &Sink,
     rule: Option<&Rule>,
     claim: &Claim,
     now: Timestamp,
-) -> Result<Outgoing, String> {
+) -> Result<Made, String> {
     let made = catch_unwind(AssertUnwindSafe(|| {
-        let wording = word(sink, rule, &claim.event, claim.suppressed);
-        sink.translator.encode(&Message {
+        let wording = word(sink, rule, &claim.event, claim.suppressed, now);
+        let encoded = sink.translator.encode(&Message {
             id: &claim.id,
             now,
             event: &claim.event,
@@ -135,7 +145,9 @@ pub(super) fn encode(
                 .as_ref()
                 .filter(|_| sink.translator.can_update()),
             plain: claim.plain,
-        })
+        });
+        let fault = wording.note;
+        encoded.map(|request| Made { request, fault })
     }));
     match made {
         Ok(encoded) => encoded.map_err(|error| error.reason),
@@ -255,6 +267,16 @@ impl Sender {
             rest_until: settlement.rest_until,
             suspend: settlement.suspend,
         }
+    }
+
+    /// Counts a delivery whose template failed, once for all its attempts.
+    fn count_fault(&self, claim: &Claim, fault: Option<&str>) {
+        let Some(reason) = fault.filter(|_| claim.attempt == 1) else {
+            return;
+        };
+        tracing::warn!(delivery.id = %claim.id, sink = %claim.sink, reason, "the built-in wording goes out");
+        self.status
+            .sink(&claim.sink, |status| status.template_failures += 1);
     }
 
     fn judge(&self, claim: &Claim, answer: &Result<Reply, Failure>, now: Timestamp) -> Verdict {

@@ -42,5 +42,5 @@ pub fn preview(
         }),
         event: event.clone(),
     };
-    encode(sink, Some(rule), &claim, now)
+    encode(sink, Some(rule), &claim, now).map(|made| made.request)
 }

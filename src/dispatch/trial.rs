@@ -82,7 +82,7 @@ pub async fn test(client: &Client, clock: &Clock, sink: &Sink, event: Event) -> 
         answer,
     };
     let request = match encode(sink, None, &claim, now) {
-        Ok(request) => request,
+        Ok(made) => made.request,
         Err(reason) => return attempt(Outcome::Dead, None, Some(reason), None),
     };
     let answer = client.deliver(request, sink.timeout, reach(sink)).await;

@@ -1,5 +1,7 @@
 //! How a delivery reads: the rule's templates, else the sink's, else the built-in wording.
 
+use jiff::Timestamp;
+
 use crate::expr::{Scope, Template};
 use crate::model::{Event, Suppressed};
 use crate::rules::Rule;
@@ -12,6 +14,7 @@ pub(super) fn word(
     rule: Option<&Rule>,
     event: &Event,
     suppressed: Option<Suppressed>,
+    now: Timestamp,
 ) -> Wording {
     let title = rule
         .and_then(|rule| rule.title.as_ref())
@@ -27,7 +30,8 @@ pub(super) fn word(
     let scope = burst
         .then(|| Scope::burst(std::slice::from_ref(event)))
         .flatten()
-        .unwrap_or_else(|| Scope::telling(event, suppressed));
+        .unwrap_or_else(|| Scope::telling(event, suppressed))
+        .at(now);
     let mut note = None;
     let mut render = |template: Option<&Template>, what: &str| match template?.render(&scope) {
         Ok(text) => Some(text),

@@ -1,13 +1,20 @@
 //! Filters for traders, and those of the engine that print numbers, which must know the upstream's
 //! digits.
 //!
-//! A filter of this file makes nothing of a missing value instead of failing on it: a message with a
-//! gap in it is worth more than none.
+//! A filter of this room makes nothing of a missing value instead of failing on it: a message with a
+//! gap in it is worth more than none. What is wrong with the arguments of a filter is found when it is
+//! compiled, where they stand in the text.
+
+mod arguments;
+mod figures;
+mod moments;
 
 use std::borrow::Cow;
 
 use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, ErrorKind, State, Value};
+
+pub(super) use arguments::check;
 
 use super::limits::OUTPUT_BYTES_MAX;
 use super::text;
@@ -22,8 +29,11 @@ const SHORT_CHARS: usize = 8;
 pub(super) fn install(engine: &mut Environment<'static>) {
     engine.add_function(CONCAT, concat);
     engine.add_filter("join", join);
-    engine.add_filter("money", money);
-    engine.add_filter("price", string);
+    engine.add_filter("ago", moments::ago);
+    engine.add_filter("local", moments::local);
+    engine.add_filter("money", figures::money);
+    engine.add_filter("pips", figures::pips);
+    engine.add_filter("price", figures::price);
     engine.add_filter("short", short);
     engine.add_filter("string", string);
 }
@@ -63,28 +73,6 @@ fn join(
     Ok(text)
 }
 
-/// `+12.50 USD`: the sign always, two decimals, the currency where one is given.
-fn money(state: &State, amount: &Value, currency: Option<&Value>) -> Result<String, Error> {
-    let number = match amount.as_str() {
-        Some(text) => text.trim().parse().ok(),
-        None => f64::try_from(amount.clone()).ok(),
-    };
-    let mut text = match number {
-        Some(number) if number.is_finite() && !is_truth(amount) => two_decimals(number),
-        _ => in_state(state, amount)?.into_owned(),
-    };
-    if let Some(currency) = currency
-        && !text.is_empty()
-    {
-        let currency = in_state(state, currency)?;
-        if !currency.is_empty() {
-            text.push(' ');
-            text.push_str(&currency);
-        }
-    }
-    fits(text)
-}
-
 /// The first characters of an id.
 fn short(state: &State, id: &Value) -> Result<String, Error> {
     Ok(in_state(state, id)?.chars().take(SHORT_CHARS).collect())
@@ -104,18 +92,6 @@ fn fits(text: String) -> Result<String, Error> {
         return Err(Error::from(ErrorKind::WriteFailure));
     }
     Ok(text)
-}
-
-fn is_truth(value: &Value) -> bool {
-    value.kind() == minijinja::value::ValueKind::Bool
-}
-
-fn two_decimals(number: f64) -> String {
-    let text = format!("{number:+.2}");
-    match text.as_str() {
-        "+0.00" | "-0.00" => "0.00".to_owned(),
-        _ => text,
-    }
 }
 
 fn attribute_of(value: &Value, path: &str) -> Value {

@@ -168,6 +168,7 @@ impl Rewriter {
             )),
             Expr::Filter(filter) => {
                 known("filter", filter.name, FILTERS, span)?;
+                filters::check(filter)?;
                 Expr::Filter(Spanned::new(
                     ast::Filter {
                         name: filter.name,

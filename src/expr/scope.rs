@@ -10,11 +10,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use jiff::Timestamp;
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
 use serde_json::Number;
 
-use super::text::{DIGITS, Digits};
+use super::text::{DIGITS, Digits, NOW};
 use crate::model::{Event, Suppressed};
 
 /// The variables for one run after another over the same event. Cloning one copies pointers.
@@ -36,6 +37,21 @@ impl Scope {
     pub fn telling(event: &Event, suppressed: Option<Suppressed>) -> Self {
         let digits = Arc::default();
         Self::of(Occurrence::new(event, suppressed, &digits), None, digits)
+    }
+
+    /// The same at another moment than that of the newest event's arrival, for what tells how long ago
+    /// something was.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Self {
+        let root = &self.root;
+        Self {
+            root: Arc::new(Root {
+                newest: Arc::clone(&root.newest),
+                burst: root.burst.clone(),
+                digits: Arc::clone(&root.digits),
+                now,
+            }),
+        }
     }
 
     /// The variables of a coalesced message: `events`, oldest first as given, `count`, and `event`
@@ -61,11 +77,13 @@ impl Scope {
     }
 
     fn of(newest: Arc<Occurrence>, burst: Option<Vec<Value>>, digits: Arc<Digits>) -> Self {
+        let now = newest.event.received;
         Self {
             root: Arc::new(Root {
                 newest,
                 burst,
                 digits,
+                now,
             }),
         }
     }
@@ -83,6 +101,7 @@ struct Root {
     newest: Arc<Occurrence>,
     burst: Option<Vec<Value>>,
     digits: Arc<Digits>,
+    now: Timestamp,
 }
 
 impl Object for Root {
@@ -93,6 +112,7 @@ impl Object for Root {
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
         match key {
             DIGITS => Some(Value::from_dyn_object(Arc::clone(&self.digits))),
+            NOW => Some(Value::from(self.now.as_microsecond())),
             "events" => self.burst.clone().map(Value::from),
             "count" => self.burst.as_ref().map(|events| Value::from(events.len())),
             _ => self.newest.get_value_by_str(key),

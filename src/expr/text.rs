@@ -18,6 +18,9 @@ use super::limits::BUILT_DEPTH_MAX;
 /// The name under which a state finds the table. No template can spell it.
 pub(super) const DIGITS: &str = "#digits";
 
+/// The name under which a state finds the moment of rendering. No template can spell it.
+pub(super) const NOW: &str = "#now";
+
 /// The upstream's spelling of the fractions in a payload.
 #[derive(Debug, Default)]
 pub(super) struct Digits(Mutex<HashMap<u64, Arc<str>>>);

@@ -22,6 +22,7 @@ pub(super) const FUNCTIONS: &[&str] = &["range"];
 /// Filters that may be used.
 pub(super) const FILTERS: &[&str] = &[
     "abs",
+    "ago",
     "bool",
     "capitalize",
     "count",
@@ -37,11 +38,13 @@ pub(super) const FILTERS: &[&str] = &[
     "last",
     "length",
     "list",
+    "local",
     "lower",
     "map",
     "max",
     "min",
     "money",
+    "pips",
     "price",
     "reject",
     "rejectattr",

@@ -122,10 +122,14 @@ impl<'a> Desk<'a> {
         let received = self.parts.clock.now();
         let mut events = Vec::with_capacity(found.len());
         for one in found {
-            if let Some(mut picture) = self.picture() {
+            let mut picture = self.picture();
+            if let Some(picture) = &mut picture {
                 picture.count(&one);
             }
-            let event = one.event(&self.parts.name, received);
+            let mut event = one.event(&self.parts.name, received);
+            if let Some(picture) = picture {
+                picture.mark(&mut event);
+            }
             let routes = self.parts.router.routes(&event);
             events.push((event, routes));
         }

@@ -60,7 +60,13 @@ pub(super) async fn run(parts: &Parts, report: &Report) {
         sleep(SPREAD.mul_f64((parts.jitter)().clamp(0.0, 1.0))).await;
     }
     let has_picture = parts.kind == Kind::Ttmt;
-    let picture = has_picture.then(|| Picture::load(parts.name.clone(), &rows));
+    let picture = has_picture.then(|| {
+        let mut picture = Picture::load(parts.name.clone(), &rows);
+        if parts.filtered {
+            picture.follow_one_account();
+        }
+        picture
+    });
     let desk = Desk::new(parts, report, picture);
     let mut course = Course {
         parts,
@@ -197,8 +203,7 @@ impl Course<'_, '_> {
         } else {
             (away > ORDINARY).then_some(Cause::Away)
         };
-        let backfill = self.parts.backfill.as_ref();
-        let is_filtered = backfill.is_some_and(|rest| rest.filtered);
+        let is_filtered = self.parts.filtered && self.parts.backfill.is_some();
         let doubt = Doubt {
             gap: cause.map(|cause| Gap {
                 after: checkpoint.cursor.header().map(str::to_owned),

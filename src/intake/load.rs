@@ -84,11 +84,14 @@ impl Load {
         match item.what {
             What::Event(mut event) => {
                 self.payload_bytes += event.payload.len();
-                let heard = picture.map(|picture| picture.hear(&event));
-                let heard = heard.unwrap_or_default();
-                event.about = heard.about;
+                let mut copy = false;
+                if let Some(picture) = picture {
+                    let heard = picture.hear(&event);
+                    (copy, event.about) = (heard.copy, heard.about);
+                    picture.mark(&mut event);
+                }
                 let mut routes = router.routes(&event);
-                if heard.copy {
+                if copy {
                     // Whoever was sent the other account of it does not hear it again.
                     let told = router.routes(&Event {
                         backfilled: true,

@@ -87,6 +87,9 @@ pub struct Parts {
     /// Counted up after each commit that put deliveries into the queue. A listener that marks the
     /// value as seen before it looks cannot miss one.
     pub nudge: watch::Sender<u64>,
+    /// Whether one account of several is followed, so that ids of the others' events are missing and
+    /// nothing is wrong.
+    pub filtered: bool,
     /// How long it may be away before `bellwire.source_lost`.
     pub lost_after: Duration,
     /// Its place among the sources of its host.
@@ -102,9 +105,6 @@ pub struct Backfill {
     pub bulk: Arc<dyn Account>,
     /// For what somebody waits for.
     pub urgent: Arc<dyn Account>,
-    /// Whether one account of several is followed, so that ids of the others' events are missing and
-    /// nothing is wrong.
-    pub filtered: bool,
 }
 
 impl fmt::Debug for Parts {

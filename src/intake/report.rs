@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use super::away::Away;
 use super::closing::{self, Outcome};
 use super::gap::Gap;
-use super::throttle::{Detail, Throttle};
+use super::throttle::{Detail, Throttle, members};
 use super::words;
 use crate::clock::Clock;
 use crate::model::{Accepted, Checkpoint, Name, Notice};
@@ -185,7 +185,13 @@ impl Report {
         let since = self.clock.now() - away.unwrap_or_default();
         self.show(|status| status.lost_since = status.lost_since.or(Some(since)));
         tracing::error!(source = %self.source, reason, "source lost");
-        self.raise("bellwire.source_lost", json!({ "reason": reason }));
+        let away = self.away.borrow().since.map(|since| since.elapsed());
+        let since = away.and_then(|away| self.clock.now().checked_sub(away).ok());
+        let since = since.map(|since| format!("{since:.3}"));
+        self.raise(
+            "bellwire.source_lost",
+            json!({ "reason": reason, "since": since }),
+        );
     }
 
     /// The key, or its access, is gone. Said once until a stream is open again.
@@ -388,12 +394,5 @@ impl Report {
 
     fn lock(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn members(detail: serde_json::Value) -> Detail {
-    match detail {
-        serde_json::Value::Object(members) => members,
-        _ => Detail::new(),
     }
 }

@@ -53,6 +53,14 @@ impl Throttle {
     }
 }
 
+/// The members of an object; none of anything else.
+pub(super) fn members(detail: Value) -> Detail {
+    match detail {
+        Value::Object(members) => members,
+        _ => Detail::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

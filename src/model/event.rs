@@ -125,12 +125,18 @@ impl Event {
         if self.about.is_none() {
             return data;
         }
+        let about = self.about_json();
+        if !["position", "trade"]
+            .iter()
+            .any(|object| about.contains_key(*object))
+        {
+            return data;
+        }
         let mut members = match data {
             Some(Value::Object(members)) => members,
             None | Some(Value::Null) => Map::new(),
             other => return other,
         };
-        let about = self.about_json();
         for key in NAMING {
             if members.get(key).is_some_and(|value| !value.is_null()) {
                 continue;

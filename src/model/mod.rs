@@ -5,6 +5,7 @@
 //! rows, requests and files belong to the rooms at the edge, which convert.
 
 mod cursor;
+mod decimal;
 mod delivery;
 mod event;
 mod ladder;
@@ -14,6 +15,7 @@ mod secret;
 mod verdict;
 
 pub use cursor::Cursor;
+pub use decimal::Decimal;
 pub use delivery::{Attempt, Claim, DeliveryId, Living, Posted, Settlement, State, Wake};
 pub use event::{DataAt, Event, INTERNAL_SOURCE, Identity};
 pub use ladder::{Ladder, Rests};

@@ -12,6 +12,8 @@ use super::samples::{
 use super::*;
 use crate::model::Secret;
 
+mod cuts;
+
 /// One event of each documented type, and each shape of it that reads differently.
 const SHOWN: &[&str] = &[
     "215", "216", "219", "220", "227", "205", "233", "208", "201", "204", "242", "232", "240",
@@ -21,15 +23,25 @@ const SHOWN: &[&str] = &[
 
 const INTERNAL: &[&str] = &[
     r#"{"type":"bellwire.source_lost","timestamp":"2026-06-11T08:00:00.000Z","data":{"source":"ttmt","reason":"connection refused","since":"2026-06-11T07:58:00.000Z"}}"#,
-    r#"{"type":"bellwire.auth_revoked","timestamp":"2026-06-11T08:00:00.000Z","data":{"source":"ttmt","reason":"401 Unauthorized"}}"#,
-    r#"{"type":"bellwire.gap","timestamp":"2026-06-11T08:00:00.000Z","data":{"source":"ttmt","recovered":3,"lost":0}}"#,
-    r#"{"type":"bellwire.silence","timestamp":"2026-06-11T08:00:00.000Z","data":{"watch":"no-updates","silent_for":"2h"}}"#,
-    r#"{"type":"bellwire.sink_suspended","timestamp":"2026-06-11T08:00:00.000Z","data":{"sink":"team","reason":"404 Not Found (code 10015)","held":4}}"#,
-    r#"{"type":"bellwire.sink_recovered","timestamp":"2026-06-11T08:00:00.000Z","data":{"sink":"team","reason":"503 Service Unavailable","since":"2026-06-11T07:58:00.000Z","waiting":0}}"#,
+    r#"{"type":"bellwire.source_recovered","timestamp":"2026-06-11T08:00:00.000Z","data":{"source":"ttmt","reason":"connected again after 7380 s","away_seconds":7380}}"#,
+    r#"{"type":"bellwire.auth_revoked","timestamp":"2026-06-11T08:00:00.000Z","data":{"source":"ttmt","cause":"revoked","reason":"the key is unknown or was revoked; configure a new `api_key`, or send SIGHUP to try this one again"}}"#,
+    r#"{"type":"bellwire.auth_revoked","timestamp":"2026-06-11T08:00:00.000Z","data":{"source":"ttmt","cause":"access_disabled","reason":"access is disabled for the account; the same key works again once access returns"}}"#,
+    r#"{"type":"bellwire.gap","timestamp":"2026-06-11T08:00:00.000Z","data":{"source":"ttmt","reason":"the stream goes on with a later id, 250 ids are missing: 7 events were found over REST; position updates, failed breakevens and types that only the stream knows cannot be","cause":"ids","away_seconds":600,"after":"41","first":"292","missing_ids":250,"recovered":7,"recovered_types":{"tp_hit":7},"not_recovered":243,"left_out":[],"closed":true}}"#,
+    r#"{"type":"bellwire.gap","timestamp":"2026-06-11T08:00:00.000Z","data":{"source":"ttmt","reason":"the stream was away: 3 events were found over REST","cause":"away","away_seconds":45,"after":null,"first":null,"missing_ids":null,"recovered":3,"recovered_types":{"tp_hit":3},"not_recovered":null,"left_out":[],"closed":true}}"#,
+    r#"{"type":"bellwire.event_skipped","timestamp":"2026-06-11T08:00:00.000Z","data":{"source":"ttmt","reason":"an event of 2097152 bytes is over the limit","bytes":2097152,"id":"41","count":1}}"#,
+    r#"{"type":"bellwire.event_skipped","timestamp":"2026-06-11T08:00:00.000Z","data":{"source":"ttmt","reason":"an event cannot be read: no JSON","id":null,"count":3}}"#,
+    r#"{"type":"bellwire.epoch","timestamp":"2026-06-11T08:00:00.000Z","data":{"source":"ttmt","reason":"the upstream's ids started over, as after a restart","epoch":2,"id":"1","count":1}}"#,
+    r#"{"type":"bellwire.silence","timestamp":"2026-06-11T08:00:00.000Z","data":{"watch":"no-updates","silent_for":"2h","since":"2026-06-11T06:00:00.000Z"}}"#,
+    r#"{"type":"bellwire.silence_over","timestamp":"2026-06-11T08:00:00.000Z","data":{"watch":"no-updates","silent_for":"3h"}}"#,
     r#"{"type":"bellwire.sink_failing","timestamp":"2026-06-11T08:00:00.000Z","data":{"sink":"team","reason":"connection refused","since":"2026-06-11T07:58:00.000Z","waiting":12}}"#,
-    r#"{"type":"bellwire.delivery_dead","timestamp":"2026-06-11T08:00:00.000Z","data":{"id":"msg_1","event":{"source":"ttmt","id":"215","type":"tp_hit","time":null,"backfilled":false},"sink":"phone","rule":"gold-tp","state":"dead","attempts":3,"reason":"400 Bad Request","next_attempt":null}}"#,
-    r#"{"type":"bellwire.delivery_dead","timestamp":"2026-06-11T08:00:00.000Z","data":{"sink":"phone","count":12,"reason":"400 Bad Request"}}"#,
-    r#"{"type":"bellwire.disk_full","timestamp":"2026-06-11T08:00:00.000Z","data":{}}"#,
+    r#"{"type":"bellwire.sink_suspended","timestamp":"2026-06-11T08:00:00.000Z","data":{"sink":"team","reason":"404 Not Found (code 10015)","since":"2026-06-11T07:58:00.000Z","held":4}}"#,
+    r#"{"type":"bellwire.sink_recovered","timestamp":"2026-06-11T08:00:00.000Z","data":{"sink":"team","reason":"503 Service Unavailable","since":"2026-06-10T23:58:00.000Z","waiting":0}}"#,
+    r#"{"type":"bellwire.delivery_dead","timestamp":"2026-06-11T08:00:00.000Z","data":{"id":"msg_1","event":{"source":"ttmt","id":"215","type":"tp_hit","time":null,"backfilled":false},"sink":"phone","rule":"gold-tp","state":"dead","attempts":3,"reason":"400 Bad Request","next_attempt":null,"count":1}}"#,
+    r#"{"type":"bellwire.delivery_dead","timestamp":"2026-06-11T08:00:00.000Z","data":{"id":"msg_1","event":{"source":"ttmt","id":"215","type":"tp_hit","time":null,"backfilled":false},"sink":"phone","rule":"gold-tp","state":"dead","attempts":3,"reason":"400 Bad Request","next_attempt":null,"count":12}}"#,
+    r#"{"type":"bellwire.disk_full","timestamp":"2026-06-11T08:00:00.000Z","data":{"reason":"the queue is full: it takes 1.0 GiB of the 1.0 GiB of `retention.max_disk`, nothing is left in it that could be removed, and the next 0.1 MiB of events do not fit; raise `retention.max_disk`, or see why deliveries wait"}}"#,
+    r#"{"type":"bellwire.reload_failed","timestamp":"2026-06-11T08:00:00.000Z","data":{"reason":"the changed configuration is refused, and the one before stays in force: line 12: unknown key `topc`; line 20: no sink is called `phne`"}}"#,
+    r#"{"type":"bellwire.started","timestamp":"2026-06-11T08:00:00.000Z","data":{"version":"0.1.0"}}"#,
+    r#"{"type":"bellwire.test","timestamp":"2026-06-11T08:00:00.000Z","data":{"sink":"phone","message":"This is a test. Nothing has happened."}}"#,
     r#"{"type":"bellwire.some_news","timestamp":"2026-06-11T08:00:00.000Z","data":{"name":"x","answer":42}}"#,
 ];
 
@@ -56,6 +68,25 @@ fn every_event_type_reads_well() {
         );
     }
     insta::assert_snapshot!("wordings", page);
+}
+
+#[test]
+fn every_internal_type_is_among_those_that_are_reviewed() {
+    let mut told = Vec::new();
+    for event in shown().iter().filter(|event| event.is_internal()) {
+        let wording = Wording::of(event);
+        let title = &wording.title;
+        assert!(title.chars().count() <= 60, "too long a line: {title}");
+        assert!(
+            !wording.whole().contains("T07:58:00"),
+            "{}",
+            wording.whole()
+        );
+        told.push(event.kind.to_string());
+    }
+    for kind in wording::types().filter(|kind| kind.starts_with("bellwire.")) {
+        assert!(told.iter().any(|told| told == kind), "{kind} is not shown");
+    }
 }
 
 #[test]

@@ -36,3 +36,4 @@ mod tidy;
 mod told;
 mod torture;
 mod update;
+mod wording;

@@ -128,6 +128,24 @@ async fn res_6_a_key_waits_for_itself_and_others_pass() {
     assert_eq!(trade.iter().filter(|number| **number == 2).count(), 1);
 }
 
+/// The same with the usual waits, strictly ordered, and with a page.
+async fn patient(more: &str) -> (Upstream, Phones, Bridge) {
+    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
+    let config = format!(
+        "http.listen = \"127.0.0.1:0\"\n{}{}[[rules]]\nname = \"all\"\nto = [\"automation\"]\n",
+        upstream.source(),
+        phones.sink(
+            "automation",
+            Kind::Webhook,
+            &format!("ordered = true\n{more}")
+        ),
+    );
+    let mut bridge = Bridge::new(&config);
+    bridge.start();
+    soon("the connection", upstream.handle.heard()).await;
+    (upstream, phones, bridge)
+}
+
 /// An event that happens when it is sent.
 fn present(number: usize) -> String {
     format!(r#"{{"type":"tp_hit","eventId":{number},"data":{{}}}}"#)
@@ -135,7 +153,7 @@ fn present(number: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_expires_while_it_waits_holds_the_others_no_longer() {
-    let (upstream, phones, _bridge) = bridge("ordered = true\nexpires = \"2s\"").await;
+    let (upstream, phones, _bridge) = patient("expires = \"2s\"").await;
     // It would be tried again after many minutes.
     phones.handle.answer_by("/webhook", |one| {
         (number(one) == 1).then(|| Answer::status(400))
@@ -153,15 +171,7 @@ async fn one_that_expires_while_it_waits_holds_the_others_no_longer() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_is_dropped_by_hand_holds_the_others_no_longer() {
-    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
-    let config = format!(
-        "http.listen = \"127.0.0.1:0\"\n{}{}[[rules]]\nname = \"all\"\nto = [\"automation\"]\n",
-        upstream.source(),
-        phones.sink("automation", Kind::Webhook, "ordered = true"),
-    );
-    let mut bridge = Bridge::new(&config);
-    bridge.start();
-    soon("the connection", upstream.handle.heard()).await;
+    let (upstream, phones, bridge) = patient("").await;
     phones.handle.answer_by("/webhook", |one| {
         (number(one) == 1).then(|| Answer::status(400))
     });

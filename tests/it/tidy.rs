@@ -249,3 +249,34 @@ fn every_dependency_says_why_it_is_there() {
     }
     assert!(bare.is_empty(), "no sentence above: {bare:#?}");
 }
+
+#[test]
+fn everything_that_bellwire_says_of_itself_has_a_wording() {
+    const FILES: [&str; 2] = ["bellwire.db", "bellwire.lock"];
+    let mut bare = Vec::new();
+    let mut found = 0;
+    for source in sources() {
+        let inside = source.path.strip_prefix(root()).expect("below the root");
+        let is_test = inside.iter().any(|part| {
+            let part = part.to_string_lossy();
+            part == "tests" || part == "tests.rs" || part == "samples.rs"
+        });
+        if is_test {
+            continue;
+        }
+        for (at, _) in source.text.match_indices("\"bellwire.") {
+            let rest = &source.text[at + 1..];
+            let end = rest.find('"').expect("a literal ends");
+            let kind = &rest[..end];
+            if kind == "bellwire." || FILES.contains(&kind) {
+                continue;
+            }
+            found += 1;
+            if !bellwire::sinks::wording::types().any(|known| known == kind) {
+                bare.push(format!("{}: {kind}", inside.display()));
+            }
+        }
+    }
+    assert!(found > 20, "the literals were not found");
+    assert!(bare.is_empty(), "without a wording: {bare:#?}");
+}

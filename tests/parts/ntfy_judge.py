@@ -14,6 +14,12 @@ MESSAGE_BYTES_MAX = 4095
 BODY_BYTES_MAX = 8191
 LONGEST = {"click": "https://example.org/", "icon": "https://example.org/"}
 TAGS = ["tada", "x-ray"]
+ACTIONS = [
+    {"action": "view", "label": "Open chart ü", "url": "https://example.org/chart?a=1&b=2", "clear": True},
+    {"action": "view", "label": "Call", "url": "tel:+491234", "clear": False},
+    {"action": "http", "label": "Lights", "url": "https://example.org/hook", "method": "PUT", "clear": False,
+     "headers": {"X-Api-Key": "open"}, "body": '{"on": 1}'},
+]
 
 
 def seen(file):
@@ -43,7 +49,13 @@ def same(body, message):
     assert message.get("priority", 3) == body["priority"], message
     assert message.get("tags", []) == body["tags"], message
     assert message.get("click") == body.get("click") and message.get("icon") == body.get("icon"), message
-    assert "actions" not in message and "attachment" not in message, message
+    assert buttons(message) == buttons(body), f"{message.get('actions')} for {body.get('actions')}"
+    assert "attachment" not in message, message
+
+
+def buttons(message):
+    """The actions without the id that ntfy gives each, and with what it fills in."""
+    return [{"clear": False, **{key: value for key, value in one.items() if key != "id"}} for one in message.get("actions", [])]
 
 
 def reviewed(snapshot):
@@ -78,6 +90,7 @@ def nt_1(seen_file, request_file, snapshot):
         assert message["priority"] == 5 and message["tags"] == TAGS, message
         assert message["click"] == "https://example.org/trades?a=1&b=ü", message
         assert message["icon"] == "https://example.org/icon.png", message
+        assert buttons(message) == ACTIONS, message["actions"]
 
 
 def nt_2(*files):
@@ -104,6 +117,7 @@ def nt_3(*files):
             body = json.loads(text)
             if body["topic"] == "longest":
                 assert len(body["click"]) > 1000 and len(body["icon"]) > 1000 and len(body["tags"]) == 10
+                assert len(json.dumps(body["actions"], separators=(",", ":"))) > 1400, body["actions"]
                 sizes.append(len(request.body))
     assert 7000 <= max(sizes) <= BODY_BYTES_MAX, f"the largest body has {max(sizes)} bytes"
 
@@ -159,6 +173,22 @@ def longest():
     for name, start in LONGEST.items():
         print(f'{name} = "{start.ljust(1024, "x")}"')
     print(f"tags = {json.dumps([str(n).ljust(64, 'x') for n in range(10)])}")
+    button = {"label": "x" * 64, "action": "http", "url": "https://example.org/".ljust(340, "x"), "body": "x" * 40}
+    print_actions([button] * 3)
+
+
+def actions():
+    print_actions(ACTIONS)
+
+
+def print_actions(wanted):
+    """As TOML, in which a table within a line has other signs than in JSON."""
+    def toml(value):
+        if isinstance(value, dict):
+            return "{ " + ", ".join(f"{key} = {toml(part)}" for key, part in value.items()) + " }"
+        return json.dumps(value, ensure_ascii=False)
+
+    print(f"actions = [{', '.join(toml(one) for one in wanted)}]")
 
 
 def lock(database):
@@ -170,5 +200,5 @@ def lock(database):
 
 
 JOBS = {"NT-1": nt_1, "NT-2": nt_2, "NT-3": nt_3, "NT-4": nt_4, "NT-5": nt_5, "NT-9": nt_9, "NT-10": nt_10,
-        "exactly": exactly, "longest": longest, "lock": lock}
+        "exactly": exactly, "longest": longest, "actions": actions, "lock": lock}
 JOBS[sys.argv[1]](*sys.argv[2:])

@@ -61,7 +61,7 @@ messages() {
         head_of "$feed"
         sink samples "$to_on/" samples "token = \"$on_token\""
         sink chosen "$to_on" chosen "token = \"$on_token\"" 'priority = 5' 'tags = ["tada", "x-ray"]' \
-            'click = "https://example.org/trades?a=1&b=ü"' 'icon = "https://example.org/icon.png"'
+            'click = "https://example.org/trades?a=1&b=ü"' 'icon = "https://example.org/icon.png"' "$(python3 "$parts/ntfy_judge.py" actions)"
         sink longest-on "$to_on" longest "token = \"$on_token\"" "$longest"
         sink longest-off "$to_off" longest "token = \"$off_token\"" "$longest"
         sink longest-off-slash "$to_off/" slash 'username = "bridge"' 'password = "pw"'
@@ -105,7 +105,7 @@ T
     deliveries "$work/messages" --state held --limit 100 >"$work/held.json"
 
     judge NT-1 "$work/on.seen" "$work/on.jsonl" src/sinks/snapshots/bellwire__sinks__tests__bodies_ntfy.snap
-    passed NT-1 "a subscriber reads every recorded event in the reviewed wording, with priority, tags, link and icon"
+    passed NT-1 "a subscriber reads every recorded event in the reviewed wording, with priority, tags, link, icon and buttons"
     judge NT-2 "$work/on.seen" "$work/on.jsonl" "$work/off.seen" "$work/off.jsonl"
     passed NT-2 "$events events, hostile ones too, are messages of at most 4,095 bytes with attachments on and off"
     judge NT-3 "$work/on.jsonl" "$work/off.jsonl"

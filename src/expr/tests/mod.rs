@@ -6,6 +6,7 @@ mod names;
 mod printing;
 mod same_as_engine;
 mod semantics;
+mod traders;
 
 use bytes::Bytes;
 use jiff::Timestamp;

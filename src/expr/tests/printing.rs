@@ -101,6 +101,8 @@ fn filters_for_traders() {
         ("{{ data.huge|money }}", "1e+400"),
         ("{{ data.symbol|money }}", "XAUUSD"),
         ("{{ data.id|short }}", "7c4f9e12"),
+        ("[{{ data.missing|price }}]", "[]"),
+        ("{{ data.exact|price }}", "1.10"),
         ("[{{ data.missing|short }}]", "[]"),
         ("{{ data.symbol|lower|upper }}", "XAUUSD"),
         ("{{ data.exact|round }}", "1.0"),

@@ -109,6 +109,8 @@ fn expression() -> impl Strategy<Value = String> {
             "first",
             "join('-')",
             "money",
+            "price",
+            "ago",
             "sort|list",
         ]);
         let test = prop::sample::select(vec!["odd", "defined", "string", "none", "not number"]);

@@ -116,8 +116,8 @@ impl Setup {
             backfill: (ttmt && self.backfill).then(|| Backfill {
                 bulk: Arc::clone(&account) as _,
                 urgent: Arc::clone(&account) as _,
-                filtered: self.filtered,
             }),
+            filtered: self.filtered,
             budget: ttmt.then(|| Arc::clone(&budget)),
             queue: Arc::clone(&disk) as _,
             router: Arc::new(Everything),

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::address::Address;
 use super::cut::{Unit, cut, cut_escaped};
 use super::options::RateLimit;
-use super::wording::{Author, Tone};
+use super::wording::{Author, Tone, Wording};
 use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, address, request};
 use crate::config::Table;
 use crate::model::{Reply, Rests, Verdict};
@@ -20,7 +20,10 @@ use crate::transport::Outgoing;
 
 mod answer;
 mod look;
+mod mentions;
 mod place;
+
+use mentions::Mentions;
 
 #[cfg(test)]
 mod edits;
@@ -75,6 +78,7 @@ struct Discord {
     username: Option<String>,
     avatar_url: Option<String>,
     silent: bool,
+    mentions: Mentions,
 }
 
 fn build(options: &mut Table) -> Option<Parts> {
@@ -82,6 +86,7 @@ fn build(options: &mut Table) -> Option<Parts> {
     let username = read_username(options);
     let avatar_url = read_avatar(options);
     let silent = options.boolean("silent").unwrap_or(false);
+    let mentions = mentions::read(options);
     let address = address?;
     Some(Parts {
         display: address.shown.clone(),
@@ -91,6 +96,7 @@ fn build(options: &mut Table) -> Option<Parts> {
             username,
             avatar_url,
             silent,
+            mentions,
         }),
     })
 }
@@ -131,18 +137,26 @@ fn read_avatar(options: &mut Table) -> Option<String> {
 
 impl Translator for Discord {
     fn encode(&self, message: &Message<'_>) -> Result<Outgoing, EncodeError> {
+        let pings = self.mentions.of(written(message.wording));
+        let called = mentions::text(&pings);
         let mut body = if message.plain {
-            json!({ "content": content(message) })
+            json!({ "content": content(message, &called) })
         } else {
             json!({ "embeds": [embed(message)] })
         };
+        if !message.plain && !called.is_empty() {
+            body["content"] = json!(called);
+        }
         // Without this list, whoever is mentioned in a trade's comment is pinged.
-        body["allowed_mentions"] = json!({ "parse": [] });
+        body["allowed_mentions"] = mentions::allowed(&pings);
         let edited = message.living.and_then(|living| living.message.as_deref());
         if edited.is_some() {
             // What an edit leaves out stays as it is, and the form may be another one now.
-            let other = if message.plain { "embeds" } else { "content" };
-            body[other] = if message.plain { json!([]) } else { json!("") };
+            if message.plain {
+                body["embeds"] = json!([]);
+            } else if called.is_empty() {
+                body["content"] = json!("");
+            }
         } else {
             self.dress(&mut body, message.quiet);
         }
@@ -193,9 +207,23 @@ impl Discord {
     }
 }
 
-/// The bare form: everything in one text.
-fn content(message: &Message<'_>) -> String {
-    cut_escaped(&message.wording.whole(), CONTENT_MAX, Unit::Utf16, escape)
+/// The texts that templates wrote. Only what they mention is meant to ping.
+fn written(wording: &Wording) -> impl Iterator<Item = &str> {
+    let title = (&wording.title, wording.title_by);
+    let message = (&wording.message, wording.message_by);
+    let texts = [title, message].into_iter();
+    texts.filter_map(|(text, by)| (by == Author::Template).then_some(text.as_str()))
+}
+
+/// The bare form: everything in one text, behind those whom it calls.
+fn content(message: &Message<'_>, called: &str) -> String {
+    let whole = message.wording.whole();
+    if called.is_empty() {
+        return cut_escaped(&whole, CONTENT_MAX, Unit::Utf16, escape);
+    }
+    let room = CONTENT_MAX.saturating_sub(Unit::Utf16.of(called) + 1);
+    let whole = cut_escaped(&whole, room, Unit::Utf16, escape);
+    format!("{called}\n{whole}")
 }
 
 /// The rich form. Texts are laid in while there is room, most important first.

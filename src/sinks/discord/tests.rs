@@ -1,7 +1,7 @@
 //! Discord against the contract: addresses, somebody else's limits, answers.
 
 use serde_json::json;
-use twilight_model::channel::message::Embed;
+use twilight_model::channel::message::{AllowedMentions, Embed};
 
 use super::super::samples;
 use super::super::samples::{
@@ -9,9 +9,11 @@ use super::super::samples::{
     sent, sink, verdict, with,
 };
 use super::super::wording::Field;
-use super::super::{Facts, Sink, Wording, judge};
+use super::super::{Facts, Sink, judge};
 use super::*;
 use crate::model::Event;
+
+mod mentions;
 
 fn discord(more: &Value) -> Sink {
     sink("discord", &with("discord", more))
@@ -98,12 +100,17 @@ fn check(body: &Value) {
     for key in body.as_object().expect("an object").keys() {
         assert!(allowed.contains(&key.as_str()), "unknown key {key}");
     }
-    assert_eq!(body["allowed_mentions"], json!({ "parse": [] }));
+    let pings: AllowedMentions =
+        serde_json::from_value(body["allowed_mentions"].clone()).expect("a list");
+    assert!(pings.users.len() + pings.roles.len() <= 100);
     if let Some(content) = body.get("content") {
         let content = content.as_str().expect("a string");
         twilight_validate::message::content(content).expect("within limits");
         assert!(!content.trim().is_empty());
         assert!(Unit::Utf16.of(content) <= CONTENT_MAX);
+    }
+    if body.get("embeds").is_none() {
+        assert!(body.get("content").is_some(), "something is said");
         return;
     }
     let mut embeds = body["embeds"].clone();
@@ -140,16 +147,20 @@ fn check(body: &Value) {
 }
 
 fn check_both_forms(sink: &Sink, event: &Event, wording: &Wording) {
+    for body in both_forms(sink, event, wording) {
+        check(&body);
+    }
+}
+
+fn both_forms(sink: &Sink, event: &Event, wording: &Wording) -> [Value; 2] {
     let id = id();
-    let rich = message(&id, event, wording);
-    check(&sent(sink, &rich));
-    check(&sent(
-        sink,
-        &Message {
-            plain: true,
-            ..rich
-        },
-    ));
+    [false, true].map(|plain| {
+        let message = Message {
+            plain,
+            ..message(&id, event, wording)
+        };
+        sent(sink, &message)
+    })
 }
 
 #[test]
@@ -164,7 +175,10 @@ fn dc_2_every_recorded_event_passes_somebody_elses_limits() {
 fn dc_3_dc_4_hostile_events_pass_them_too_and_ping_nobody() {
     let sink = discord(&json!({}));
     for (event, wording) in hostile() {
-        check_both_forms(&sink, &event, &wording);
+        for body in both_forms(&sink, &event, &wording) {
+            check(&body);
+            assert_eq!(body["allowed_mentions"], json!({ "parse": [] }));
+        }
     }
     // Wording of its own keeps its fields short; here every one is at ten times its limit.
     for text in hostile_texts() {
@@ -341,6 +355,12 @@ fn wrong_options_are_refused() {
         (json!({ "username": "x".repeat(81) }), "username"),
         (json!({ "avatar_url": "ftp://x" }), "avatar_url"),
         (json!({ "thread_id": "general" }), "thread_id"),
+        (json!({ "mentions": ["all"] }), "mentions"),
+        (json!({ "mentions": "@everyone" }), "mentions"),
+        (json!({ "mentions": "<@moderators>" }), "mentions"),
+        (json!({ "mentions": "<@1> <@2>" }), "mentions"),
+        (json!({ "mentions": "1" }), "mentions"),
+        (json!({ "mentions": vec!["users"; 51] }), "mentions"),
     ] {
         refused(
             "discord",

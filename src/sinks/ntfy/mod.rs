@@ -1,8 +1,8 @@
 //! ntfy: a push message with title, priority and tags, published as JSON to the server's root.
 //!
-//! A room of its own, with a file for the answers. Everything is counted in bytes, because ntfy does:
-//! a message of 4,096 bytes is an attachment to some servers and an error to others. A living
-//! notification is a sequence of messages, of which phones show the last.
+//! A room of its own, with files for the answers and for the buttons below a message. Everything is
+//! counted in bytes, because ntfy does: a message of 4,096 bytes is an attachment to some servers and an
+//! error to others. A living notification is a sequence of messages, of which phones show the last.
 
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use crate::config::Table;
 use crate::model::{Reply, Rests, Secret, Verdict};
 use crate::transport::Outgoing;
 
+mod actions;
 mod answer;
 mod look;
 
@@ -75,6 +76,8 @@ struct Ntfy {
     tags: Option<Vec<String>>,
     click: Option<String>,
     icon: Option<String>,
+    /// As JSON.
+    actions: Option<Secret>,
 }
 
 fn build(options: &mut Table) -> Option<Parts> {
@@ -88,6 +91,7 @@ fn build(options: &mut Table) -> Option<Parts> {
     let icon = read_link(options, "icon", |url| {
         matches!(url.scheme(), "http" | "https")
     });
+    let actions = actions::read(options);
     let server = read_server(options, topic.as_ref());
     let (topic, server) = (topic?, server?);
     // The topic is what has to be known to read along, so it is what the hash tells apart.
@@ -105,6 +109,7 @@ fn build(options: &mut Table) -> Option<Parts> {
             tags,
             click,
             icon,
+            actions,
         }),
     })
 }
@@ -215,7 +220,7 @@ fn read_tags(options: &mut Table) -> Option<Vec<String>> {
 fn read_link(options: &mut Table, key: &str, allowed: fn(&Url) -> bool) -> Option<String> {
     let text = options.string(key)?;
     let url = Url::parse(&text).ok().filter(allowed);
-    if url.is_none() || text.len() > LINK_BYTES_MAX {
+    if url.is_none() || Unit::JsonBytes.of(&text) > LINK_BYTES_MAX {
         options.wrong(
             key,
             "this is no address that can be shown",
@@ -274,6 +279,10 @@ impl Ntfy {
         }
         if let Some(icon) = &self.icon {
             set("icon", json!(icon));
+        }
+        if let Some(actions) = &self.actions {
+            let actions: Value = serde_json::from_str(actions.expose()).unwrap_or_default();
+            set("actions", actions);
         }
         let frame = json!(body).to_string().len();
         body["message"] = json!(text(

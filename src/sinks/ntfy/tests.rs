@@ -11,11 +11,21 @@ use super::super::{Facts, Sink, Wording};
 use super::*;
 use crate::model::Event;
 
+mod actions;
+
 fn ntfy(more: &Value) -> Sink {
     sink("ntfy", &with("ntfy", more))
 }
 
+/// So much of a message is shown with every other field at its maximum, in bytes of JSON.
+const MESSAGE_FLOOR: usize = 1500;
+
 fn check(body: &Value) {
+    assert_eq!(
+        body.get("markdown"),
+        None,
+        "foreign text is not to be formatted"
+    );
     let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
     assert!(text("message").len() <= MESSAGE_BYTES_MAX);
     assert!(!text("message").trim().is_empty());
@@ -35,7 +45,17 @@ fn check(body: &Value) {
 fn check_both_forms(sink: &Sink, event: &Event, wording: &Wording) {
     let id = id();
     let rich = message(&id, event, wording);
-    check(&sent(sink, &rich));
+    let body = sent(sink, &rich);
+    check(&body);
+    let whole = wording.details();
+    let shown = body["message"]
+        .as_str()
+        .map_or(0, |text| Unit::JsonBytes.of(text));
+    let enough = Unit::JsonBytes.of(&whole).min(MESSAGE_FLOOR);
+    assert!(
+        shown + 40 >= enough,
+        "{shown} bytes of the message are left"
+    );
     let short = sent(
         sink,
         &Message {
@@ -53,12 +73,30 @@ fn check_both_forms(sink: &Sink, event: &Event, wording: &Wording) {
 
 #[test]
 fn nt_3_every_event_fits_with_every_field_at_its_maximum() {
+    let action = |more: usize| {
+        json!({
+            "action": "http", "label": "\"".repeat(64), "clear": true, "method": "DELETE",
+            "url": format!("https://example.org/{}", "x".repeat(more)),
+            "headers": { "A": "b" }, "body": "\n".repeat(60),
+        })
+    };
+    let spare = 1536 - json!([action(0), action(0), action(0)]).to_string().len();
+    let actions = |more: usize| json!([action(spare + more), action(0), action(0)]);
     let full = ntfy(&json!({
         "topic": "t".repeat(64),
         "tags": vec!["\"".repeat(64); 10],
         "click": format!("https://example.org/{}", "x".repeat(1000)),
         "icon": format!("https://example.org/{}", "x".repeat(1000)),
+        "actions": actions(0),
     }));
+    let longer = json!({ "actions": actions(1) });
+    refused("ntfy", &with("ntfy", &longer), "sinks.it.actions");
+    // Quotes take two bytes each on the way, so it is not the text that has to fit.
+    let quoted = format!("https://example.org/{}", "\"".repeat(1000));
+    for key in ["click", "icon"] {
+        let path = format!("sinks.it.{key}");
+        refused("ntfy", &with("ntfy", &json!({ key: quoted })), &path);
+    }
     for event in recorded() {
         check_both_forms(&full, &event, &Wording::of(&event));
     }

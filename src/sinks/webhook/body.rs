@@ -2,7 +2,8 @@
 //!
 //! A file of its own because the choice is the receiver's: some hash raw bytes, some hash what they
 //! parsed and printed again, some know CloudEvents, some want a shape of their own. None of these
-//! bodies depends on the attempt, so all attempts of a delivery carry the same bytes.
+//! bodies depends on the attempt, so all attempts of a delivery carry the same bytes, unless a template
+//! tells how long ago something was.
 
 use bytes::Bytes;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Signed webhooks: Standard Webhooks, or the schemes of GitHub and Stripe, to any receiver.
+//! Signed webhooks: Standard Webhooks, the schemes of GitHub and Stripe, or several of them, to any receiver.
 //!
 //! A room of its own, in files for the signature and for the bodies. The upstream's bytes go out
 //! unchanged unless the configuration wants another body; nothing is ever cut here. Receivers differ
@@ -26,7 +26,7 @@ mod signature;
 mod tests;
 
 use body::Body;
-use signature::Signature;
+use signature::Signatures;
 
 pub(super) const KIND: Kind = Kind {
     name: "webhook",
@@ -65,7 +65,7 @@ const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp
 struct Webhook {
     address: Address,
     method: Method,
-    signature: Signature,
+    signature: Signatures,
     body: Body,
     headers: HeaderMap,
 }

@@ -30,24 +30,27 @@ const GITHUB_EVENT: HeaderName = HeaderName::from_static("x-github-event");
 const GITHUB_DELIVERY: HeaderName = HeaderName::from_static("x-github-delivery");
 const STRIPE_SIGNATURE: HeaderName = HeaderName::from_static("stripe-signature");
 
-/// How requests are signed, with the keys, newest first.
+/// How requests are signed: by every scheme of this list, by none where it is empty. The specification
+/// of Standard Webhooks allows its headers beside those of others, with the same secret.
 #[derive(Debug)]
-pub(super) enum Signature {
+pub(super) struct Signatures(Vec<Signature>);
+
+/// One scheme, with its keys, newest first.
+#[derive(Debug)]
+enum Signature {
     /// `webhook-signature`, one entry for each key.
     Standard(Vec<Key>),
     /// `X-Hub-Signature-256`. GitHub's own verifier refuses more than one value, so one key.
     GitHub(Key),
     /// `Stripe-Signature`, one `v1` for each key.
     Stripe(Vec<Key>),
-    /// Not at all.
-    None,
 }
 
 /// A key, ready to sign; it prints nothing of itself.
 #[derive(Clone, Debug)]
 pub(super) struct Key(Hmac<Sha256>);
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Scheme {
     Standard,
     GitHub,
@@ -55,28 +58,24 @@ enum Scheme {
     None,
 }
 
+/// Every scheme, by its word in the configuration.
+const SCHEMES: [(&str, Scheme); 4] = [
+    ("standard", Scheme::Standard),
+    ("github", Scheme::GitHub),
+    ("stripe", Scheme::Stripe),
+    ("none", Scheme::None),
+];
+
 /// Reads `signature` and `secret`.
-pub(super) fn read(options: &mut Table) -> Option<Signature> {
-    let scheme = if options.has("signature") {
-        options.choice(
-            "signature",
-            &[
-                ("standard", Scheme::Standard),
-                ("github", Scheme::GitHub),
-                ("stripe", Scheme::Stripe),
-                ("none", Scheme::None),
-            ],
-        )
-    } else {
-        Some(Scheme::Standard)
-    };
+pub(super) fn read(options: &mut Table) -> Option<Signatures> {
+    let schemes = read_schemes(options);
     let problems = options.problems().clone();
     let before = problems.list().len();
     let secrets = options.secrets("secret").unwrap_or_default();
     let unreadable = problems.list().len() > before;
-    let scheme = scheme?;
-    if matches!(scheme, Scheme::None) {
-        return Some(Signature::None);
+    let schemes = schemes?;
+    if schemes == [Scheme::None] {
+        return Some(Signatures(Vec::new()));
     }
     if secrets.is_empty() {
         if !unreadable {
@@ -93,17 +92,76 @@ pub(super) fn read(options: &mut Table) -> Option<Signature> {
         return None;
     }
     let keys = |read: fn(&Secret) -> Option<Key>| keys(options, &secrets, read);
-    match scheme {
+    let signatures = schemes.into_iter().map(|scheme| match scheme {
         Scheme::Standard => Some(Signature::Standard(keys(decoded_key)?)),
         Scheme::GitHub => keys(text_key)?.into_iter().next().map(Signature::GitHub),
         Scheme::Stripe => Some(Signature::Stripe(keys(text_key)?)),
-        Scheme::None => Some(Signature::None),
+        Scheme::None => None,
+    });
+    signatures.collect::<Option<Vec<_>>>().map(Signatures)
+}
+
+/// One scheme or several, each once; `none` alone.
+fn read_schemes(options: &mut Table) -> Option<Vec<Scheme>> {
+    if !options.has("signature") {
+        return Some(vec![Scheme::Standard]);
+    }
+    let words = options.strings("signature")?;
+    let names = SCHEMES.map(|(name, _)| name);
+    let mut schemes = Vec::new();
+    let mut is_right = true;
+    for (index, word) in words.iter().enumerate() {
+        let at = match words.len() {
+            1 => "signature".to_owned(),
+            _ => format!("signature[{index}]"),
+        };
+        let known = SCHEMES.iter().find(|(name, _)| name == word);
+        match known {
+            None => options.impossible(&at, word, names.into_iter()),
+            Some((_, scheme)) if schemes.contains(scheme) => options.wrong(
+                &at,
+                format!("`{word}` is there twice"),
+                "name each scheme once; several secrets go into `secret`",
+            ),
+            Some((_, Scheme::None)) if words.len() > 1 => options.wrong(
+                &at,
+                "`none` stands alone",
+                "leave it out to sign, or leave out all the others",
+            ),
+            Some((_, scheme)) => {
+                schemes.push(*scheme);
+                continue;
+            }
+        }
+        is_right = false;
+    }
+    if words.is_empty() {
+        options.wrong(
+            "signature",
+            "this list is empty",
+            "name a scheme, such as `standard`, or write `signature = \"none\"`",
+        );
+        is_right = false;
+    }
+    is_right.then_some(schemes)
+}
+
+impl Signatures {
+    /// Adds the headers that sign a body, of every scheme.
+    pub(super) fn sign(&self, headers: &mut HeaderMap, message: &Message<'_>, body: &[u8]) {
+        for signature in &self.0 {
+            signature.sign(headers, message, body);
+        }
+    }
+
+    /// Whether a signature covers the time, so that a wrong clock makes it invalid.
+    pub(super) fn has_time(&self) -> bool {
+        self.0.iter().any(Signature::has_time)
     }
 }
 
 impl Signature {
-    /// Adds the headers that sign a body.
-    pub(super) fn sign(&self, headers: &mut HeaderMap, message: &Message<'_>, body: &[u8]) {
+    fn sign(&self, headers: &mut HeaderMap, message: &Message<'_>, body: &[u8]) {
         let id = message.id.as_str();
         let time = message.now.as_second().to_string();
         match self {
@@ -121,12 +179,10 @@ impl Signature {
                 let signatures = joined(signatures, ",");
                 insert(headers, STRIPE_SIGNATURE, &format!("t={time},{signatures}"));
             }
-            Self::None => {}
         }
     }
 
-    /// Whether the signature covers the time, so that a wrong clock makes it invalid.
-    pub(super) fn has_time(&self) -> bool {
+    fn has_time(&self) -> bool {
         matches!(self, Self::Standard(_) | Self::Stripe(_))
     }
 }

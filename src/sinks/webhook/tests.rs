@@ -221,6 +221,99 @@ fn wh_7_other_schemes_sign_as_their_vendors_do() {
 }
 
 #[test]
+fn wh_4_wh_7_several_schemes_go_beside_each_other_with_the_same_secrets() {
+    let event = recorded_with_id("215");
+    let options = |signature: serde_json::Value| json!({ "signature": signature, "secret": [SECRET, OLD_SECRET] });
+    let alone = |scheme: &str| request(&webhook(&options(json!(scheme))), &event);
+    let (standard, github, stripe) = (alone("standard"), alone("github"), alone("stripe"));
+    for (schemes, headers) in [
+        (json!(["standard"]), vec![(&standard, "webhook-signature")]),
+        (
+            json!(["github", "standard"]),
+            vec![
+                (&standard, "webhook-signature"),
+                (&github, "x-hub-signature-256"),
+                (&github, "x-github-event"),
+                (&github, "x-github-delivery"),
+            ],
+        ),
+        (
+            json!(["stripe", "standard", "github"]),
+            vec![
+                (&standard, "webhook-signature"),
+                (&github, "x-hub-signature-256"),
+                (&stripe, "stripe-signature"),
+            ],
+        ),
+    ] {
+        let sink = webhook(&options(schemes.clone()));
+        let both = request(&sink, &event);
+        for (one, name) in &headers {
+            assert_eq!(header(&both, name), header(one, name), "{schemes}");
+        }
+        let signatures = [
+            "webhook-signature",
+            "x-hub-signature-256",
+            "stripe-signature",
+        ];
+        let there = signatures
+            .iter()
+            .filter(|name| both.headers().contains_key(**name));
+        let wanted = schemes.as_array().map(Vec::len);
+        assert_eq!(Some(there.count()), wanted, "{schemes}: and no other");
+        let refused = sink.translator.judge(&reply(401, &[], ""), &facts());
+        let reason = refused.reason().unwrap_or_default();
+        assert!(reason.contains("clocks"), "{reason}");
+    }
+}
+
+#[test]
+fn nonsense_among_the_schemes_is_a_mistake_with_help() {
+    for (schemes, key, help) in [
+        (
+            json!(["standard", "standard"]),
+            "signature[1]",
+            "each scheme once",
+        ),
+        (
+            json!(["none", "none"]),
+            "signature[0]",
+            "leave it out to sign",
+        ),
+        (
+            json!(["none", "github"]),
+            "signature[0]",
+            "leave it out to sign",
+        ),
+        (
+            json!(["github", "none"]),
+            "signature[1]",
+            "leave it out to sign",
+        ),
+        (
+            json!(["github", "strpe"]),
+            "signature[1]",
+            "did you mean `stripe`",
+        ),
+        (json!("githb"), "signature", "did you mean `github`"),
+        (json!([]), "signature", "`signature = \"none\"`"),
+    ] {
+        let options = with("webhook", &json!({ "signature": schemes }));
+        let problems = samples::try_sink("webhook", &options).expect_err("wrong");
+        let problem = problems.first().expect("a problem");
+        assert_eq!(problem.path, format!("sinks.it.{key}"), "{schemes}");
+        let told = problem.help.as_deref().unwrap_or_default();
+        assert!(told.contains(help), "{schemes}: {told}");
+    }
+    // A secret that only one of the schemes can use is a mistake of that one.
+    let text = with(
+        "webhook",
+        &json!({ "signature": ["github", "standard"], "secret": "a text" }),
+    );
+    refused("webhook", &text, "sinks.it.secret");
+}
+
+#[test]
 fn wh_8_few_answers_are_final() {
     let sink = webhook(&json!({}));
     for (status, expected) in [

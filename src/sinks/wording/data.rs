@@ -5,10 +5,11 @@
 
 use std::cmp::Ordering;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::decimal::Decimal;
 use super::text;
+use crate::model::Decimal;
 
 /// Longest symbol, currency or status word, in code points.
 const WORD_MAX: usize = 32;
@@ -21,18 +22,37 @@ const SENTENCE_MAX: usize = 300;
 const LIST_MAX: usize = 6;
 
 /// The fields of an event's data; none when it is no object.
-pub(super) struct Data<'a>(Option<&'a Map<String, Value>>);
+pub(super) struct Data<'a> {
+    fields: Option<&'a Map<String, Value>>,
+    now: Timestamp,
+    of_one_account: bool,
+}
 
 impl<'a> Data<'a> {
-    /// Looks into a value.
-    pub(super) fn new(json: Option<&'a Value>) -> Self {
-        Self(json.and_then(Value::as_object))
+    /// Looks into a value, to be read at this time.
+    pub(super) fn new(json: Option<&'a Value>, now: Timestamp) -> Self {
+        Self {
+            fields: json.and_then(Value::as_object),
+            now,
+            of_one_account: false,
+        }
+    }
+
+    /// The same where there is no account that it could be mistaken for.
+    pub(super) fn of_one_account(mut self, of_one_account: bool) -> Self {
+        self.of_one_account = of_one_account;
+        self
+    }
+
+    /// The account, where there may be more than one.
+    pub(super) fn account(&self) -> Option<String> {
+        self.label("account_label").filter(|_| !self.of_one_account)
     }
 
     /// The value of a key that is not null, in snake case or else in camel case: the API's own
     /// envelope is not of one mind about it.
     pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
-        let entries = self.0?;
+        let entries = self.fields?;
         entries
             .get(key)
             .or_else(|| entries.get(&camel(key)))
@@ -41,7 +61,7 @@ impl<'a> Data<'a> {
 
     /// All fields, in the order of the payload.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
-        self.0.into_iter().flatten()
+        self.fields.into_iter().flatten()
     }
 
     /// A short word or number, as it was written.
@@ -67,6 +87,30 @@ impl<'a> Data<'a> {
     /// A whole number.
     pub(super) fn count(&self, key: &str) -> Option<u64> {
         self.get(key)?.as_u64()
+    }
+
+    /// A moment, as [`moment`] words it; a text that is none stands as it is.
+    pub(super) fn moment(&self, key: &str) -> Option<String> {
+        let written = self.word(key)?;
+        let read = written.parse::<Timestamp>();
+        Some(read.map_or(written, |time| moment(time, self.now)))
+    }
+
+    /// A number of seconds, as people say it: `2 min`.
+    pub(super) fn span(&self, key: &str) -> Option<String> {
+        Some(match self.count(key)? {
+            seconds @ ..60 => format!("{seconds} s"),
+            seconds @ 60..3600 => format!("{} min", seconds / 60),
+            seconds => joined(
+                [
+                    Some(format!("{} h", seconds / 3600)),
+                    Some(seconds % 3600 / 60)
+                        .filter(|minutes| *minutes > 0)
+                        .map(|minutes| format!("{minutes} min")),
+                ],
+                " ",
+            )?,
+        })
     }
 
     /// An id, short enough to be compared by eye.
@@ -130,6 +174,16 @@ pub(super) fn scalar(value: &Value, most: usize) -> Option<String> {
         Value::Null | Value::Array(_) | Value::Object(_) => return None,
     };
     (!text.is_empty()).then_some(text)
+}
+
+/// A moment for people: the time alone where it is that of the same day.
+pub(super) fn moment(time: Timestamp, now: Timestamp) -> String {
+    let day = |moment: Timestamp| moment.strftime("%Y-%m-%d").to_string();
+    let shape = match day(time) == day(now) {
+        true => "%H:%M UTC",
+        false => "%Y-%m-%d %H:%M UTC",
+    };
+    time.strftime(shape).to_string()
 }
 
 /// The parts that are there, with a separator between them.

@@ -87,10 +87,11 @@ impl Draft {
         self
     }
 
-    /// Adds the line that says where it happened: the account and the trade.
+    /// Adds the line that says where it happened: the account, unless there is one alone, and the
+    /// trade.
     pub(super) fn place(self, data: &Data<'_>) -> Self {
         self.line()
-            .detail("Account", data.label("account_label"))
+            .detail("Account", data.account())
             .phrased("Trade", data.id("trade_id"), |id| format!("trade {id}"))
     }
 

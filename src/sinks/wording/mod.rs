@@ -5,7 +5,6 @@
 //! cleaned of line breaks and invisible characters and cut to a sensible length first.
 
 mod data;
-mod decimal;
 mod draft;
 mod internal;
 mod other;
@@ -16,7 +15,7 @@ mod trade;
 mod tests;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::model::{Event, Suppressed};
 use data::Data;
@@ -87,8 +86,8 @@ pub fn types() -> impl Iterator<Item = &'static str> {
 }
 
 /// The parts that a backfilled event could not be given, as words.
-fn unknown_parts(event: &Event) -> Vec<String> {
-    match event.about_json().get("partial") {
+fn unknown_parts(about: &Map<String, Value>) -> Vec<String> {
+    match about.get("partial") {
         Some(Value::Array(parts)) => parts
             .iter()
             .filter_map(Value::as_str)
@@ -103,14 +102,17 @@ impl Wording {
     #[must_use]
     pub fn of(event: &Event) -> Self {
         let json = event.data_named();
-        let data = Data::new(json.as_ref());
+        let about = event.about_json();
+        let is_sole = about.get("sole_account").and_then(Value::as_bool) == Some(true);
+        let now = event.time.unwrap_or(event.received);
+        let data = Data::new(json.as_ref(), now).of_one_account(is_sole);
         let draft = if event.is_internal() {
             internal::draft(&event.kind, &data)
         } else {
             trade::draft(&event.kind, &data)
                 .unwrap_or_else(|| other::draft(event, json.as_ref(), &data))
         };
-        draft.finish(event.backfilled, &unknown_parts(event))
+        draft.finish(event.backfilled, &unknown_parts(&about))
     }
 
     /// The same with a line about what was suppressed before it, as seen at the time of its arrival.
@@ -119,12 +121,7 @@ impl Wording {
         let Some(Suppressed { count, since }) = suppressed else {
             return self;
         };
-        let day = |moment: Timestamp| moment.strftime("%Y-%m-%d").to_string();
-        let shape = match day(since) == day(now) {
-            true => "%H:%M UTC",
-            false => "%Y-%m-%d %H:%M UTC",
-        };
-        let value = format!("{count} more since {}", since.strftime(shape));
+        let value = format!("{count} more since {}", data::moment(since, now));
         if !self.message.is_empty() {
             self.message.push('\n');
         }

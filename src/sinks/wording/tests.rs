@@ -96,6 +96,27 @@ fn ids_may_be_spelled_in_camel_case() {
 }
 
 #[test]
+fn an_account_is_named_only_where_it_could_be_another() {
+    let mut subject = recorded_with_id("215");
+    for (about, expected) in [
+        (None, "Main Live · trade 7c4f9e12"),
+        (Some(r#"{"trade":{}}"#), "Main Live · trade 7c4f9e12"),
+        (Some(r#"{"sole_account":true}"#), "trade 7c4f9e12"),
+        (
+            Some(r#"{"trade":{},"sole_account":true}"#),
+            "trade 7c4f9e12",
+        ),
+    ] {
+        subject.about = about.map(bytes::Bytes::from);
+        let wording = Wording::of(&subject);
+        let last = wording.message.lines().last();
+        assert_eq!(last, Some(expected), "{about:?}");
+        let field = wording.fields.iter().any(|field| field.label == "Account");
+        assert_eq!(field, expected.starts_with("Main"), "{about:?}");
+    }
+}
+
+#[test]
 fn a_backfilled_event_says_so() {
     let mut late = recorded_with_id("215");
     late.backfilled = true;

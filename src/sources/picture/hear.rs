@@ -55,6 +55,7 @@ impl Picture {
         let Ok(Value::Object(data)) = serde_json::from_slice(data) else {
             return Heard::default();
         };
+        self.note_account(&data);
         let subject = subject(&event.kind, &data);
         let Some(key) = self.settle(subject.trade.as_deref(), &subject.ids) else {
             return Heard::default();

@@ -6,6 +6,7 @@
 //! a fact never becomes untrue, so it does not matter in which order the two accounts arrive. What it
 //! remembers goes to disk with the events that it stands for, through [`Picture::take_changes`].
 
+mod accounts;
 mod bounds;
 mod compare;
 mod found;
@@ -57,6 +58,10 @@ pub struct Picture {
     finished: usize,
     singles: usize,
     is_crowded: bool,
+    /// Whose things were heard of, as far as that matters.
+    accounts: BTreeSet<String>,
+    /// Whether one account is followed, by configuration.
+    is_filtered: bool,
 }
 
 /// How often something was found, by type.
@@ -75,6 +80,8 @@ struct Whole {
     forgotten: Option<Timestamp>,
     #[serde(default)]
     tally: Tally,
+    #[serde(default)]
+    accounts: BTreeSet<String>,
 }
 
 impl Picture {
@@ -95,6 +102,8 @@ impl Picture {
             finished: 0,
             singles: 0,
             is_crowded: false,
+            accounts: BTreeSet::new(),
+            is_filtered: false,
         };
         let mut unreadable = 0_usize;
         for row in rows {
@@ -104,6 +113,7 @@ impl Picture {
                 (picture.complete, picture.looked) = (whole.complete, whole.looked);
                 (picture.gap, picture.forgotten) = (whole.gap, whole.forgotten);
                 picture.tally = whole.tally;
+                picture.accounts.extend(whole.accounts);
             } else if let Ok(trade) = serde_json::from_slice::<Trade>(body) {
                 picture.finished += usize::from(!trade.is_open());
                 picture.singles += usize::from(trade.id.is_none());
@@ -200,6 +210,7 @@ impl Picture {
                     gap: self.gap,
                     forgotten: self.forgotten,
                     tally: self.tally.clone(),
+                    accounts: self.accounts.clone(),
                 })
                 .ok()
             } else {
@@ -322,6 +333,7 @@ impl Picture {
             }
         }
         self.changed.insert(key.to_owned());
+        self.note_accounts_of(key);
     }
 
     fn put(&mut self, key: String, trade: Trade) {

@@ -2,6 +2,7 @@
 //!
 //! The stream's account is the recorded one; REST's is written by hand from it.
 
+mod accounts;
 mod copies;
 mod corners;
 mod limits;
