@@ -21,7 +21,7 @@ build_bellwire
 # A server with a limit costs half a minute of waiting, so everything goes on at the same time.
 running=()
 for suite in "${suites[@]}"; do
-    for part in limits messages outages mistakes; do
+    for part in limits messages outages updates mistakes; do
         "$parts/ntfy_suite.sh" "$work/$suite/usr/bin/ntfy" "$(cat "$work/$suite.version")" "$bellwire" "$part" \
             >"$work/$suite.$part" 2>&1 &
         running+=("$!:$suite.$part")
@@ -33,7 +33,7 @@ for one in "${running[@]}"; do
     wait "${one%%:*}" || failed="$failed ${one#*:}"
 done
 for suite in "${suites[@]}"; do
-    for part in mistakes messages outages limits; do cat "$work/$suite.$part"; done
+    for part in mistakes messages updates outages limits; do cat "$work/$suite.$part"; done
 done
 [ -z "$failed" ] || fail "$failed"
 [ "${suites[*]}" != "sid trixie" ] || echo "NT-7 (ntfy $(cat "$work/trixie.version")): an old server passes the same list"

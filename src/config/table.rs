@@ -155,6 +155,15 @@ impl Table {
         self.resolve(&keypath::entry(&self.path, key), &value)
     }
 
+    /// A secret that has to be there.
+    pub fn required_secret(&mut self, key: &str, help: &str) -> Option<Secret> {
+        if !self.has(key) {
+            self.missing(key, help);
+            return None;
+        }
+        self.secret(key)
+    }
+
     /// One secret or a list of them.
     pub fn secrets(&mut self, key: &str) -> Option<Vec<Secret>> {
         let value = self.take_secret(key)?;

@@ -35,11 +35,7 @@ impl fmt::Debug for Address {
 
 /// Reads an `http` or `https` address; what is wrong with it is reported without showing it.
 pub(super) fn url(table: &mut Table, key: &str, help: &str) -> Option<Url> {
-    if !table.has(key) {
-        table.missing(key, help);
-        return None;
-    }
-    let text = table.secret(key)?;
+    let text = table.required_secret(key, help)?;
     let parsed = parse(text.expose());
     if let Err(message) = parsed {
         table.wrong(key, message, help);

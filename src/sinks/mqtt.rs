@@ -94,12 +94,8 @@ fn build(options: &mut Table) -> Option<Parts> {
 }
 
 fn read_url(options: &mut Table) -> Option<Url> {
-    if !options.has("url") {
-        options.missing("url", URL_HELP);
-        return None;
-    }
     // Read as a secret, because people paste addresses with a user in them.
-    let text = options.secret("url")?;
+    let text = options.required_secret("url", URL_HELP)?;
     let checked = match Url::parse(text.expose().trim()) {
         Err(_) => Err("this is no address"),
         Ok(url) if !matches!(url.scheme(), "mqtt" | "mqtts") => {

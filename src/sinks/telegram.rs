@@ -93,11 +93,7 @@ fn build(options: &mut Table) -> Option<Parts> {
 }
 
 fn read_token(options: &mut Table) -> Option<Secret> {
-    if !options.has("token") {
-        options.missing("token", TOKEN_HELP);
-        return None;
-    }
-    let token = options.secret("token")?;
+    let token = options.required_secret("token", TOKEN_HELP)?;
     let fits = token.expose().split_once(':').is_some_and(|(id, key)| {
         let of_key = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         !id.is_empty()

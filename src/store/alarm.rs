@@ -19,7 +19,7 @@ use crate::status::Status;
 const REFUSED_WITHIN: Duration = Duration::from_secs(10);
 
 /// A disk that is full again within this time is the same trouble still.
-const SAME_TROUBLE: Duration = Duration::from_secs(10 * 60);
+const SAME_TROUBLE: Duration = Duration::from_secs(60);
 
 /// Full is over when only this share waits of what waited when it was told. A queue of that size takes
 /// any batch.

@@ -145,6 +145,22 @@ def nt_5(seen_file, request_file):
         assert wait >= 9.9, f"asked again after {wait:.1f} s"
 
 
+def nt_6(seen_file, version):
+    found = list(seen(seen_file).values())
+    assert len(found) == 8, len(found)
+    ids = {}
+    for message in found:
+        trade = "plain-1" if "plain-1" in json.dumps(message) else "other"
+        # A server before 2.16 knows no such thing, and says nothing about it.
+        if tuple(map(int, version.split("-")[0].split("."))) >= (2, 16):
+            ids.setdefault(trade, set()).add(message["sequence_id"])
+    numbers = [message["title"].split("N")[1][0] for message in found if "plain-1" in json.dumps(message)]
+    assert numbers == sorted(numbers) and len(numbers) == 4, numbers
+    if ids:
+        assert ids["plain-1"] == {"plain-1"}, ids
+        assert len(ids["other"]) == 1 and ids["other"] != ids["plain-1"], ids
+
+
 def nt_9(seen_file, request_file):
     assert {request.path for request in read(request_file)} == {"/push/"}
     topics = {message["topic"] for message in seen(seen_file).values()}
@@ -199,6 +215,6 @@ def lock(database):
     signal.pause()
 
 
-JOBS = {"NT-1": nt_1, "NT-2": nt_2, "NT-3": nt_3, "NT-4": nt_4, "NT-5": nt_5, "NT-9": nt_9, "NT-10": nt_10,
+JOBS = {"NT-1": nt_1, "NT-2": nt_2, "NT-3": nt_3, "NT-4": nt_4, "NT-5": nt_5, "NT-6": nt_6, "NT-9": nt_9, "NT-10": nt_10,
         "exactly": exactly, "longest": longest, "actions": actions, "lock": lock}
 JOBS[sys.argv[1]](*sys.argv[2:])

@@ -152,6 +152,31 @@ outages() {
     passed NT-10 "after a stopped server, and after a 500 of one that cannot write, the message arrives"
 }
 
+# One notification for each trade; an old server takes no notice of it and shows each message.
+updates() {
+    start_ntfy updates
+    by_user updates
+    local at=$server with=$token
+    for number in 1 2 3 4; do
+        for trade in plain-1 "ü/a b"; do
+            printf '{"type":"tp_hit","data":{"trade_id":"%s","symbol":"N%s"}}\n' "$trade" "$number"
+        done
+    done >"$work/updates.jsonl"
+    serve_events "$work/updates.jsonl"
+    mkdir "$work/updating"
+    {
+        head_of "$feed"
+        sink phone "$at" living "token = \"$with\""
+        printf '[[rules]]\nname = "living"\nto = ["phone"]\nupdate = "data.trade_id"\n'
+    } >"$work/updating/config.toml"
+    start_bellwire "$work/updating"
+    all_seen() { [ "$(read_topic "$at" "$with" living | grep -c '"event":"message"')" -ge 8 ]; }
+    until_ready "every message" all_seen || { tail -n 5 "$work/updating/bellwire.log"; return 1; }
+    read_topic "$at" "$with" living >"$work/updates.seen"
+    judge NT-6 "$work/updates.seen" "$version"
+    passed NT-6 "all messages of a trade have one sequence id, in the order of the events"
+}
+
 # The configuration is refused before anything is sent.
 mistakes() {
     mkdir "$work/mistakes"

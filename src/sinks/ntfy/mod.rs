@@ -115,11 +115,7 @@ fn build(options: &mut Table) -> Option<Parts> {
 }
 
 fn read_topic(options: &mut Table) -> Option<Secret> {
-    if !options.has("topic") {
-        options.missing("topic", TOPIC_HELP);
-        return None;
-    }
-    let topic = options.secret("topic")?;
+    let topic = options.required_secret("topic", TOPIC_HELP)?;
     let text = topic.expose();
     let fits = (1..=TOPIC_MAX).contains(&text.len())
         && text
