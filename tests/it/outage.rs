@@ -181,6 +181,16 @@ impl Scene {
         event
     }
 
+    /// Waits, while time stands still, until the lane has taken up its work and failed once.
+    async fn tried(&self) {
+        let looking = std::time::Instant::now();
+        while self.status.snapshot().sinks[&name("automation")].failed == 0 {
+            assert!(looking.elapsed() < LOOKING, "nothing was tried");
+            let rest = self.store.rest_until(&name("automation")).await;
+            rest.expect("reads");
+        }
+    }
+
     /// Lets time go on, and sends whatever bellwire says about itself to the same sink.
     async fn until(&mut self, over: impl Fn(&Self, &Depths) -> bool) {
         let looking = std::time::Instant::now();
@@ -260,6 +270,7 @@ async fn a_failing_sink_is_told_once_and_its_return_once() {
     with_lanes(address, "", async |scene| {
         let start = scene.clock.now();
         scene.enqueue(scene.event("ttmt")).await;
+        scene.tried().await;
         let hours = start + SignedDuration::from_hours(3);
         scene.until(|scene, _| scene.clock.now() >= hours).await;
         assert_eq!(
