@@ -1,5 +1,5 @@
 //! bellwire keeps a Server-Sent-Events stream open, keeps the events that rules ask for, and delivers
-//! each one to webhooks and phones through a queue on disk.
+//! each one to webhooks, phones, brokers and programs through a queue on disk.
 //!
 //! This page is the map: the cast, the rooms, what always holds, and the walk of one event.
 //!
@@ -16,6 +16,7 @@
 //! | sink | a place that deliveries go to | [`sinks::Sink`] |
 //! | delivery | one event on its way to one sink, with a stable id | [`model::DeliveryId`] |
 //! | key | what deliveries to one sink have in common that keep the order of the queue | [`model::Route`] |
+//! | living notification | one that several deliveries change in turn, told apart by its key | [`model::Living`] |
 //! | claim | a delivery that a lane has taken to send now | [`model::Claim`] |
 //! | attempt | one request for a delivery, with its outcome | [`model::Attempt`] |
 //! | verdict | what an answer, or its absence, means | [`model::Verdict`] |
@@ -46,7 +47,7 @@
 //! | 2 | [`telemetry`] | log set-up | tracing-subscriber |
 //! | 1 | [`config`] | file and environment to one checked configuration | figment |
 //! | 1 | [`expr`] | expressions and templates over an event, bounded | minijinja |
-//! | 1 | [`transport`] | one request within limits; the open end of a stream | reqwest |
+//! | 1 | [`transport`] | one request within limits, over HTTP, to a broker or to a program; the open end of a stream | reqwest, the packets of MQTT |
 //! | 1 | [`status`], [`clock`], [`crew`] | the shared snapshot; wall time; named tasks that can be exchanged | |
 //! | 0 | [`model`] | the nouns | |
 //!
@@ -62,6 +63,7 @@
 //!   a dead letter. One that ends without a request gives its number back.
 //! - Of the open deliveries of a sink with one key only the first can be claimed, and triggers in the
 //!   queue's schema keep it so, whoever ends or opens one.
+//! - What was told of a sink is kept until its end is told, over restarts and reloads.
 //! - What happens to a sink costs its deliveries nothing: while it is away, one of them is tried at a
 //!   time, and a try before its time uses no step of its ladder.
 //! - A settlement applies only while its claim is the newest; a late one changes nothing.
@@ -96,7 +98,7 @@
 //!    the others, what is fresh before what is old, and every fourth time what has waited longest.
 //! 7. The sink encodes event and wording as a request that carries the delivery's id, the same on
 //!    every attempt.
-//! 8. [`transport`] sends it: time limit, no redirects, address check, the answer cut off while it is
+//! 8. [`transport`] carries it, by whatever carries its kind: time limit, no redirects, address check, the answer cut off while it is
 //!    read.
 //! 9. The sink judges the answer: delivered, retry, retry after N, dead, or suspend.
 //! 10. [`retry`] turns the verdict into a settlement, [`store`] writes it down with the attempt.
