@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::Name;
+use super::{Name, mended};
 
 /// The pseudo-source of events about bellwire itself.
 pub const INTERNAL_SOURCE: &str = "bellwire";
@@ -101,7 +101,7 @@ impl Event {
     pub fn data_json(&self) -> Option<Value> {
         let bytes = self.data_bytes()?;
         match self.data {
-            DataAt::Json { .. } => serde_json::from_slice(bytes).ok(),
+            DataAt::Json { .. } => serde_json::from_slice(&mended(bytes)).ok(),
             DataAt::Text | DataAt::Missing => {
                 Some(Value::String(String::from_utf8_lossy(bytes).into_owned()))
             }

@@ -12,6 +12,7 @@ mod ladder;
 mod name;
 mod route;
 mod secret;
+mod surrogate;
 mod verdict;
 
 pub use cursor::Cursor;
@@ -24,4 +25,5 @@ pub use route::{
     Accepted, Batch, Checkpoint, Notice, PictureRow, Route, Suppressed, Throttle, Told,
 };
 pub use secret::Secret;
+pub use surrogate::mended;
 pub use verdict::{Failure, Outcome, Reply, Verdict};

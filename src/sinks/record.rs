@@ -3,26 +3,32 @@
 //! A file of its own because several kinds send it, and its keys are what people's programs read. The
 //! data stands in it as it came, digit for digit.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Message;
+use crate::model;
 
-/// The data of an event as it stands in the payload, or as text.
+/// The data of an event as it stands in the payload, or as text. What is half a character is replaced.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum RawData<'a> {
     Json(&'a RawValue),
+    Mended(Box<RawValue>),
     Text(String),
 }
 
 impl<'a> RawData<'a> {
     pub(super) fn of(bytes: &'a [u8]) -> Self {
-        match serde_json::from_slice(bytes) {
-            Ok(raw) => Self::Json(raw),
-            Err(_) => Self::Text(String::from_utf8_lossy(bytes).into_owned()),
-        }
+        // Half a character in it would cost the receiver all of it: many parsers are strict.
+        let read = match model::mended(bytes) {
+            Cow::Borrowed(bytes) => serde_json::from_slice(bytes).map(Self::Json),
+            Cow::Owned(bytes) => serde_json::from_slice(&bytes).map(Self::Mended),
+        };
+        read.unwrap_or_else(|_| Self::Text(String::from_utf8_lossy(bytes).into_owned()))
     }
 }
 

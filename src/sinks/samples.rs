@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Facts, KINDS, Message, Sink, Wording, build};
 use crate::config::{Problem, SinkConfig, sample};
-use crate::model::{DataAt, DeliveryId, Event, Name, Reply};
+use crate::model::{DataAt, DeliveryId, Event, Name, Reply, mended};
 use crate::transport::Outgoing;
 
 /// The recorded payloads, one on each line.
@@ -28,7 +28,8 @@ pub(super) fn now() -> Timestamp {
 
 /// An event of a payload with the envelope that TTMT and bellwire use.
 pub(super) fn event(payload: &str) -> Event {
-    let json: Value = serde_json::from_str(payload).expect("a payload is JSON");
+    let json: Value =
+        serde_json::from_slice(&mended(payload.as_bytes())).expect("a payload is JSON");
     let kind = json["type"].as_str().unwrap_or("message");
     let source = if kind.starts_with("bellwire.") {
         "bellwire"

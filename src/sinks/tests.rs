@@ -360,3 +360,31 @@ fn wh_12_sl_8_no_problem_and_no_hash_tells_an_address() {
     let one = Secret::new("a".to_owned()).short_hash();
     assert_eq!(one.len(), 4);
 }
+
+#[test]
+fn half_an_emoji_costs_neither_the_wording_nor_the_data() {
+    let event = samples::event(
+        r#"{"type":"tp_hit","data":{"symbol":"XAUUSD","realized_pl":19.840,"currency":"USD","account_label":"Main \ud83d"}}"#,
+    );
+    let wording = Wording::of(&event);
+    assert_eq!(wording.title, "TP hit · XAUUSD · +19.84 USD");
+    let id = samples::id();
+    let cloud = sink(
+        "webhook",
+        &with("webhook", &json!({ "body": "cloudevents" })),
+    );
+    let mut told = samples::every_sink();
+    told.retain(|sink| matches!(sink.kind, "mqtt" | "exec"));
+    for one in told.iter().chain([&cloud]) {
+        let body = samples::body(one, &message(&id, &event, &wording));
+        let json: serde_json::Value =
+            serde_json::from_slice(&body).expect("a strict parser takes it");
+        assert_eq!(
+            json["data"]["account_label"], "Main \u{fffd}",
+            "{}",
+            one.kind
+        );
+        let text = String::from_utf8_lossy(&body).into_owned();
+        assert!(text.contains("19.840"), "digit for digit: {text}");
+    }
+}

@@ -89,7 +89,7 @@ fn cloud_event(message: &Message<'_>) -> Bytes {
         upstreamid: event.id.as_deref(),
         backfilled: event.backfilled,
         datacontenttype: match data {
-            Some(RawData::Json(_)) => Some("application/json"),
+            Some(RawData::Json(_) | RawData::Mended(_)) => Some("application/json"),
             Some(RawData::Text(_)) => Some("text/plain"),
             None => None,
         },
