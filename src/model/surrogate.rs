@@ -30,7 +30,7 @@ pub fn mended(json: &[u8]) -> Cow<'_, [u8]> {
     mended
 }
 
-/// The number of a `\uXXXX` that begins here.
+/// The number of a `\u` and four digits that begin here.
 fn unit(json: &[u8], at: usize) -> Option<u16> {
     let escape = json.get(at..at + 6)?;
     let digits = escape.strip_prefix(b"\\u")?;

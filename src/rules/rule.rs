@@ -116,7 +116,8 @@ impl Rule {
             return Ok(None);
         };
         let key = update.key(scope.get_or_insert_with(|| Scope::new(event)))?;
-        Ok(key.map(Arc::from))
+        // An empty id is no id: what has none has a notification of its own.
+        Ok(key.filter(|key| !key.is_empty()).map(Arc::from))
     }
 
     /// Whether it matches an event whose source and type it listens to. The scope is made by the

@@ -106,6 +106,10 @@ fn stand_in(marks: &mut Vec<Hidden>, key: &str, secret: &str) -> String {
         "url" | "server" => {
             address(marks, &name(key), secret).unwrap_or_else(|| mark(marks, name(key), ""))
         }
+        // A button may open an app by a scheme of its own.
+        _ if key.ends_with(".url") => {
+            address(marks, &name(key), secret).unwrap_or_else(|| mark(marks, name(key), "app://"))
+        }
         _ => mark(marks, name(key), ""),
     }
 }

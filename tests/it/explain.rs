@@ -1,6 +1,7 @@
 //! What would become of events: which rules match and why others do not, and the requests that would
 //! go out, which are those that do go out.
 
+mod buttons;
 mod curl;
 mod lines;
 

@@ -42,7 +42,7 @@ pub struct Explainer {
 /// A sink, and the same one without its secrets.
 struct Place {
     sink: Arc<Sink>,
-    example: Arc<Example>,
+    example: Option<Arc<Example>>,
 }
 
 /// What a line turns out to be.
@@ -118,7 +118,7 @@ pub struct Delivery {
     /// What would be sent, or why nothing can be.
     pub request: Result<Shown, String>,
     /// What knows the names of what is hidden in the request.
-    pub example: Arc<Example>,
+    example: Option<Arc<Example>>,
 }
 
 /// How a throttle or an order takes a delivery.
@@ -136,24 +136,19 @@ pub struct Counted {
 
 impl Explainer {
     /// Takes what is needed of a configuration.
-    ///
-    /// # Errors
-    /// When a sink refuses what stands in for its secrets: a fault of ours.
-    pub fn new(plan: Plan) -> anyhow::Result<Self> {
-        let place = |(sink, config): (Arc<Sink>, &SinkConfig)| {
-            let example = sinks::example(config).map(Arc::new);
-            let example = example.ok_or_else(|| {
-                anyhow::anyhow!("sink `{}` cannot be shown without its secrets", sink.name)
-            })?;
-            Ok(Place { sink, example })
+    #[must_use]
+    pub fn new(plan: Plan) -> Self {
+        let place = |(sink, config): (Arc<Sink>, &SinkConfig)| Place {
+            sink,
+            example: sinks::example(config).map(Arc::new),
         };
         let sinks = plan.sinks.into_iter().zip(&plan.config.sinks).map(place);
-        Ok(Self {
-            sinks: sinks.collect::<anyhow::Result<_>>()?,
+        Self {
+            sinks: sinks.collect(),
             sources: plan.sources,
             rules: plan.rules,
             clock: Clock::system(),
-        })
+        }
     }
 
     /// The source of this name, if there is one.
@@ -295,7 +290,13 @@ impl Place {
         let Self { sink, example } = self;
         let expires = rule.expires.or(sink.expires);
         let living = route.living.as_deref();
-        let outgoing = dispatch::preview(&example.sink, rule, event, living, DELIVERY_ID, now);
+        // A sink that refuses what stands in for its secrets is told with all but its request.
+        let outgoing = match example {
+            Some(example) => {
+                dispatch::preview(&example.sink, rule, event, living, DELIVERY_ID, now)
+            }
+            None => Err("its request cannot be shown without its secrets".to_owned()),
+        };
         Delivery {
             sink: route.sink.clone(),
             kind: sink.kind,
@@ -314,7 +315,18 @@ impl Place {
                 Ordered::By(key) => Some(Counted::by(Some(key), scope)),
             },
             request: outgoing.map(Shown::of),
-            example: Arc::clone(example),
+            example: example.clone(),
+        }
+    }
+}
+
+impl Delivery {
+    /// A part of its request, with a word for each secret that stood there.
+    #[must_use]
+    pub fn shown(&self, text: &str, word: impl Fn(&str) -> String) -> String {
+        match &self.example {
+            Some(example) => example.shown(text, word),
+            None => text.to_owned(),
         }
     }
 }

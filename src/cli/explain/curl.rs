@@ -99,7 +99,7 @@ fn header_line(delivery: &Delivery, header: &Header) -> String {
 /// Puts variables where something is hidden in a text between single quotes.
 fn variables(delivery: &Delivery, quoted: &str) -> String {
     let outside = |name: &str| format!("'\"${}\"'", variable(delivery, name));
-    delivery.example.shown(quoted, outside)
+    delivery.shown(quoted, outside)
 }
 
 /// The name of a variable: the sink's, and what of it is hidden.

@@ -106,7 +106,7 @@ fn counted(counted: &Counted) -> Value {
 }
 
 fn request(delivery: &Delivery, shown: &Shown) -> Value {
-    let open = |text: &str| delivery.example.shown(text, |_| HIDDEN.to_owned());
+    let open = |text: &str| delivery.shown(text, |_| HIDDEN.to_owned());
     let pairs = |pairs: &[(&'static str, String)]| -> Map<String, Value> {
         let pairs = pairs.iter();
         let pairs = pairs.map(|(name, value)| ((*name).to_owned(), json!(open(value))));

@@ -55,7 +55,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };
-    let explainer = Explainer::new(plan)?;
+    let explainer = Explainer::new(plan);
     let source = match args.source.as_deref().map(|name| named(&explainer, name)) {
         Some(Ok(source)) => Some(source),
         Some(Err(exit)) => return Ok(exit),

@@ -166,7 +166,7 @@ impl Page<'_> {
     }
 
     fn request(&mut self, delivery: &Delivery, shown: &Shown) {
-        let open = |text: &str| delivery.example.shown(text, |_| HIDDEN.to_owned());
+        let open = |text: &str| delivery.shown(text, |_| HIDDEN.to_owned());
         let body = match shown {
             Shown::Http {
                 method,
