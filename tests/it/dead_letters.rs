@@ -73,6 +73,7 @@ async fn a_kill_neither_ends_the_hour_nor_forgets_a_dead_letter() {
     let dead = |bridge: &Bridge| bridge.log().matches("the delivery is dead now").count();
     until("four dead letters", || dead(&bridge) >= 4).await;
     bridge.kill();
+    soon("the upstream to notice", upstream.handle.unheard()).await;
 
     start(&mut bridge, &upstream).await;
     send(&upstream, 5).await;
@@ -85,6 +86,7 @@ async fn a_kill_neither_ends_the_hour_nor_forgets_a_dead_letter() {
     until("the others to be told", || told(&phones).len() == 2).await;
     assert_eq!(told(&phones)[1], (4, "5".into()));
     bridge.kill();
+    soon("the upstream to notice", upstream.handle.unheard()).await;
     start(&mut bridge, &upstream).await;
     assert_eq!(said(&mut bridge).await, 2, "each is told once");
 }
