@@ -60,11 +60,12 @@ for (const request of of('discord')) {
   await findings.judge('Discord builder', request, () => builder(body));
 }
 
-// A surrogate without its other half is no text; a cut in the wrong place leaves one, or a replacement character.
+// A surrogate without its other half is no text; a cut in the wrong place leaves one, or bytes that are none. A replacement
+// character is no fault: it stands where an event came with half a character.
 const whole = (body) => {
   const text = body.toString('utf8');
   must(Buffer.from(text, 'utf8').equals(body), 'not UTF-8');
-  must(!/\\ud[89a-f]../i.test(text) && !text.includes('\ufffd'), 'half a character');
+  must(!/\\ud[89a-f]../i.test(text), 'half a character');
 };
 await mustRefuse('the look for halves', () => whole(Buffer.from('{"title":"\\ud83d"}')));
 await mustRefuse('the look for halves', () => whole(Buffer.from('😀').subarray(0, 3)));
