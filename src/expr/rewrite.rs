@@ -11,12 +11,11 @@ use std::collections::HashSet;
 use std::fmt;
 
 use minijinja::machinery::Span;
-use minijinja::machinery::ast::{
-    self, BinOpKind, Call, CallArg, CompareOpKind, Expr, Spanned, UnaryOpKind,
-};
+use minijinja::machinery::ast::{self, BinOpKind, Call, CallArg, Expr, Spanned, UnaryOpKind};
 use minijinja::{Error, Value};
 
 use super::limits::DEPTH_MAX;
+use super::spelling::link_sign;
 use super::vocabulary::{FILTERS, FUNCTIONS, TESTS, Vocabulary, one_of};
 use super::{compare, filters};
 
@@ -260,16 +259,7 @@ impl Rewriter {
         let mut parts = vec![self.expression(&compare.expr)?];
         let mut left = &compare.expr;
         for link in &compare.ops {
-            let operator = match link.op {
-                CompareOpKind::Eq => "==",
-                CompareOpKind::Ne => "!=",
-                CompareOpKind::Lt => "<",
-                CompareOpKind::Lte => "<=",
-                CompareOpKind::Gt => ">",
-                CompareOpKind::Gte => ">=",
-                CompareOpKind::In => "in",
-                CompareOpKind::NotIn => "not in",
-            };
+            let operator = link_sign(&link.op);
             if is_comparison(Some(operator)) {
                 not_with_none(left, &link.expr, span)?;
             }

@@ -226,7 +226,8 @@ const fn sign(op: &BinOpKind) -> &'static str {
     }
 }
 
-const fn link_sign(op: &CompareOpKind) -> &'static str {
+/// The sign of a comparison.
+pub(super) const fn link_sign(op: &CompareOpKind) -> &'static str {
     match op {
         CompareOpKind::Eq => "==",
         CompareOpKind::Ne => "!=",

@@ -42,9 +42,11 @@ proptest! {
         rests in any::<u32>(),
         jitter in any::<f64>(),
         age in -10_000_i64..300_000,
+        expires in proptest::option::of(-10_000_i64..300_000),
     ) {
         let mut progress = Progress { step, rests, jitter, ..progress(0) };
         progress.now = at(1_000_000 + age);
+        progress.expires_at = expires.map(|age| at(1_000_000 + age));
         let settled = settle(&ladder, &RESTS, &progress, &verdict);
         if settled.state == State::Waiting {
             let wait = Duration::try_from(settled.due.duration_since(progress.now));

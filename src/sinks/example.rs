@@ -276,13 +276,7 @@ mod tests {
             let example = example_of(kind, &with(kind, &options));
             let event = &recorded()[0];
             let wording = Wording::of(event);
-            let encoded = example
-                .sink
-                .translator
-                .encode(&message(&id(), event, &wording));
-            let Ok(Outgoing::Http(request)) = encoded else {
-                panic!("{encoded:?}");
-            };
+            let request = request(&example.sink, &message(&id(), event, &wording));
             assert_eq!(dots(&example, &request.uri().to_string()), expected);
         }
     }
@@ -295,13 +289,7 @@ mod tests {
         );
         let event = &recorded()[0];
         let wording = Wording::of(event);
-        let encoded = example
-            .sink
-            .translator
-            .encode(&message(&id(), event, &wording));
-        let Ok(Outgoing::Http(request)) = encoded else {
-            panic!("{encoded:?}");
-        };
+        let request = request(&example.sink, &message(&id(), event, &wording));
         let shown = example.shown(&request.uri().to_string(), |name| format!("${name}"));
         assert_eq!(shown, "http://host/$URL_1/$URL_2");
     }

@@ -1,24 +1,17 @@
 //! What commands say when they cannot do what they were asked for: what is wrong, and what there is
 //! instead, or what helps.
 
-use bellwire::simulator::Answer;
 use bellwire::simulator::receivers::Kind;
 use serde_json::{Value, json};
 
-use crate::harness::{Bridge, Phones, Ran, Upstream, soon, until};
+use crate::harness::{Bridge, Phones, Ran, Upstream, shut, until};
 
 const HIT: &str =
     r#"{"type":"tp_hit","eventId":1,"timestamp":"2026-06-11T08:00:00.000Z","data":{"price":1.10}}"#;
 
 /// A running bridge whose sink `events` is suspended, and what it holds.
 async fn suspended() -> (Upstream, Phones, Bridge, Vec<Value>) {
-    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
-    phones
-        .handle
-        .answer_by("/webhook/events", |_| Some(Answer::status(410)));
-    let mut bridge = Bridge::watched(&upstream.source(), &phones);
-    bridge.start();
-    soon("the connection", upstream.handle.heard()).await;
+    let (upstream, phones, bridge) = shut().await;
     for number in 1..=3 {
         let id = format!("\"eventId\":{number}");
         upstream.send(HIT.replace("\"eventId\":1", &id)).await;

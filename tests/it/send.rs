@@ -4,7 +4,7 @@ use bellwire::simulator::Answer;
 use bellwire::simulator::receivers::Kind;
 use serde_json::{Value, json};
 
-use crate::harness::{Bridge, Phones, Upstream, soon};
+use crate::harness::{Bridge, Phones, Upstream, shut};
 
 const HIT: &str = r#"{ "type":"tp_hit","eventId":1, "timestamp":"2026-06-11T08:00:00.000Z","data":{"price":1.10} }"#;
 
@@ -71,13 +71,7 @@ async fn a_message_is_sent_and_the_answer_is_shown() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_accepted_message_ends_a_suspension_and_what_was_held_leaves() {
-    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
-    phones
-        .handle
-        .answer_by("/webhook/events", |_| Some(Answer::status(410)));
-    let mut bridge = Bridge::watched(&upstream.source(), &phones);
-    bridge.start();
-    soon("the connection", upstream.handle.heard()).await;
+    let (upstream, phones, bridge) = shut().await;
     upstream.send(HIT).await;
     let suspended = |ready: &Value| ready["sinks"]["events"]["suspended"].is_string();
     bridge.ready("the suspension", suspended).await;

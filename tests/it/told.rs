@@ -1,21 +1,13 @@
 //! What was told of a sink is kept over a power cut: its trouble is not told twice, and its end is told.
 
-use bellwire::simulator::Answer;
-
-use crate::harness::{Bridge, Phones, Upstream, soon, until};
+use crate::harness::{shut, until};
 
 const HIT: &str =
     r#"{"type":"tp_hit","eventId":1,"timestamp":"2026-06-11T08:00:00.000Z","data":{}}"#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_suspension_is_told_once_and_its_end_after_a_kill_too() {
-    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
-    phones
-        .handle
-        .answer_by("/webhook/events", |_| Some(Answer::status(410)));
-    let mut bridge = Bridge::watched(&upstream.source(), &phones);
-    bridge.start();
-    soon("the connection", upstream.handle.heard()).await;
+    let (upstream, phones, mut bridge) = shut().await;
     let said = |kind: &str| {
         let own = phones.own().into_iter();
         own.filter(|(said, _)| said == kind).collect::<Vec<_>>()

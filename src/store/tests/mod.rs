@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::{Place, Standing, Store, StoreError};
@@ -131,6 +132,16 @@ pub(super) fn attempt(number: u32, outcome: Outcome) -> Attempt {
         reason: Some("status 500".to_owned()),
         answer: Some("oops".to_owned()),
     }
+}
+
+/// What an attempt may come to.
+pub(super) fn any_end() -> impl Strategy<Value = State> {
+    prop_oneof![
+        Just(State::Waiting),
+        Just(State::Delivered),
+        Just(State::Dead),
+        Just(State::Expired)
+    ]
 }
 
 /// Ends the failed attempt of a claim in this way.

@@ -211,3 +211,23 @@ async fn dc_10_what_a_platform_calls_a_living_notification_is_known_to_the_next_
     let again = claim(&store, "phone", now(), 9).await;
     assert_eq!(message(&again[0]), Some(None), "forgotten");
 }
+
+#[tokio::test]
+async fn a_living_notification_is_forgotten_with_what_is_old() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let mut all = batch(&["1", "2"], &["phone"]);
+    for (_, routes) in &mut all.events {
+        routes[0].living = Some("trade 7".into());
+    }
+    store.accept(all).await.expect("accepts");
+    let first = claim(&store, "phone", now(), 1).await.remove(0);
+    let settled = Settlement {
+        posted: Posted::As("1100".into()),
+        ..settlement(State::Delivered, now())
+    };
+    end_with(&store, &first, settled).await;
+    prune(&store, after(1)).await;
+    let next = claim(&store, "phone", now(), 1).await.remove(0);
+    assert_eq!(next.living.expect("a key").message, None);
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
@@ -247,7 +248,7 @@ async fn free_pages_go_back_to_the_disk() {
 fn a_file_that_keeps_its_free_pages_is_left_alone() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("other.db");
-    let mut file = rusqlite::Connection::open(&path).expect("opens");
+    let mut file = Connection::open(&path).expect("opens");
     file.execute_batch(
         "PRAGMA auto_vacuum = NONE; CREATE TABLE t (x BLOB);
          INSERT INTO t VALUES (zeroblob(8000000)); DELETE FROM t;",
@@ -358,4 +359,30 @@ async fn settle_again(store: &Store, failed: &Claim, round: u32) {
         }
     }
     panic!("a settlement found no room");
+}
+
+#[tokio::test]
+async fn a_full_disk_costs_what_was_delivered_and_no_dead_letter() {
+    let folder = TempDir::new().expect("a folder");
+    let store = holding(&folder, &["1", "2", "3"], &["phone"]).await;
+    let states = [State::Delivered, State::Dead, State::Waiting];
+    for (claim, state) in claim(&store, "phone", now(), 9).await.iter().zip(states) {
+        end_with(&store, claim, settlement(state, after(600))).await;
+    }
+    store.close().await;
+    let path = folder.path().join("bellwire.db");
+    let mut file = Connection::open(&path).expect("opens");
+    let mut space = Space::new(&path, Arc::default());
+    space.set_limit(&file, 1 << 30).expect("sets");
+    space.press(true);
+    while space.has_work() {
+        space.step(&mut file).expect("steps");
+    }
+    let left = |state: i64| -> i64 {
+        let sql = "SELECT count(*) FROM deliveries WHERE state = ?1";
+        file.query_row(sql, [state], |row| row.get(0))
+            .expect("reads")
+    };
+    let column = |state| super::super::row::state_column(state);
+    assert_eq!(states.map(|state| left(column(state))), [0, 1, 1]);
 }

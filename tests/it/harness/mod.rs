@@ -20,6 +20,7 @@ pub(crate) use page::Page;
 pub(crate) use program::{Ran, program, ran, wrapped};
 pub(crate) use server::{Server, Visit};
 pub(crate) use upstream::{Phones, Upstream, feed};
+pub(crate) use watched::shut;
 
 /// Longest wait for anything. Far beyond what a busy machine needs, so that it decides nothing.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);

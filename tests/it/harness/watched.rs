@@ -1,10 +1,11 @@
 //! A bridge whose every word can be heard: what sources say arrives at one path, what bellwire says
 //! about itself at another.
 
+use bellwire::simulator::Answer;
 use bellwire::simulator::receivers::{Kind, Received};
 use serde_json::Value;
 
-use super::{Bridge, Phones};
+use super::{Bridge, Phones, Upstream, soon};
 
 /// Where events arrive.
 const EVENTS: &str = "/events";
@@ -65,4 +66,16 @@ impl Phones {
             .map(body)
             .collect()
     }
+}
+
+/// A watched bridge that runs and whose sink for events is gone.
+pub(crate) async fn shut() -> (Upstream, Phones, Bridge) {
+    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
+    phones
+        .handle
+        .answer_by(&format!("/webhook{EVENTS}"), |_| Some(Answer::status(410)));
+    let mut bridge = Bridge::watched(&upstream.source(), &phones);
+    bridge.start();
+    soon("the connection", upstream.handle.heard()).await;
+    (upstream, phones, bridge)
 }
