@@ -2,6 +2,7 @@
 
 mod api;
 mod configuration;
+mod connections;
 mod crash;
 mod damage;
 mod dead_letters;
