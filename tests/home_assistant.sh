@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Home Assistant as a receiver, run by hand and no part of .ci/run: it installs 400 MB and takes minutes. An automation
+# Home Assistant as a receiver, run by hand and no part of .ci/run: it installs up to 1 GB and takes minutes. An automation
 # with a webhook trigger logs what it is told; it sees no headers, so the delivery's id must stand in the body. Skips,
 # loudly, where Home Assistant cannot be had.
 . "$(dirname "$0")/parts/common.sh"
+. "$parts/home_assistant.sh"
 
 needs python3 curl
-# The last release for Python 3.11; with a newer josepy every request to it is a 500.
-install_python "$work/python" homeassistant==2024.3.3 josepy==1.15.0 || skip "Home Assistant cannot be had"
+install_home_assistant || skip "Home Assistant cannot be had"
 build_bellwire
 
 port=$(free_port)
@@ -34,7 +34,7 @@ automation:
           level: error
           message: "ACTED {{ trigger.json.webhook_id }} {{ trigger.json.type }} {{ trigger.json.data.symbol }} {{ trigger.json.data.account_label }}"
 Y
-"$work/python/bin/hass" -c "$work/home" >"$work/home.log" 2>&1 &
+"${hass[@]}" -c "$work/home" >"$work/home.log" 2>&1 &
 pids+=($!)
 heard() { [ "$(curl -sS -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/")" != 000 ]; }
 started() { grep -q 'ACTED probe' "$work/home.log" || { curl -sS -H 'content-type: application/json' \
@@ -76,4 +76,4 @@ for line in open(sys.argv[1], encoding="utf-8"):
     print(event["type"], event["data"]["symbol"], event["data"]["account_label"])
 P
 acted | cut -d ' ' -f 2- | sort | diff - <(sort "$work/meant") || fail "the automation was told something else"
-echo "Home Assistant $("$work/python/bin/hass" --version) ran the automation once for each of $expected events"
+echo "Home Assistant $("${hass[@]}" --version) ran the automation once for each of $expected events"
