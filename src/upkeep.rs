@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::model::{Batch, DataAt, Event, INTERNAL_SOURCE, Name, Notice, Route};
+use crate::status::Status;
 use crate::store::{Place, Store};
 
 /// Longest and shortest time between two rounds of removing old rows.
@@ -38,6 +39,8 @@ pub struct Parts {
     pub store: Store,
     /// Who hears of internal events.
     pub router: Router,
+    /// Where they are counted.
+    pub status: Status,
     /// The time.
     pub clock: Clock,
     /// What the other rooms have to say.
@@ -100,7 +103,11 @@ impl Parts {
             .filter_map(|notice| notice.told.clone())
             .collect();
         let mut old = Place::START;
-        while let Err(error) = self.store.tell(batch.clone(), told.clone()).await {
+        let accepted = loop {
+            let error = match self.store.tell(batch.clone(), told.clone()).await {
+                Ok(accepted) => break accepted,
+                Err(error) => error,
+            };
             if stop.is_cancelled() {
                 tracing::warn!(%error, lost = batch.events.len(), "notices could not be written down");
                 return;
@@ -111,7 +118,8 @@ impl Parts {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(WRITE_AGAIN) => {}
             }
-        }
+        };
+        self.status.accepted(&accepted, true);
         self.nudge.send_modify(|count| *count += 1);
     }
 

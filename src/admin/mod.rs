@@ -1,5 +1,5 @@
 //! What the running instance shows over HTTP, and what people may do to the queue by hand: health,
-//! readiness, the page at `/`, and the API below `/api/v1/`.
+//! readiness, metrics, the page at `/`, and the API below `/api/v1/`.
 //!
 //! A room of its own because it is the only one that answers callers. It reads the shared snapshot and
 //! the queue; what it changes, it changes in the queue alone, as if it had always stood there, and
@@ -8,6 +8,7 @@
 
 mod access;
 mod api;
+mod metrics;
 mod page;
 mod ready;
 
@@ -98,6 +99,7 @@ fn router(parts: Parts) -> Router {
     let guarded = Router::new()
         .route("/", get(page::show))
         .route("/style.css", get(style))
+        .route("/metrics", get(metrics::show))
         .nest("/api/v1", api::routes())
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)

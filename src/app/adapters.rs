@@ -9,6 +9,7 @@ use crate::model::{Accepted, Batch, Checkpoint, Event, Name, PictureRow, Route};
 use crate::rules::Current;
 use crate::sinks::{Ordered, Sink};
 use crate::sources::Pending;
+use crate::status::Status;
 use crate::store::Store;
 
 /// The store, its errors as text: `intake` only waits and tries again.
@@ -49,17 +50,19 @@ impl Queue for StoreQueue {
 const LIVING: &str = "living ";
 
 /// The rules, and which sinks keep an order. Each rule's and each sink's first fault is logged, which
-/// is enough to find it.
+/// is enough to find it; all are counted.
 pub(super) struct RulesRouter {
     rules: Current,
+    status: Status,
     ordered: RwLock<Vec<Arc<Sink>>>,
     complained: Mutex<HashSet<(&'static str, Arc<str>)>>,
 }
 
 impl RulesRouter {
-    pub(super) fn new(rules: Current, sinks: &[Arc<Sink>]) -> Self {
+    pub(super) fn new(rules: Current, status: Status, sinks: &[Arc<Sink>]) -> Self {
         Self {
             rules,
+            status,
             ordered: RwLock::new(ordered(sinks)),
             complained: Mutex::default(),
         }
@@ -116,6 +119,7 @@ impl Router for RulesRouter {
         let mut routed = self.rules.get().routes(event);
         self.line_up(event, &mut routed.routes);
         for fault in routed.faults {
+            self.status.expression_failed(&fault.rule);
             if self.is_first("when", &fault.rule) {
                 tracing::warn!(rule = %fault.rule, error = %fault.fault, "an expression failed: a condition counts as not matched, a key as missing; said once for each rule");
             }

@@ -97,7 +97,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         });
     }
     let rules = rules::Current::new(Arc::clone(&plan.rules));
-    let router = Arc::new(RulesRouter::new(rules.clone(), &plan.sinks));
+    let router = Arc::new(RulesRouter::new(rules.clone(), status.clone(), &plan.sinks));
     let mut upkeep_group = Group::new();
     upkeep_group.spawn(upkeep::run(
         upkeep::Parts {
@@ -106,6 +106,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
                 let router = Arc::clone(&router);
                 Arc::new(move |event| router.routes(event))
             },
+            status: status.clone(),
             clock: clock.clone(),
             notices,
             nudge: nudge.clone(),

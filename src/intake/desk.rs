@@ -140,7 +140,7 @@ impl<'a> Desk<'a> {
             picture: Vec::new(),
         };
         let accepted = self.commit(&turn, batch).await;
-        self.report.backfilled(accepted);
+        self.report.backfilled(&accepted);
     }
 
     /// Asks for a gap to be closed. To be called before what comes behind it is committed, so that a

@@ -205,7 +205,7 @@ impl Line<'_, '_> {
             let accepted = self.desk.commit(turn, batch).await;
             self.stored.clone_from(checkpoint);
             self.new |= accepted.new > 0;
-            report.accepted(accepted, any);
+            report.accepted(&accepted, any);
         }
         if any {
             self.desk.hear();

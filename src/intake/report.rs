@@ -4,6 +4,8 @@
 //! watch over how long the source has been away, which goes on whatever the follower waits for. It
 //! never changes what the follower does.
 
+mod taken;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +19,7 @@ use super::gap::Gap;
 use super::throttle::{Detail, Throttle, members};
 use super::words;
 use crate::clock::Clock;
-use crate::model::{Accepted, Checkpoint, Name, Notice};
+use crate::model::{Checkpoint, Name, Notice};
 use crate::sources::End;
 use crate::sources::picture::Tally;
 use crate::status::{SourceStatus, Status};
@@ -220,38 +222,6 @@ impl Report {
         self.raise("bellwire.gap", json!({ "reason": reason, "after": cursor }));
     }
 
-    /// A batch is durable.
-    pub(super) fn accepted(&self, accepted: Accepted, any: bool) {
-        let now = self.clock.now();
-        self.show(|status| {
-            status.events += accepted.new as u64;
-            status.repeated += accepted.repeated as u64;
-            if any {
-                status.last_event = Some(now);
-            }
-        });
-    }
-
-    /// An event over the size limit was read away.
-    pub(super) fn skipped(&self, bytes: u64, id: Option<&str>) {
-        self.show(|status| status.skipped += 1);
-        let reason = format!("an event of {bytes} bytes is over the limit");
-        self.missed(json!({ "reason": reason, "bytes": bytes, "id": id }));
-    }
-
-    /// An event could not be read.
-    pub(super) fn undecodable(&self, reason: &str, id: Option<&str>) {
-        self.show(|status| status.undecodable += 1);
-        let reason = format!("an event cannot be read: {reason}");
-        self.missed(json!({ "reason": reason, "id": id }));
-    }
-
-    /// An id cannot be sent back, so the cursor stays.
-    pub(super) fn unusable_id(&self) {
-        self.show(|status| status.unusable_ids += 1);
-        tracing::warn!(source = %self.source, "an id cannot be sent back, so the cursor stays");
-    }
-
     /// The upstream's ids started over.
     pub(super) fn epoch(&self, checkpoint: &Checkpoint) {
         let id = checkpoint.cursor.header();
@@ -281,14 +251,6 @@ impl Report {
     /// What the key has left of its minute.
     pub(super) fn requests_left(&self, requests_left: Option<u32>) {
         self.show(|status| status.requests_left = requests_left);
-    }
-
-    /// What was found over REST is durable.
-    pub(super) fn backfilled(&self, accepted: Accepted) {
-        self.show(|status| {
-            status.events += accepted.new as u64;
-            status.backfilled += accepted.new as u64;
-        });
     }
 
     /// Events may have been missed: said once for each gap.

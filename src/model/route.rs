@@ -87,7 +87,7 @@ pub struct PictureRow {
 }
 
 /// What became of a batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accepted {
     /// Events that were not there before.
     pub new: usize,
@@ -95,6 +95,31 @@ pub struct Accepted {
     pub repeated: usize,
     /// Deliveries put into the queue.
     pub deliveries: usize,
+    /// How many of the new events there were of each type.
+    pub types: Vec<(Arc<str>, u64)>,
+    /// How many deliveries to each sink were throttled.
+    pub throttled: Vec<(Name, u64)>,
+}
+
+impl Accepted {
+    /// Counts a new event of this type.
+    pub fn count(&mut self, kind: &Arc<str>) {
+        self.new += 1;
+        add(&mut self.types, kind);
+    }
+
+    /// Counts a delivery to this sink that is throttled.
+    pub fn throttled(&mut self, sink: &Name) {
+        add(&mut self.throttled, sink);
+    }
+}
+
+/// A batch has few types and sinks, so going through them is faster than a map.
+fn add<T: Clone + PartialEq>(counts: &mut Vec<(T, u64)>, one: &T) {
+    match counts.iter_mut().find(|(known, _)| known == one) {
+        Some((_, count)) => *count += 1,
+        None => counts.push((one.clone(), 1)),
+    }
 }
 
 /// Something that bellwire has to say about itself; it becomes an event of the source `bellwire`.

@@ -4,6 +4,8 @@
 //! A room of its own because `intake`, `dispatch` and `upkeep` write it and `admin` reads it, and none
 //! of them may know another. It holds no history and no secret, and it decides nothing but readiness.
 
+mod tally;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,7 +13,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::model::{Name, Notice};
+use crate::model::{Accepted, Attempt, Name, Notice};
+
+pub use tally::{Durations, Types};
 
 /// Notices that may wait for `upkeep`; more than that are counted and dropped, since a full line
 /// means that nothing can be written anyway.
@@ -35,6 +39,10 @@ pub struct Snapshot {
     pub sources: BTreeMap<Name, SourceStatus>,
     /// Each sink.
     pub sinks: BTreeMap<Name, SinkStatus>,
+    /// bellwire's own events.
+    pub internal: Types,
+    /// Conditions and keys of each rule that could not be worked out.
+    pub expression_failures: BTreeMap<Arc<str>, u64>,
     /// Notices that found no place on the line.
     pub notices_dropped: u64,
 }
@@ -62,6 +70,8 @@ pub struct SourceStatus {
     pub connects: u64,
     /// Events taken in.
     pub events: u64,
+    /// The same, by their types.
+    pub types: Types,
     /// Of these, what was found over REST.
     pub backfilled: u64,
     /// What was last said about a gap.
@@ -103,6 +113,14 @@ pub struct SinkStatus {
     pub failed: u64,
     /// Dead letters since the start.
     pub dead: u64,
+    /// Deliveries since the start that were too old when their turn came.
+    pub expired: u64,
+    /// Deliveries since the start that were over a limit.
+    pub throttled: u64,
+    /// How long accepted deliveries took, from the time of their events.
+    pub durations: Durations,
+    /// The last request and what came of it.
+    pub last_attempt: Option<Attempt>,
     /// Deliveries since the start of which a template failed, so that the built-in wording went out.
     pub template_failures: u64,
 }
@@ -150,6 +168,27 @@ impl Status {
         if let Some(sink) = self.lock().sinks.get_mut(name) {
             change(sink);
         }
+    }
+
+    /// Counts what was put into the queue, for the sinks and as events of bellwire's own; a source counts
+    /// its own.
+    pub fn accepted(&self, accepted: &Accepted, internal: bool) {
+        let mut snapshot = self.lock();
+        for (sink, count) in &accepted.throttled {
+            if let Some(sink) = snapshot.sinks.get_mut(sink) {
+                sink.throttled += count;
+            }
+        }
+        for (kind, count) in accepted.types.iter().filter(|_| internal) {
+            snapshot.internal.count(kind, *count);
+        }
+    }
+
+    /// Counts an expression of a rule that could not be worked out.
+    pub fn expression_failed(&self, rule: &Arc<str>) {
+        let mut snapshot = self.lock();
+        let count = snapshot.expression_failures.entry(Arc::clone(rule));
+        *count.or_default() += 1;
     }
 
     /// Forgets sources and sinks that there are no more.

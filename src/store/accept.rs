@@ -18,10 +18,11 @@ pub(super) fn accept(connection: &Connection, batch: &Batch) -> Result<Accepted,
             accepted.repeated += 1;
             continue;
         };
-        accepted.new += 1;
+        accepted.count(&event.kind);
         for route in routes {
-            if insert_delivery(connection, seq, event, route)? == State::Waiting {
-                accepted.deliveries += 1;
+            match insert_delivery(connection, seq, event, route)? {
+                State::Throttled => accepted.throttled(&route.sink),
+                _ => accepted.deliveries += 1,
             }
         }
     }

@@ -16,6 +16,7 @@ mod harness;
 mod hostile;
 mod kinds;
 mod limits;
+mod metrics;
 mod missed;
 mod obligations;
 mod online;

@@ -27,6 +27,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hmac", &["sinks"]),
     ("minijinja", &["expr"]),
     ("mqtt_codec_kit", &["transport"]),
+    ("prometheus_client", &["admin"]),
     ("reqwest", &["transport"]),
     ("rusqlite", &["store"]),
     ("rustix", &["transport"]),

@@ -197,8 +197,14 @@ impl Lane {
     fn note(&self, done: &Done, outcome: Option<Outcome>, now: Timestamp) {
         self.sender.status.sink(&self.sender.sink.name, |status| {
             status.dead += u64::from(done.state == State::Dead);
+            status.expired += u64::from(done.state == State::Expired);
+            if done.attempt.is_some() {
+                status.last_attempt.clone_from(&done.attempt);
+            }
             match outcome {
                 Some(Outcome::Delivered) => {
+                    let age = now.duration_since(done.claim.event.age_from());
+                    status.durations.count(age.try_into().unwrap_or_default());
                     status.failed_in_a_row = 0;
                     status.delivered += 1;
                     status.last_delivered = Some(now);
