@@ -251,3 +251,49 @@ fn a_required_key_that_is_misspelt_is_suggested() {
         );
     }
 }
+
+#[test]
+fn every_mistake_of_one_text_is_told_with_its_place_and_a_suggestion() {
+    let text = r#"
+[sinks.it]
+kind = "ntfy"
+topic = "alerts"
+title = "{{ dta.symbol|uper }}"
+message = """
+{{ evnt.type }}
+{{ data.pl|monney }}"""
+[[rules]]
+name = "all"
+when = "dta.x == 1 and data.y is od"
+to = ["it"]
+"#;
+    let loaded = config::load_text(Path::new("config.toml"), text.to_owned(), BTreeMap::new());
+    let report = Plan::make(loaded, false).err().expect("mistakes");
+    let blocks: Vec<&str> = report.split("error: ").skip(1).collect();
+    let told = [
+        ("unknown filter `uper`", 5, "`upper`"),
+        ("unknown variable `dta`", 5, "`data`"),
+        (
+            "unknown filter `monney` (line 2 of this text)",
+            6,
+            "`money`",
+        ),
+        (
+            "unknown variable `evnt` (line 1 of this text)",
+            6,
+            "`event`",
+        ),
+        ("unknown test `od`", 11, "`odd`"),
+        ("unknown variable `dta`", 11, "`data`"),
+    ];
+    assert_eq!(blocks.len(), told.len(), "{report}");
+    for (block, (message, line, near)) in blocks.iter().zip(told) {
+        assert!(block.starts_with(&format!("{message}\n")), "{block}");
+        assert!(
+            block.contains(&format!("--> config.toml:{line}:")),
+            "{block}"
+        );
+        assert!(block.contains(&format!("did you mean {near}?")), "{block}");
+    }
+    assert!(report.ends_with("6 mistakes in config.toml\n"), "{report}");
+}
