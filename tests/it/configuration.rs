@@ -129,6 +129,21 @@ async fn what_is_hardly_meant_is_a_warning_and_no_mistake() {
     assert!(told.out.ends_with("1 sink, 0 rules\n"), "{}", told.out);
     let warning = "warning: there is no rule; add one with `[[rules]]`\n";
     assert_eq!(told.complaint, warning);
+
+    let hook = "[sinks.phone]\nkind = \"webhook\"\nurl = \"http://host/\"\nsignature = \"github\"\nsecret = \"hushhush\"\n";
+    let (start, rest) = RIGHT.split_once("[sinks.phone]").expect("a sink");
+    let (_, rules) = rest.split_once("[[rules]]").expect("rules");
+    fs::write(
+        folder.path().join("config.toml"),
+        format!("{start}{hook}[[rules]]{rules}"),
+    )
+    .expect("written");
+    let told = run(folder.path(), &["check"], &[]).await;
+    assert_eq!(told.status, Some(0), "{told:?}");
+    let warning = "warning: `sinks.phone.secret` is shorter than 16 bytes";
+    assert!(told.complaint.starts_with(warning), "{told:?}");
+    assert_eq!(told.complaint.lines().count(), 1, "{told:?}");
+    assert!(!told.complaint.contains("hushhush"), "{told:?}");
 }
 
 #[tokio::test]
