@@ -15,7 +15,7 @@ mod signals;
 mod watch;
 
 pub use by_hand::{stopped, stopped_or_new};
-pub use online::{Trial, Tried, TriedSource, try_online};
+pub use online::{Trial, Tried, TriedSource, programs_not_here, try_online};
 pub use plan::Plan;
 pub use reload::Reload;
 pub use running::{Running, start};

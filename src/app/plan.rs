@@ -56,6 +56,7 @@ impl Plan {
                     .warnings
                     .iter()
                     .chain(sources.iter().flat_map(|source| &source.warnings))
+                    .chain(sinks.iter().flat_map(|sink| sink.translator.warnings()))
                     .cloned()
                     .chain(without_effect(&config))
                     .chain(never_updated(&rules, &sinks))

@@ -23,6 +23,9 @@ use crate::app::{self, Plan};
 /// write to the topic shows only with a message.
 ///
 /// Of a `webhook` or a `slack` sink only the server is reached (`OPTIONS /`), not the receiver itself.
+///
+/// The program of an `exec` sink is looked for and not started. Without `--online` one that is not there is
+/// only a warning, as it may be there where the configuration is for.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Example:
@@ -65,6 +68,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         output::line(&summary(&plan));
     }
     if !args.online {
+        for warning in app::programs_not_here(&plan) {
+            output::complain(&format!("warning: {warning}"));
+        }
         if args.json {
             output::line(&told::untried(&plan.config).to_string());
         }

@@ -154,8 +154,7 @@ impl Search<'_> {
 
     fn look(&mut self, expr: &Expr<'static>) -> Result<Value, GivenUp> {
         self.looks_left = self.looks_left.checked_sub(1).ok_or(GivenUp)?;
-        let program = self.whole.part(expr).map_err(|_| GivenUp)?;
-        Ok(program.value(self.scope)?)
+        Ok(self.whole.part(expr).value(self.scope)?)
     }
 
     /// Notes everything that a part looks up, once each.

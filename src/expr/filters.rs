@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
-pub(super) use arguments::check;
+pub(super) use arguments::{check, check_range, check_test};
 
 use super::limits::OUTPUT_BYTES_MAX;
 use super::text;

@@ -6,7 +6,7 @@
 use minijinja::machinery::{Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
 
-use super::rewrite::Mistake;
+use super::mistake::Mistake;
 
 /// Longest source, in bytes.
 pub(super) const SOURCE_BYTES_MAX: usize = 16 * 1024;

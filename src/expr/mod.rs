@@ -11,6 +11,7 @@ mod engine;
 mod explain;
 mod filters;
 mod limits;
+mod mistake;
 mod program;
 mod rewrite;
 mod scope;
@@ -23,8 +24,8 @@ mod vocabulary;
 use std::fmt;
 
 pub use explain::{Cause, Seen};
+pub use mistake::Mistake;
 pub use program::Fault;
-pub use rewrite::Mistake;
 pub use scope::Scope;
 
 use program::Program;
@@ -44,8 +45,9 @@ impl Expression {
     /// Compiles the text of an expression.
     ///
     /// # Errors
-    /// The first [`Mistake`] in it: syntax, an unknown name, or a limit.
-    pub fn compile(source: &str) -> Result<Self, Mistake> {
+    /// Every [`Mistake`] in it: unknown names and wrong arguments, in the order of the text. What cannot
+    /// be read or is over a limit is one alone.
+    pub fn compile(source: &str) -> Result<Self, Vec<Mistake>> {
         Program::expression(source, Vocabulary::Event).map(Self)
     }
 
@@ -83,8 +85,9 @@ impl Template {
     /// Compiles the text of a template that speaks of one event.
     ///
     /// # Errors
-    /// The first [`Mistake`] in it: syntax, an unknown name, or a limit.
-    pub fn compile(source: &str) -> Result<Self, Mistake> {
+    /// Every [`Mistake`] in it: unknown names and wrong arguments, in the order of the text. What cannot
+    /// be read or is over a limit is one alone.
+    pub fn compile(source: &str) -> Result<Self, Vec<Mistake>> {
         Program::template(source, Vocabulary::Event).map(Self)
     }
 
@@ -92,8 +95,9 @@ impl Template {
     /// rendered with [`Scope::burst`].
     ///
     /// # Errors
-    /// The first [`Mistake`] in it: syntax, an unknown name, or a limit.
-    pub fn compile_coalesced(source: &str) -> Result<Self, Mistake> {
+    /// Every [`Mistake`] in it: unknown names and wrong arguments, in the order of the text. What cannot
+    /// be read or is over a limit is one alone.
+    pub fn compile_coalesced(source: &str) -> Result<Self, Vec<Mistake>> {
         Program::template(source, Vocabulary::Burst).map(Self)
     }
 

@@ -16,7 +16,8 @@ use minijinja::{AutoEscape, Error, ErrorKind, Value};
 
 use super::engine::ENGINE;
 use super::limits::{self, OUTPUT_BYTES_MAX};
-use super::rewrite::{Mistake, Rewriter};
+use super::mistake::Mistake;
+use super::rewrite::Rewriter;
 use super::scope::Scope;
 use super::vocabulary::Vocabulary;
 
@@ -45,35 +46,38 @@ pub struct Fault {
 }
 
 impl Program {
-    pub(super) fn expression(source: &str, vocabulary: Vocabulary) -> Result<Self, Mistake> {
-        limits::check(source, true)?;
+    pub(super) fn expression(source: &str, vocabulary: Vocabulary) -> Result<Self, Vec<Mistake>> {
+        limits::check(source, true).map_err(alone)?;
         let source = keep(source);
         let parsed =
-            machinery::parse_expr(source).map_err(|error| wrong_operator(source, &error))?;
+            machinery::parse_expr(source).map_err(|error| alone(wrong_operator(source, &error)))?;
         let mut rewriter = Rewriter::new(vocabulary);
-        let rewritten = rewriter.expression(&parsed)?;
-        let free = ENGINE
-            .compile_expression(source)
-            .map_err(|error| Mistake::syntax(&error).help(EXPRESSION_HELP))?
-            .undeclared_variables(false);
-        rewriter.check_variables(&free)?;
+        let rewritten = rewriter.expression(&parsed);
+        rewriter.finish(|| {
+            let compiled = ENGINE.compile_expression(source);
+            compiled
+                .map(|compiled| compiled.undeclared_variables(false))
+                .map_err(|error| Mistake::syntax(&error).help(EXPRESSION_HELP))
+        })?;
         let mut generator = CodeGenerator::new("", source);
         generator.compile_expr(&rewritten);
         Ok(Self::of(source, generator))
     }
 
-    pub(super) fn template(source: &str, vocabulary: Vocabulary) -> Result<Self, Mistake> {
-        limits::check(source, false)?;
+    pub(super) fn template(source: &str, vocabulary: Vocabulary) -> Result<Self, Vec<Mistake>> {
+        limits::check(source, false).map_err(alone)?;
         let source = keep(source);
+        let unreadable = |error: Error| Mistake::syntax(&error).help(TEMPLATE_HELP);
         let parsed = machinery::parse(source, "", SyntaxConfig::default())
-            .map_err(|error| Mistake::syntax(&error).help(TEMPLATE_HELP))?;
+            .map_err(|error| alone(unreadable(error)))?;
         let mut rewriter = Rewriter::new(vocabulary);
-        let rewritten = rewriter.statement(&parsed)?;
-        let free = ENGINE
-            .template_from_str(source)
-            .map_err(|error| Mistake::syntax(&error).help(TEMPLATE_HELP))?
-            .undeclared_variables(false);
-        rewriter.check_variables(&free)?;
+        let rewritten = rewriter.statement(&parsed);
+        rewriter.finish(|| {
+            let compiled = ENGINE.template_from_str(source);
+            compiled
+                .map(|compiled| compiled.undeclared_variables(false))
+                .map_err(unreadable)
+        })?;
         let mut generator = CodeGenerator::new("", source);
         generator.compile_stmt(&rewritten);
         Ok(Self::of(source, generator))
@@ -89,11 +93,12 @@ impl Program {
     }
 
     /// A part of that tree as a program of its own.
-    pub(super) fn part(&self, expr: &Expr<'static>) -> Result<Self, Mistake> {
-        let rewritten = Rewriter::new(Vocabulary::Event).expression(expr)?;
+    pub(super) fn part(&self, expr: &Expr<'static>) -> Self {
+        // Nothing is wrong in a part of a tree in which nothing is wrong.
+        let rewritten = Rewriter::new(Vocabulary::Event).expression(expr);
         let mut generator = CodeGenerator::new("", self.source);
         generator.compile_expr(&rewritten);
-        Ok(Self::of(self.source, generator))
+        Self::of(self.source, generator)
     }
 
     /// Runs an expression.
@@ -195,6 +200,11 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+/// Behind a mistake that ends the reading there is nothing more to be found.
+fn alone(mistake: Mistake) -> Vec<Mistake> {
+    vec![mistake]
+}
 
 /// A syntax error in an expression, with a word on the operators that people bring from other languages.
 fn wrong_operator(source: &str, error: &Error) -> Mistake {

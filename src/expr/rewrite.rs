@@ -3,88 +3,31 @@
 //! Comparisons become calls of our own functions, `~` becomes a call that knows the upstream's
 //! digits, and what can build large lists (`[…]`, `{…}`, `+`, `*`) is measured. Everything else is copied
 //! node by node, so precedence, whitespace and loops stay the engine's. Names that do not exist and
-//! constructs that are not offered are mistakes. Statements are in `statement`.
+//! constructs that are not offered are mistakes; they are noted and copied too, so that one of them
+//! hides no other. Statements are in `statement`.
 
 mod statement;
 
 use std::collections::HashSet;
-use std::fmt;
 
+use minijinja::Value;
 use minijinja::machinery::Span;
 use minijinja::machinery::ast::{self, BinOpKind, Call, CallArg, Expr, Spanned, UnaryOpKind};
-use minijinja::{Error, Value};
 
 use super::limits::DEPTH_MAX;
+use super::mistake::Mistake;
 use super::spelling::link_sign;
 use super::vocabulary::{FILTERS, FUNCTIONS, TESTS, Vocabulary, one_of};
 use super::{compare, filters};
 
-/// What is wrong with an expression or template, found before any event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
-    /// What is wrong, in lower case and without a full stop.
-    pub message: String,
-    /// What would be right, where that is known.
-    pub help: Option<String>,
-    /// The line of the source, from 1, where that is known.
-    pub line: Option<usize>,
-}
-
-impl Mistake {
-    /// What is wrong, with the line where the text has several.
-    #[must_use]
-    pub fn in_text(&self, text: &str) -> String {
-        match self.line {
-            Some(line) if text.contains('\n') => {
-                format!("{} (line {line} of this text)", self.message)
-            }
-            _ => self.message.clone(),
-        }
-    }
-
-    pub(super) fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            help: None,
-            line: None,
-        }
-    }
-
-    pub(super) fn syntax(error: &Error) -> Self {
-        let message = match error.detail() {
-            Some(detail) => detail.to_owned(),
-            None => error.kind().to_string(),
-        };
-        Self {
-            line: error.line(),
-            ..Self::new(message)
-        }
-    }
-
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
-
-    pub(super) fn at(mut self, span: Span) -> Self {
-        self.line = Some(usize::from(span.start_line));
-        self
-    }
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Mistake {}
-
-/// Copies a tree with its comparisons replaced.
+/// Copies a tree with its comparisons replaced, and notes what is wrong in it.
 pub(super) struct Rewriter {
     vocabulary: Vocabulary,
     depth: usize,
+    is_too_deep: bool,
     variables: Vec<(&'static str, Span)>,
+    /// Each with the place where it begins.
+    mistakes: Vec<(u32, Mistake)>,
 }
 
 impl Rewriter {
@@ -92,40 +35,74 @@ impl Rewriter {
         Self {
             vocabulary,
             depth: 0,
+            is_too_deep: false,
             variables: Vec::new(),
+            mistakes: Vec::new(),
         }
     }
 
-    /// Refuses a variable that nothing defines, given the names that the source leaves undefined.
-    pub(super) fn check_variables(&self, free: &HashSet<String>) -> Result<(), Mistake> {
-        for (name, span) in &self.variables {
-            if free.contains(*name) && !self.vocabulary.variables().contains(name) {
-                return Err(self.vocabulary.unknown_variable(name).at(*span));
+    /// Every mistake of the tree, in the order of the text. `free` finds the names that the source leaves
+    /// undefined; it walks the tree without a limit, so it is not asked about one that is too deep.
+    pub(super) fn finish(
+        mut self,
+        free: impl FnOnce() -> Result<HashSet<String>, Mistake>,
+    ) -> Result<(), Vec<Mistake>> {
+        if !self.is_too_deep {
+            match free() {
+                Ok(free) => self.check_variables(&free),
+                Err(mistake) => self.mistakes.push((0, mistake)),
             }
         }
-        Ok(())
-    }
-
-    pub(super) fn expression(&mut self, expr: &Expr<'static>) -> Result<Expr<'static>, Mistake> {
-        self.descend(expr.span())?;
-        let rewritten = self.copy(expr);
-        self.depth -= 1;
-        rewritten
-    }
-
-    fn descend(&mut self, span: Span) -> Result<(), Mistake> {
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(
-                Mistake::new("this is nested too deeply, or one chain is too long").at(span),
-            );
+        if self.mistakes.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        self.mistakes.sort_by_key(|(start, _)| *start);
+        Err(self.mistakes.into_iter().map(|(_, it)| it).collect())
     }
 
-    fn copy(&mut self, expr: &Expr<'static>) -> Result<Expr<'static>, Mistake> {
+    fn check_variables(&mut self, free: &HashSet<String>) {
+        for (name, span) in std::mem::take(&mut self.variables) {
+            if free.contains(name) && !self.vocabulary.variables().contains(&name) {
+                self.wrong(self.vocabulary.unknown_variable(name), span);
+            }
+        }
+    }
+
+    /// Notes a mistake, once for each line that it stands on.
+    fn wrong(&mut self, mistake: Mistake, span: Span) {
+        let mistake = mistake.at(span);
+        if !self.mistakes.iter().any(|(_, known)| *known == mistake) {
+            self.mistakes.push((span.start_offset, mistake));
+        }
+    }
+
+    pub(super) fn expression(&mut self, expr: &Expr<'static>) -> Expr<'static> {
         let span = expr.span();
-        Ok(match expr {
+        self.descend(Some(span), |rewriter| rewriter.copy(expr))
+            .unwrap_or_else(|| nothing(span))
+    }
+
+    /// Copies one node deeper; `None` below the limit, which is told once. Statements have no place.
+    fn descend<T>(&mut self, at: Option<Span>, copy: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        if self.depth == DEPTH_MAX {
+            if !std::mem::replace(&mut self.is_too_deep, true) {
+                let mistake = Mistake::new("this is nested too deeply, or one chain is too long");
+                match at {
+                    Some(span) => self.wrong(mistake, span),
+                    None => self.mistakes.push((0, mistake)),
+                }
+            }
+            return None;
+        }
+        self.depth += 1;
+        let copied = copy(self);
+        self.depth -= 1;
+        Some(copied)
+    }
+
+    fn copy(&mut self, expr: &Expr<'static>) -> Expr<'static> {
+        let span = expr.span();
+        match expr {
             Expr::Var(var) => {
                 self.variables.push((var.id, span));
                 variable(var.id, span)
@@ -138,10 +115,10 @@ impl Rewriter {
             )),
             Expr::Slice(slice) => Expr::Slice(Spanned::new(
                 ast::Slice {
-                    expr: self.expression(&slice.expr)?,
-                    start: self.optional(slice.start.as_ref())?,
-                    stop: self.optional(slice.stop.as_ref())?,
-                    step: self.optional(slice.step.as_ref())?,
+                    expr: self.expression(&slice.expr),
+                    start: self.optional(slice.start.as_ref()),
+                    stop: self.optional(slice.stop.as_ref()),
+                    step: self.optional(slice.step.as_ref()),
                 },
                 span,
             )),
@@ -151,79 +128,77 @@ impl Rewriter {
                         UnaryOpKind::Not => UnaryOpKind::Not,
                         UnaryOpKind::Neg => UnaryOpKind::Neg,
                     },
-                    expr: self.expression(&unary.expr)?,
+                    expr: self.expression(&unary.expr),
                 },
                 span,
             )),
-            Expr::BinOp(binary) => self.binary(binary, span)?,
-            Expr::Compare(compare) => self.chain(compare, span)?,
+            Expr::BinOp(binary) => self.binary(binary, span),
+            Expr::Compare(compare) => self.chain(compare, span),
             Expr::IfExpr(choice) => Expr::IfExpr(Spanned::new(
                 ast::IfExpr {
-                    test_expr: self.expression(&choice.test_expr)?,
-                    true_expr: self.expression(&choice.true_expr)?,
-                    false_expr: self.optional(choice.false_expr.as_ref())?,
+                    test_expr: self.expression(&choice.test_expr),
+                    true_expr: self.expression(&choice.true_expr),
+                    false_expr: self.optional(choice.false_expr.as_ref()),
                 },
                 span,
             )),
             Expr::Filter(filter) => {
-                known("filter", filter.name, FILTERS, span)?;
-                filters::check(filter)?;
+                self.known("filter", filter.name, FILTERS, span);
+                self.right(filters::check(filter), span);
                 Expr::Filter(Spanned::new(
                     ast::Filter {
                         name: filter.name,
-                        expr: self.optional(filter.expr.as_ref())?,
-                        args: self.arguments(&filter.args)?,
+                        expr: self.optional(filter.expr.as_ref()),
+                        args: self.arguments(&filter.args),
                     },
                     span,
                 ))
             }
             Expr::Test(test) => {
-                known("test", test.name, TESTS, span)?;
+                if self.known("test", test.name, TESTS, span) {
+                    self.right(filters::check_test(test.name, &test.args), span);
+                }
                 Expr::Test(Spanned::new(
                     ast::Test {
                         name: test.name,
-                        expr: self.expression(&test.expr)?,
-                        args: self.arguments(&test.args)?,
+                        expr: self.expression(&test.expr),
+                        args: self.arguments(&test.args),
                     },
                     span,
                 ))
             }
             Expr::GetAttr(attribute) => Expr::GetAttr(Spanned::new(
                 ast::GetAttr {
-                    expr: self.expression(&attribute.expr)?,
+                    expr: self.expression(&attribute.expr),
                     name: attribute.name,
                 },
                 span,
             )),
             Expr::GetItem(item) => Expr::GetItem(Spanned::new(
                 ast::GetItem {
-                    expr: self.expression(&item.expr)?,
-                    subscript_expr: self.expression(&item.subscript_expr)?,
+                    expr: self.expression(&item.expr),
+                    subscript_expr: self.expression(&item.subscript_expr),
                 },
                 span,
             )),
-            Expr::Call(call) => Expr::Call(self.call(call)?),
+            Expr::Call(call) => Expr::Call(self.call(call)),
             Expr::List(list) => {
-                let items = self.all(&list.items)?;
+                let items = self.all(&list.items);
                 measured(Expr::List(Spanned::new(ast::List { items }, span)))
             }
             Expr::Tuple(tuple) => {
-                let items = self.all(&tuple.items)?;
+                let items = self.all(&tuple.items);
                 measured(Expr::Tuple(Spanned::new(ast::Tuple { items }, span)))
             }
             Expr::Map(map) => {
-                let keys = self.all(&map.keys)?;
-                let values = self.all(&map.values)?;
+                let keys = self.all(&map.keys);
+                let values = self.all(&map.values);
                 measured(Expr::Map(Spanned::new(ast::Map { keys, values }, span)))
             }
-        })
+        }
     }
 
-    fn binary(
-        &mut self,
-        binary: &ast::BinOp<'static>,
-        span: Span,
-    ) -> Result<Expr<'static>, Mistake> {
+    fn binary(&mut self, binary: &ast::BinOp<'static>, span: Span) -> Expr<'static> {
         let function = match binary.op {
             BinOpKind::Eq => Some("=="),
             BinOpKind::Ne => Some("!="),
@@ -236,32 +211,28 @@ impl Rewriter {
             _ => None,
         };
         if is_comparison(function) {
-            not_with_none(&binary.left, &binary.right, span)?;
+            self.not_with_none(&binary.left, &binary.right, span);
         }
-        let left = self.expression(&binary.left)?;
-        let right = self.expression(&binary.right)?;
+        let left = self.expression(&binary.left);
+        let right = self.expression(&binary.right);
         if let Some(name) = function {
-            return Ok(call(name, vec![left, right], span));
+            return call(name, vec![left, right], span);
         }
         let op = binary.op;
         let copied = Expr::BinOp(Spanned::new(ast::BinOp { op, left, right }, span));
-        Ok(match op {
+        match op {
             BinOpKind::Add | BinOpKind::Mul => measured(copied),
             _ => copied,
-        })
+        }
     }
 
-    fn chain(
-        &mut self,
-        compare: &ast::Compare<'static>,
-        span: Span,
-    ) -> Result<Expr<'static>, Mistake> {
-        let mut parts = vec![self.expression(&compare.expr)?];
+    fn chain(&mut self, compare: &ast::Compare<'static>, span: Span) -> Expr<'static> {
+        let mut parts = vec![self.expression(&compare.expr)];
         let mut left = &compare.expr;
         for link in &compare.ops {
             let operator = link_sign(&link.op);
             if is_comparison(Some(operator)) {
-                not_with_none(left, &link.expr, span)?;
+                self.not_with_none(left, &link.expr, span);
             }
             parts.push(Expr::Const(Spanned::new(
                 ast::Const {
@@ -269,23 +240,17 @@ impl Rewriter {
                 },
                 span,
             )));
-            parts.push(self.expression(&link.expr)?);
+            parts.push(self.expression(&link.expr));
             left = &link.expr;
         }
-        Ok(call(compare::CHAIN, parts, span))
+        call(compare::CHAIN, parts, span)
     }
 
-    fn call(&mut self, call: &Spanned<Call<'static>>) -> Result<Spanned<Call<'static>>, Mistake> {
+    fn call(&mut self, call: &Spanned<Call<'static>>) -> Spanned<Call<'static>> {
         let span = call.span();
         let callee = match &call.expr {
-            Expr::Var(function) if function.id == "loop" => variable(function.id, span),
             Expr::Var(function) => {
-                if FILTERS.contains(&function.id) {
-                    let help = format!("write `value|{}`", function.id);
-                    let message = format!("`{}` is a filter, not a function", function.id);
-                    return Err(Mistake::new(message).help(help).at(span));
-                }
-                known("function", function.id, FUNCTIONS, span)?;
+                self.function(function.id, &call.args, span);
                 variable(function.id, span)
             }
             Expr::GetAttr(method) if is_loop(&method.expr) => Expr::GetAttr(Spanned::new(
@@ -296,44 +261,89 @@ impl Rewriter {
                 span,
             )),
             Expr::GetAttr(method) => {
-                return Err(Mistake::new(format!("values have no method `{}`", method.name))
-                    .help("use a filter such as `|upper`, or a test such as `is startingwith(\"XAU\")`")
-                    .at(span));
+                let mistake = Mistake::new(format!("values have no method `{}`", method.name))
+                    .help("use a filter such as `|upper`, or a test such as `is startingwith(\"XAU\")`");
+                self.wrong(mistake, span);
+                self.expression(&call.expr)
             }
-            _ => return Err(Mistake::new("only functions can be called").at(span)),
+            _ => {
+                self.wrong(Mistake::new("only functions can be called"), span);
+                self.expression(&call.expr)
+            }
         };
-        let args = self.arguments(&call.args)?;
-        Ok(Spanned::new(Call { expr: callee, args }, span))
+        let args = self.arguments(&call.args);
+        Spanned::new(Call { expr: callee, args }, span)
     }
 
-    fn arguments(
-        &mut self,
-        arguments: &[CallArg<'static>],
-    ) -> Result<Vec<CallArg<'static>>, Mistake> {
+    fn function(&mut self, name: &str, arguments: &[CallArg<'static>], span: Span) {
+        if name == "loop" {
+            return;
+        }
+        if FILTERS.contains(&name) {
+            let mistake = Mistake::new(format!("`{name}` is a filter, not a function"));
+            self.wrong(mistake.help(format!("write `value|{name}`")), span);
+            return;
+        }
+        if self.known("function", name, FUNCTIONS, span) {
+            self.right(filters::check_range(arguments), span);
+        }
+    }
+
+    fn arguments(&mut self, arguments: &[CallArg<'static>]) -> Vec<CallArg<'static>> {
         arguments
             .iter()
-            .map(|argument| {
-                Ok(match argument {
-                    CallArg::Pos(value) => CallArg::Pos(self.expression(value)?),
-                    CallArg::Kwarg(name, value) => CallArg::Kwarg(name, self.expression(value)?),
-                    CallArg::PosSplat(value) => CallArg::PosSplat(self.expression(value)?),
-                    CallArg::KwargSplat(value) => CallArg::KwargSplat(self.expression(value)?),
-                })
+            .map(|argument| match argument {
+                CallArg::Pos(value) => CallArg::Pos(self.expression(value)),
+                CallArg::Kwarg(name, value) => CallArg::Kwarg(name, self.expression(value)),
+                CallArg::PosSplat(value) => CallArg::PosSplat(self.expression(value)),
+                CallArg::KwargSplat(value) => CallArg::KwargSplat(self.expression(value)),
             })
             .collect()
     }
 
-    fn optional(&mut self, expr: Option<&Expr<'static>>) -> Result<Option<Expr<'static>>, Mistake> {
-        expr.map(|expr| self.expression(expr)).transpose()
+    fn optional(&mut self, expr: Option<&Expr<'static>>) -> Option<Expr<'static>> {
+        expr.map(|expr| self.expression(expr))
     }
 
-    fn all(&mut self, exprs: &[Expr<'static>]) -> Result<Vec<Expr<'static>>, Mistake> {
+    fn all(&mut self, exprs: &[Expr<'static>]) -> Vec<Expr<'static>> {
         exprs.iter().map(|expr| self.expression(expr)).collect()
+    }
+
+    /// Such a comparison can never be true, which is surely not what was meant.
+    fn not_with_none(&mut self, left: &Expr<'_>, right: &Expr<'_>, span: Span) {
+        let is_none = |expr: &Expr<'_>| matches!(expr, Expr::Const(value) if value.value.is_none());
+        if is_none(left) || is_none(right) {
+            let mistake = Mistake::new("comparing with `none` is always false")
+                .help("write `is none` or `is not none`");
+            self.wrong(mistake, span);
+        }
+    }
+
+    /// Whether there is such a name.
+    fn known(&mut self, what: &str, name: &str, names: &[&str], span: Span) -> bool {
+        let is_known = names.contains(&name);
+        if !is_known {
+            let mistake = Mistake::new(format!("unknown {what} `{name}`"));
+            self.wrong(mistake.help(one_of(name, names)), span);
+        }
+        is_known
+    }
+
+    fn right(&mut self, checked: Result<(), Mistake>, span: Span) {
+        if let Err(mistake) = checked {
+            self.wrong(mistake, span);
+        }
     }
 }
 
 fn variable(name: &'static str, span: Span) -> Expr<'static> {
     Expr::Var(Spanned::new(ast::Var { id: name }, span))
+}
+
+/// Stands where a tree that is refused is not copied.
+fn nothing(span: Span) -> Expr<'static> {
+    let value = Value::UNDEFINED;
+    Expr::Const(Spanned::new(ast::Const { value }, span))
 }
 
 fn call(function: &'static str, arguments: Vec<Expr<'static>>, span: Span) -> Expr<'static> {
@@ -361,24 +371,4 @@ fn is_loop(expr: &Expr<'_>) -> bool {
 
 fn is_comparison(function: Option<&str>) -> bool {
     matches!(function, Some("==" | "!=" | "<" | "<=" | ">" | ">="))
-}
-
-/// Such a comparison can never be true, which is surely not what was meant.
-fn not_with_none(left: &Expr<'_>, right: &Expr<'_>, span: Span) -> Result<(), Mistake> {
-    let is_none = |expr: &Expr<'_>| matches!(expr, Expr::Const(value) if value.value.is_none());
-    if is_none(left) || is_none(right) {
-        return Err(Mistake::new("comparing with `none` is always false")
-            .help("write `is none` or `is not none`")
-            .at(span));
-    }
-    Ok(())
-}
-
-fn known(what: &str, name: &str, names: &[&str], span: Span) -> Result<(), Mistake> {
-    if names.contains(&name) {
-        return Ok(());
-    }
-    Err(Mistake::new(format!("unknown {what} `{name}`"))
-        .help(one_of(name, names))
-        .at(span))
 }

@@ -5,7 +5,7 @@
 //! `zip`, `groupby` …), that show the inside of the engine (`debug`) or that belong to HTML are left
 //! out.
 
-use super::rewrite::Mistake;
+use super::mistake::Mistake;
 
 /// Which variables there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -80,20 +80,19 @@ impl Compiler<'_> {
         &self,
         key: &str,
         source: Option<&str>,
-        compile: impl Fn(&str) -> Result<T, Mistake>,
+        compile: impl Fn(&str) -> Result<T, Vec<Mistake>>,
     ) -> Option<Option<T>> {
         let Some(source) = source else {
             return Some(None);
         };
         match compile(source) {
             Ok(compiled) => Some(Some(compiled)),
-            Err(mistake) => {
-                let message = mistake.in_text(source);
-                self.problems.value(
-                    &format!("{}.{key}", self.config.path),
-                    message,
-                    mistake.help,
-                );
+            Err(mistakes) => {
+                let path = format!("{}.{key}", self.config.path);
+                for mistake in mistakes {
+                    let message = mistake.in_text(source);
+                    self.problems.value(&path, message, mistake.help);
+                }
                 None
             }
         }

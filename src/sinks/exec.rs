@@ -4,7 +4,7 @@
 //! say in so many words that it may. There is no shell: arguments reach the program as they are written,
 //! and nothing of an event is ever one of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::record;
@@ -93,6 +93,10 @@ impl Translator for Exec {
     /// Nothing can be asked of a program without starting it.
     fn questions(&self) -> Vec<Question> {
         Vec::new()
+    }
+
+    fn program(&self) -> Option<&Path> {
+        Some(&self.program)
     }
 
     fn judge(&self, reply: &Reply, _facts: &Facts) -> Verdict {

@@ -6,6 +6,7 @@
 //! render templates: it carries them, compiled, to whoever does.
 
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -72,6 +73,16 @@ pub trait Translator: Send + Sync + fmt::Debug {
     /// What can be asked of the receiver without sending it anything, in this order, each one only
     /// if the one before was answered well.
     fn questions(&self) -> Vec<Question>;
+
+    /// The program that each delivery starts, where one does.
+    fn program(&self) -> Option<&Path> {
+        None
+    }
+
+    /// What is allowed in the options, but hardly meant.
+    fn warnings(&self) -> &[String] {
+        &[]
+    }
 
     /// Whether one notification can be changed by later deliveries.
     fn can_update(&self) -> bool {

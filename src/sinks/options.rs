@@ -97,19 +97,21 @@ pub(super) fn template(table: &mut Table, key: &str) -> Option<Template> {
     compiled(table, key, &text, Template::compile)
 }
 
-/// Compiles a text in the language of expressions; a mistake is reported at its key.
+/// Compiles a text in the language of expressions; each mistake in it is reported at its key.
 pub(super) fn compiled<T>(
     table: &Table,
     key: &str,
     text: &str,
-    compile: impl Fn(&str) -> Result<T, Mistake>,
+    compile: impl Fn(&str) -> Result<T, Vec<Mistake>>,
 ) -> Option<T> {
+    let report = |mistake: Mistake| {
+        let message = mistake.in_text(text);
+        table
+            .problems()
+            .value(&table.path_of(key), message, mistake.help);
+    };
     compile(text)
-        .map_err(|mistake| {
-            table
-                .problems()
-                .value(&table.path_of(key), mistake.in_text(text), mistake.help);
-        })
+        .map_err(|mistakes| mistakes.into_iter().for_each(report))
         .ok()
 }
 

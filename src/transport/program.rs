@@ -5,12 +5,14 @@
 //! nothing of our environment but where to find things, since secrets stand there, and whatever it has
 //! started ends with it.
 
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use rustix::fs::{Access, access};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, Command};
@@ -21,6 +23,13 @@ use crate::model::{Failure, Reply, Secret};
 
 /// What a program may know of our environment.
 const INHERITED: [&str; 5] = ["HOME", "LANG", "PATH", "TMPDIR", "TZ"];
+
+/// Where a program is looked for when there is no `PATH`, as the C library does.
+const PATH_UNSET: &str = "/bin:/usr/bin";
+
+const NOT_THERE: &str = "there is no such program";
+const NOT_IN_PATH: &str = "there is no such program in the folders of `PATH`";
+const NOT_ALLOWED: &str = "the program may not be run";
 
 /// How long is waited for what a program has printed, once it has ended.
 const LAST_WORDS: Duration = Duration::from_millis(200);
@@ -48,6 +57,43 @@ impl Drop for Group {
             let _ = kill_process_group(pid, Signal::KILL);
         }
     }
+}
+
+/// Whether a program could be started here and now, found out without starting it.
+///
+/// # Errors
+/// Why not, for people.
+pub fn look_up(program: &Path) -> Result<(), &'static str> {
+    let path = std::env::var_os("PATH").unwrap_or_else(|| OsString::from(PATH_UNSET));
+    look_up_in(program, &path)
+}
+
+/// A name without a folder is looked for in those of `path`, in this order; what may not be run is
+/// passed over, as it is when the program is started.
+fn look_up_in(program: &Path, path: &OsStr) -> Result<(), &'static str> {
+    if program.as_os_str().as_encoded_bytes().contains(&b'/') {
+        return if may_run(program) {
+            Ok(())
+        } else if program.exists() {
+            Err(NOT_ALLOWED)
+        } else {
+            Err(NOT_THERE)
+        };
+    }
+    let places: Vec<PathBuf> = std::env::split_paths(path)
+        .map(|folder| folder.join(program))
+        .collect();
+    if places.iter().any(|place| may_run(place)) {
+        Ok(())
+    } else if places.iter().any(|place| place.exists()) {
+        Err(NOT_ALLOWED)
+    } else {
+        Err(NOT_IN_PATH)
+    }
+}
+
+fn may_run(place: &Path) -> bool {
+    place.is_file() && access(place, Access::EXEC_OK).is_ok()
 }
 
 /// Starts a program, feeds it and waits for its end. The answer's status is the exit status, or 128 and
@@ -148,8 +194,8 @@ fn exit_status(status: ExitStatus) -> u16 {
 
 fn not_started(error: &std::io::Error) -> Failure {
     Failure::Other(match error.kind() {
-        ErrorKind::NotFound => "there is no such program".to_owned(),
-        ErrorKind::PermissionDenied => "the program may not be run".to_owned(),
+        ErrorKind::NotFound => NOT_THERE.to_owned(),
+        ErrorKind::PermissionDenied => NOT_ALLOWED.to_owned(),
         _ => format!("the program does not start: {error}"),
     })
 }
@@ -223,6 +269,63 @@ mod tests {
             failure,
             Failure::Other("there is no such program".to_owned())
         );
+    }
+
+    #[tokio::test]
+    async fn looking_a_program_up_finds_what_starting_it_would_find() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let make = |name: &str, mode: u32| {
+            let place = folder.path().join(name);
+            std::fs::create_dir_all(place.parent().expect("a folder")).expect("made");
+            std::fs::write(&place, "#!/bin/sh\n").expect("written");
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(&place, mode).expect("changed");
+            place
+        };
+        // A link, since a file that was just written can be busy while another thread starts something.
+        let sh = make("second/text", 0o644).with_file_name("sh");
+        std::os::unix::fs::symlink("/bin/sh", &sh).expect("linked");
+        let deaf = make("first/sh", 0o644);
+        let mute = make("first/mute", 0o644);
+        let nowhere = folder.path().join("first/nowhere");
+        let below_a_file = sh.join("sh");
+        for (program, expected) in [
+            (&sh, Ok(())),
+            (&deaf, Err(NOT_ALLOWED)),
+            (&mute, Err(NOT_ALLOWED)),
+            (&nowhere, Err(NOT_THERE)),
+            (&below_a_file, Err(NOT_THERE)),
+            (&folder.path().to_owned(), Err(NOT_ALLOWED)),
+        ] {
+            assert_eq!(look_up(program), expected, "{}", program.display());
+            let mut call = shell("", b"");
+            call.program.clone_from(program);
+            call.arguments.clear();
+            let started = run(call).await.map(|reply| assert_eq!(reply.status, 0));
+            let refused = |why: &str| Failure::Other(why.to_owned());
+            match started {
+                // The system says of a place below a file that it is no folder.
+                Err(Failure::Other(told)) if *program == below_a_file => {
+                    assert!(told.contains("directory"), "{told}");
+                }
+                started => assert_eq!(started, expected.map_err(refused)),
+            }
+        }
+        let folders = ["first", "second"].map(|name| folder.path().join(name));
+        let path = std::env::join_paths(folders).expect("a list");
+        for (name, expected) in [
+            ("sh", Ok(())),
+            ("mute", Err(NOT_ALLOWED)),
+            ("nowhere", Err(NOT_IN_PATH)),
+        ] {
+            assert_eq!(look_up_in(Path::new(name), &path), expected, "{name}");
+        }
+        assert_eq!(
+            look_up_in(Path::new("sh"), OsStr::new("")),
+            Err(NOT_IN_PATH)
+        );
+        assert_eq!(look_up(Path::new("sh")), Ok(()));
     }
 
     #[tokio::test]

@@ -129,6 +129,21 @@ async fn what_is_hardly_meant_is_a_warning_and_no_mistake() {
     assert!(told.out.ends_with("1 sink, 0 rules\n"), "{}", told.out);
     let warning = "warning: there is no rule; add one with `[[rules]]`\n";
     assert_eq!(told.complaint, warning);
+
+    let hook = "[sinks.phone]\nkind = \"webhook\"\nurl = \"http://host/\"\nsignature = \"github\"\nsecret = \"hushhush\"\n";
+    let (start, rest) = RIGHT.split_once("[sinks.phone]").expect("a sink");
+    let (_, rules) = rest.split_once("[[rules]]").expect("rules");
+    fs::write(
+        folder.path().join("config.toml"),
+        format!("{start}{hook}[[rules]]{rules}"),
+    )
+    .expect("written");
+    let told = run(folder.path(), &["check"], &[]).await;
+    assert_eq!(told.status, Some(0), "{told:?}");
+    let warning = "warning: `sinks.phone.secret` is shorter than 16 bytes";
+    assert!(told.complaint.starts_with(warning), "{told:?}");
+    assert_eq!(told.complaint.lines().count(), 1, "{told:?}");
+    assert!(!told.complaint.contains("hushhush"), "{told:?}");
 }
 
 #[tokio::test]
@@ -250,4 +265,50 @@ fn a_required_key_that_is_misspelt_is_suggested() {
             "{report}"
         );
     }
+}
+
+#[test]
+fn every_mistake_of_one_text_is_told_with_its_place_and_a_suggestion() {
+    let text = r#"
+[sinks.it]
+kind = "ntfy"
+topic = "alerts"
+title = "{{ dta.symbol|uper }}"
+message = """
+{{ evnt.type }}
+{{ data.pl|monney }}"""
+[[rules]]
+name = "all"
+when = "dta.x == 1 and data.y is od"
+to = ["it"]
+"#;
+    let loaded = config::load_text(Path::new("config.toml"), text.to_owned(), BTreeMap::new());
+    let report = Plan::make(loaded, false).err().expect("mistakes");
+    let blocks: Vec<&str> = report.split("error: ").skip(1).collect();
+    let told = [
+        ("unknown filter `uper`", 5, "`upper`"),
+        ("unknown variable `dta`", 5, "`data`"),
+        (
+            "unknown filter `monney` (line 2 of this text)",
+            6,
+            "`money`",
+        ),
+        (
+            "unknown variable `evnt` (line 1 of this text)",
+            6,
+            "`event`",
+        ),
+        ("unknown test `od`", 11, "`odd`"),
+        ("unknown variable `dta`", 11, "`data`"),
+    ];
+    assert_eq!(blocks.len(), told.len(), "{report}");
+    for (block, (message, line, near)) in blocks.iter().zip(told) {
+        assert!(block.starts_with(&format!("{message}\n")), "{block}");
+        assert!(
+            block.contains(&format!("--> config.toml:{line}:")),
+            "{block}"
+        );
+        assert!(block.contains(&format!("did you mean {near}?")), "{block}");
+    }
+    assert!(report.ends_with("6 mistakes in config.toml\n"), "{report}");
 }

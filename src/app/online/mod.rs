@@ -27,7 +27,7 @@ use crate::sinks::{Heard, Question, Sink};
 use crate::sources::budget::Budget;
 use crate::sources::ttmt_rest::{Account, TradingAccount};
 use crate::sources::{RestAccess, Source};
-use crate::transport::{Client, Reach};
+use crate::transport::{Client, Reach, program};
 
 /// The limit for everything together.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -140,6 +140,18 @@ pub async fn try_online(plan: &Plan) -> anyhow::Result<Tried> {
     Ok(Tried { sources, sinks })
 }
 
+/// What is said of each program that could not be started on this machine. It need not be the one that
+/// the configuration is for, so nothing is wrong yet.
+#[must_use]
+pub fn programs_not_here(plan: &Plan) -> Vec<String> {
+    let told = plan.sinks.iter().filter_map(|sink| {
+        let why = program::look_up(sink.translator.program()?).err()?;
+        let (name, place) = (&sink.name, &sink.display);
+        Some(format!("sink `{name}` ({place}) would fail here: {why}"))
+    });
+    told.collect()
+}
+
 /// What comes of it by then.
 async fn in_time<T: From<Heard>>(deadline: Instant, trial: impl Future<Output = T>) -> T {
     let late = || Err(format!("no answer within {} s", LIMIT.as_secs())).into();
@@ -192,8 +204,9 @@ async fn ask_sink(sink: &Sink, client: &Client) -> Heard {
         let reply = reply.map_err(|failure| failure.to_string())?;
         fine.push(read(&reply)?);
     }
-    if fine.is_empty() {
-        return Ok("nothing can be asked of it without starting it".to_owned());
+    if let Some(program) = sink.translator.program() {
+        program::look_up(program)?;
+        fine.push("the program can be started".to_owned());
     }
     Ok(fine.join(", "))
 }

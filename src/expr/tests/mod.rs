@@ -1,5 +1,6 @@
 //! What the language promises, as tables. Each file holds one promise.
 
+mod arguments;
 mod explaining;
 mod hostile;
 mod names;
@@ -11,7 +12,7 @@ mod traders;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::{Expression, Fault, Scope, Template};
+use super::{Expression, Fault, Mistake, Scope, Template};
 use crate::model::{DataAt, Event, Name};
 
 /// An event whose whole payload is its data.
@@ -40,12 +41,19 @@ fn event(data: &str) -> Event {
 
 fn matches(source: &str, data: &str) -> Result<bool, Fault> {
     Expression::compile(source)
-        .unwrap_or_else(|mistake| panic!("{source}: {mistake}"))
+        .unwrap_or_else(|mistakes| panic!("{source}: {mistakes:?}"))
         .matches(&Scope::new(&event(data)))
+}
+
+/// The one mistake of a text that has one.
+fn mistake<T: std::fmt::Debug>(source: &str, compiled: Result<T, Vec<Mistake>>) -> Mistake {
+    let mut mistakes = compiled.expect_err(source);
+    assert_eq!(mistakes.len(), 1, "{source}: {mistakes:?}");
+    mistakes.remove(0)
 }
 
 fn render(source: &str, data: &str) -> Result<String, Fault> {
     Template::compile(source)
-        .unwrap_or_else(|mistake| panic!("{source}: {mistake}"))
+        .unwrap_or_else(|mistakes| panic!("{source}: {mistakes:?}"))
         .render(&Scope::new(&event(data)))
 }

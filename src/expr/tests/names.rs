@@ -1,9 +1,9 @@
 //! Mistakes that are found when the configuration is read.
 
-use super::{Expression, Template};
+use super::{Expression, Mistake, Template, mistake};
 
 fn check_expression(source: &str, message: &str, help: Option<&str>) {
-    let mistake = Expression::compile(source).expect_err(source);
+    let mistake = mistake(source, Expression::compile(source));
     assert_eq!(mistake.message, message, "{source}");
     if let Some(help) = help {
         assert_eq!(mistake.help.as_deref(), Some(help), "{source}");
@@ -11,7 +11,7 @@ fn check_expression(source: &str, message: &str, help: Option<&str>) {
 }
 
 fn check_template(source: &str, message: &str, line: usize) {
-    let mistake = Template::compile(source).expect_err(source);
+    let mistake = mistake(source, Template::compile(source));
     assert_eq!(
         (mistake.message.as_str(), mistake.line),
         (message, Some(line)),
@@ -102,6 +102,92 @@ fn unknown_names_are_mistakes_with_a_suggestion() {
 }
 
 #[test]
+fn every_mistake_of_a_text_is_told_with_its_line_and_its_suggestion() {
+    let told = |mistakes: Vec<Mistake>| -> Vec<_> {
+        let told = mistakes.into_iter();
+        told.map(|it| (it.line, it.message, it.help.unwrap_or_default()))
+            .collect()
+    };
+    let expected = |rows: &[(usize, &str, &str)]| -> Vec<_> {
+        let rows = rows.iter();
+        rows.map(|(line, message, help)| (Some(*line), (*message).into(), (*help).into()))
+            .collect()
+    };
+    let template = "{{ dta.x|uper }} {{ dta.y }}\n\
+        {% if rnge(evnt.id) is od %}{% set x = data.z|monney %}{{ x }}\n\
+        {{ dta.x|ago('UTC') }}{% else %}{{ data.x == none }}\n\
+        {% for i in itms if i is evn %}{{ i|lowr }}{% endfor %}{% endif %}";
+    assert_eq!(
+        told(Template::compile(template).expect_err("wrong")),
+        expected(&[
+            (1, "unknown variable `dta`", "did you mean `data`?"),
+            (1, "unknown filter `uper`", "did you mean `upper`?"),
+            (2, "unknown function `rnge`", "did you mean `range`?"),
+            (2, "unknown variable `evnt`", "did you mean `event`?"),
+            (2, "unknown test `od`", "did you mean `odd`?"),
+            (2, "unknown filter `monney`", "did you mean `money`?"),
+            (3, "unknown variable `dta`", "did you mean `data`?"),
+            (3, "`ago` cannot take 1 arguments", "write `event.time|ago`"),
+            (
+                3,
+                "comparing with `none` is always false",
+                "write `is none` or `is not none`"
+            ),
+            (
+                4,
+                "unknown variable `itms`",
+                "possible are `event`, `data`, `trade`, `position`"
+            ),
+            (4, "unknown test `evn`", "did you mean `even`?"),
+            (4, "unknown filter `lowr`", "did you mean `lower`?"),
+        ])
+    );
+    let expression = "dta.x.startswith(evnt.id) or upper(trad.id) == data.x|frist";
+    let messages: Vec<_> = Expression::compile(expression)
+        .expect_err("wrong")
+        .into_iter()
+        .map(|mistake| mistake.message)
+        .collect();
+    assert_eq!(
+        messages,
+        [
+            "unknown variable `dta`",
+            "values have no method `startswith`",
+            "unknown variable `evnt`",
+            "`upper` is a filter, not a function",
+            "unknown variable `trad`",
+            "unknown filter `frist`",
+        ]
+    );
+    // What is not offered hides nothing of what stands in it.
+    let messages: Vec<_> = Template::compile(
+        "{% autoescape true %}{{ dta.x }}{% do upper(evnt.x) %}{% set data.y = data.x|uper %}{% endautoescape %}",
+    )
+    .expect_err("wrong")
+    .into_iter()
+    .map(|mistake| mistake.message)
+    .collect();
+    assert_eq!(
+        messages,
+        [
+            "`autoescape` is not offered",
+            "unknown variable `dta`",
+            "`do` is not offered",
+            "`upper` is a filter, not a function",
+            "unknown variable `evnt`",
+            "a value can only be given to a plain name",
+            "unknown filter `uper`",
+        ]
+    );
+    // A syntax error ends the reading of its text.
+    check_template(
+        "{{ dta.x }}{{ data.x",
+        "unexpected end of input, expected end of variable block",
+        1,
+    );
+}
+
+#[test]
 fn names_that_a_template_defines_are_known() {
     for source in [
         "{% for tp in data.tps %}{{ loop.index }}{{ tp }}{% endfor %}",
@@ -113,8 +199,8 @@ fn names_that_a_template_defines_are_known() {
         "{% for i in data.tree recursive %}{{ i.x }}{{ loop(i.children) }}{% endfor %}",
         "{% for i in range(3) %}{{ loop.cycle('a', 'b') }}{% endfor %}",
     ] {
-        if let Err(mistake) = Template::compile(source) {
-            panic!("{source}: {mistake}");
+        if let Err(mistakes) = Template::compile(source) {
+            panic!("{source}: {mistakes:?}");
         }
     }
     check_template("a\n{{ tp }}", "unknown variable `tp`", 2);
@@ -140,7 +226,8 @@ fn broken_syntax_is_told_with_its_line() {
         "unexpected input after expression",
         Some("write `==` to compare"),
     );
-    let mistake = Expression::compile("data.x == 1 && data.y").expect_err("no such operator");
+    let source = "data.x == 1 && data.y";
+    let mistake = mistake(source, Expression::compile(source));
     assert_eq!(mistake.help.as_deref(), Some("write `and` and `or`"));
     check_expression("", "unexpected end of input, expected expression", None);
     check_template(

@@ -142,7 +142,7 @@ fn a_coalesced_message_sees_its_events_oldest_first() {
         ("{{ events[0].data.symbol }}", "XAUUSD"),
     ] {
         let text = Template::compile_coalesced(source)
-            .unwrap_or_else(|mistake| panic!("{source}: {mistake}"))
+            .unwrap_or_else(|mistakes| panic!("{source}: {mistakes:?}"))
             .render(&scope);
         assert_eq!(text.as_deref(), Ok(expected), "{source}");
     }

@@ -11,7 +11,7 @@ const DATA: &str =
 fn check(source: &str) {
     let scope = Scope::new(&event(DATA));
     let ours = Template::compile(source)
-        .unwrap_or_else(|mistake| panic!("{source}: {mistake}"))
+        .unwrap_or_else(|mistakes| panic!("{source}: {mistakes:?}"))
         .render(&scope);
     let engines = ENGINE.render_named_str("", source, scope.root());
     match (&ours, &engines) {

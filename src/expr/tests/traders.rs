@@ -229,7 +229,7 @@ fn wrong_arguments_are_found_before_any_event() {
             "`UTC`",
         ),
     ] {
-        let mistake = Template::compile(source).expect_err(source);
+        let mistake = mistake(source, Template::compile(source));
         assert_eq!(mistake.message, message);
         let told = mistake.help.unwrap_or_default();
         assert!(told.contains(help), "{source}: {told}");

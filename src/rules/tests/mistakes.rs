@@ -40,7 +40,7 @@ fn every_mistake_of_every_rule_is_told_at_once() {
         events: types(&["tp_hit", "[ab", "tp_*", "{a"]),
         when: Some("dta.pl > 0".to_owned()),
         title: Some("{{ data.symbol".to_owned()),
-        message: Some("line one\n{{ data.symbol|uper }}".to_owned()),
+        message: Some("{{ dta.x }}\n{{ data.symbol|uper }}".to_owned()),
         update: Some("data.trade_id ==".to_owned()),
         throttle: Some(throttle("trade_id")),
         coalesce: Some(coalesce("data.x is nope")),
@@ -58,6 +58,7 @@ fn every_mistake_of_every_rule_is_told_at_once() {
             "rules[0].events[3]: `{a` is no pattern: unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)",
             "rules[0].when: unknown variable `dta`",
             "rules[0].title: unexpected end of input, expected end of variable block",
+            "rules[0].message: unknown variable `dta` (line 1 of this text)",
             "rules[0].message: unknown filter `uper` (line 2 of this text)",
             "rules[0].update: unexpected end of input, expected expression",
             "rules[0].throttle.key: unknown variable `trade_id`",
@@ -82,7 +83,13 @@ fn events_and_count_belong_to_coalesced_messages() {
         coalesce: None,
         ..coalesced
     };
-    check(&[single], &["rules[0].message: unknown variable `count`"]);
+    check(
+        &[single],
+        &[
+            "rules[0].message: unknown variable `count`",
+            "rules[0].message: unknown variable `events`",
+        ],
+    );
 }
 
 #[test]

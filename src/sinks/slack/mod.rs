@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use url::Url;
 
 use super::address::{self, Address};
 use super::cut::{Unit, cut_escaped};
@@ -35,7 +36,10 @@ pub(super) const KIND: Kind = Kind {
 };
 
 const URL_HELP: &str =
-    "the webhook's address as Slack shows it: `https://hooks.slack.com/services/…`";
+    "an incoming webhook's address as Slack shows it: `https://hooks.slack.com/services/T…/B…/…`";
+
+/// Where Slack's own webhooks are.
+const HOSTS: [&str; 2] = ["hooks.slack.com", "hooks.slack-gov.com"];
 
 /// Slack splits longer text into several messages.
 const TEXT_MAX: usize = 4000;
@@ -52,7 +56,8 @@ struct Slack {
 
 fn build(options: &mut Table) -> Option<Parts> {
     let url = address::url(options, "url", URL_HELP)?;
-    let address = Address::new(url.clone(), url.as_str())
+    let address = checked(&url)
+        .and_then(|()| Address::new(url.clone(), url.as_str()))
         .map_err(|message| options.wrong("url", message, URL_HELP))
         .ok()?;
     Some(Parts {
@@ -60,6 +65,26 @@ fn build(options: &mut Table) -> Option<Parts> {
         body: None,
         translator: Box::new(Slack { address }),
     })
+}
+
+/// Refuses what Slack's own servers take no message at. Other servers have paths of their own.
+fn checked(url: &Url) -> Result<(), &'static str> {
+    if !url.host_str().is_some_and(|host| HOSTS.contains(&host)) {
+        return Ok(());
+    }
+    let segments: Vec<&str> = url.path_segments().into_iter().flatten().collect();
+    // What `T…` and `B…` are made of is Slack's to change, that there are three parts is the form.
+    let is_part = |text: &&str| {
+        let is_ours = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        !text.is_empty() && text.bytes().all(is_ours)
+    };
+    match segments.as_slice() {
+        ["services", parts @ ..] if parts.len() == 3 && parts.iter().all(is_part) => Ok(()),
+        ["workflows" | "triggers", ..] => {
+            Err("this address starts a workflow, which takes no messages")
+        }
+        _ => Err("this is no address of a Slack incoming webhook"),
+    }
 }
 
 impl Translator for Slack {

@@ -4,7 +4,8 @@ use serde_json::json;
 use slackblocks::WebhookMessage;
 
 use super::super::samples::{
-    event, facts, hostile, id, message, minimal, recorded, reply, sent, sink, verdict,
+    event, facts, hostile, id, message, minimal, recorded, refused, reply, sent, sink, try_sink,
+    verdict,
 };
 use super::super::{Facts, Sink, Wording};
 use super::*;
@@ -12,6 +13,46 @@ use crate::model::Event;
 
 fn slack() -> Sink {
     sink("slack", &minimal("slack"))
+}
+
+#[test]
+fn an_address_at_slack_has_the_form_of_an_incoming_webhook() {
+    let with = |url: &str| json!({ "url": url });
+    for right in [
+        "https://hooks.slack.com/services/T0AB12/B0CD34/XyZ123",
+        "https://hooks.slack-gov.com/services/T0/B0/x",
+        "https://hooks.slack.com/services/E0/B0/a-b_c",
+        "https://proxy.example/workflows/T0/A0/1/x",
+        "http://127.0.0.1:9/anything",
+        "https://mattermost.example/hooks/xyz",
+    ] {
+        sink("slack", &with(right));
+    }
+    let webhook = "this is no address of a Slack incoming webhook";
+    let workflow = "this address starts a workflow, which takes no messages";
+    for (wrong, message) in [
+        ("https://hooks.slack.com/", webhook),
+        ("https://hooks.slack.com/services/", webhook),
+        ("https://hooks.slack.com/services/T0/s3cret", webhook),
+        ("https://hooks.slack.com/services/T0/B0/", webhook),
+        ("https://hooks.slack.com/services/T0/B0/s3cret/", webhook),
+        (
+            "https://hooks.slack.com/services/T0/B0/s3cret/more",
+            webhook,
+        ),
+        ("https://hooks.slack.com/services/T…/B…/…", webhook),
+        ("https://hooks.slack.com/services//B0/s3cret", webhook),
+        ("https://hooks.slack.com/T0/B0/s3cret", webhook),
+        ("https://HOOKS.slack.com/workflows/T0/A0/1/s3cret", workflow),
+        ("https://hooks.slack.com/triggers/T0/1/s3cret", workflow),
+        ("https://hooks.slack-gov.com/triggers/T0/1/s3cret", workflow),
+    ] {
+        refused("slack", &with(wrong), "sinks.it.url");
+        let problems = try_sink("slack", &with(wrong)).expect_err(wrong);
+        assert_eq!(problems[0].message, message, "{wrong}");
+        let help = problems[0].help.as_deref().unwrap_or_default();
+        assert!(help.contains("services/T…/B…/…"), "{help}");
+    }
 }
 
 /// Refuses what Slack refuses.

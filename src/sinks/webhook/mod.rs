@@ -198,6 +198,10 @@ impl Translator for Webhook {
         vec![Question::reach(&self.address)]
     }
 
+    fn warnings(&self) -> &[String] {
+        &self.signature.warnings
+    }
+
     fn judge(&self, reply: &Reply, facts: &Facts) -> Verdict {
         let aborted = reply
             .headers

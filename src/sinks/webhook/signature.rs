@@ -17,6 +17,10 @@ use crate::model::Secret;
 /// Most secrets at once. Rotation needs two.
 const SECRETS_MAX: usize = 5;
 
+/// Shortest text, in bytes, that is used as a key without a word. Receivers take shorter ones, and neither
+/// GitHub nor Stripe says how long one has to be; theirs have 32 and more.
+const TEXT_BYTES_MIN: usize = 16;
+
 /// Sizes of a decoded secret that the specification allows.
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
@@ -32,8 +36,12 @@ const STRIPE_SIGNATURE: HeaderName = HeaderName::from_static("stripe-signature")
 
 /// How requests are signed: by every scheme of this list, by none where it is empty. The specification
 /// of Standard Webhooks allows its headers beside those of others, with the same secret.
-#[derive(Debug)]
-pub(super) struct Signatures(Vec<Signature>);
+#[derive(Debug, Default)]
+pub(super) struct Signatures {
+    schemes: Vec<Signature>,
+    /// What is said of secrets that are easily found by trying.
+    pub(super) warnings: Vec<String>,
+}
 
 /// One scheme, with its keys, newest first.
 #[derive(Debug)]
@@ -75,7 +83,7 @@ pub(super) fn read(options: &mut Table) -> Option<Signatures> {
     let unreadable = problems.list().len() > before;
     let schemes = schemes?;
     if schemes == [Scheme::None] {
-        return Some(Signatures(Vec::new()));
+        return Some(Signatures::default());
     }
     if secrets.is_empty() {
         if !unreadable {
@@ -92,13 +100,16 @@ pub(super) fn read(options: &mut Table) -> Option<Signatures> {
         return None;
     }
     let keys = |read: fn(&Secret) -> Option<Key>| keys(options, &secrets, read);
-    let signatures = schemes.into_iter().map(|scheme| match scheme {
+    let schemes = schemes.into_iter().map(|scheme| match scheme {
         Scheme::Standard => Some(Signature::Standard(keys(decoded_key)?)),
         Scheme::GitHub => keys(text_key)?.into_iter().next().map(Signature::GitHub),
         Scheme::Stripe => Some(Signature::Stripe(keys(text_key)?)),
         Scheme::None => None,
     });
-    signatures.collect::<Option<Vec<_>>>().map(Signatures)
+    Some(Signatures {
+        schemes: schemes.collect::<Option<_>>()?,
+        warnings: short(options, &secrets),
+    })
 }
 
 /// One scheme or several, each once; `none` alone.
@@ -149,14 +160,14 @@ fn read_schemes(options: &mut Table) -> Option<Vec<Scheme>> {
 impl Signatures {
     /// Adds the headers that sign a body, of every scheme.
     pub(super) fn sign(&self, headers: &mut HeaderMap, message: &Message<'_>, body: &[u8]) {
-        for signature in &self.0 {
+        for signature in &self.schemes {
             signature.sign(headers, message, body);
         }
     }
 
     /// Whether a signature covers the time, so that a wrong clock makes it invalid.
     pub(super) fn has_time(&self) -> bool {
-        self.0.iter().any(Signature::has_time)
+        self.schemes.iter().any(Signature::has_time)
     }
 }
 
@@ -239,13 +250,37 @@ pub(super) fn text_key(secret: &Secret) -> Option<Key> {
 fn keys(options: &Table, secrets: &[Secret], read: fn(&Secret) -> Option<Key>) -> Option<Vec<Key>> {
     let read: Vec<Option<Key>> = secrets.iter().map(read).collect();
     for (index, _) in read.iter().enumerate().filter(|(_, key)| key.is_none()) {
-        let at = match secrets.len() {
-            1 => "secret".to_owned(),
-            _ => format!("secret[{index}]"),
-        };
-        options.wrong(&at, "this is no signing secret", SECRET_HELP);
+        options.wrong(
+            &place(secrets, index),
+            "this is no signing secret",
+            SECRET_HELP,
+        );
     }
     read.into_iter().collect()
+}
+
+/// A word on each secret that is too short to keep anybody from signing. What Standard Webhooks takes is
+/// never that short.
+fn short(options: &Table, secrets: &[Secret]) -> Vec<String> {
+    let short = secrets
+        .iter()
+        .enumerate()
+        .filter(|(_, secret)| secret.expose().len() < TEXT_BYTES_MIN);
+    short
+        .map(|(index, _)| {
+            let key = options.path_of(&place(secrets, index));
+            format!(
+                "`{key}` is shorter than {TEXT_BYTES_MIN} bytes, so others can find it out and sign as you; `openssl rand -hex 32` prints a good one"
+            )
+        })
+        .collect()
+}
+
+fn place(secrets: &[Secret], index: usize) -> String {
+    match secrets.len() {
+        1 => "secret".to_owned(),
+        _ => format!("secret[{index}]"),
+    }
 }
 
 fn joined(signatures: impl Iterator<Item = String>, separator: &str) -> String {

@@ -18,6 +18,7 @@ use super::*;
 use crate::model::{Event, Secret};
 
 mod bodies;
+mod secrets;
 
 const OLD_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 

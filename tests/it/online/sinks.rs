@@ -3,8 +3,8 @@
 use bellwire::simulator::Answer;
 use bellwire::simulator::receivers::Kind;
 
-use super::check;
-use crate::harness::{Phones, Ran, Server};
+use super::{check, check_in};
+use crate::harness::{Bridge, Phones, Ran, Server, program, ran};
 
 /// A sink of each kind.
 pub(super) fn sinks(phones: &Phones) -> String {
@@ -81,6 +81,58 @@ async fn a_hook_is_not_touched_and_sees_no_credential() {
         assert_eq!(visit.header(name), None);
     }
     assert!(!told.out.contains("hushhush"), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_is_looked_for_and_not_started() {
+    let sink = |name: &str, command: &str| {
+        format!("[sinks.{name}]\nkind = \"exec\"\nallow_exec = true\ncommand = {command}\n")
+    };
+    let config = [
+        sink("here", r#"["sh", "-c", "echo hushhush > mark"]"#),
+        sink("nowhere", r#"["no-such-program-anywhere", "hushhush"]"#),
+        sink("text", "\"./config.toml\""),
+    ]
+    .concat();
+    let bridge = Bridge::new(&config);
+    let started = bridge.folder().join("mark");
+    let told = check_in(bridge.folder(), &[]).await;
+    assert_eq!(
+        sink_lines(&told),
+        [
+            "sink here: ok, the program can be started; nothing was sent",
+            "sink nowhere: failed, there is no such program in the folders of `PATH`",
+            "sink text: failed, the program may not be run",
+        ]
+    );
+    assert_eq!(told.status, Some(1), "{told:?}");
+    assert!(!told.complaint.contains("would fail"), "{told:?}");
+    // The machine that it is for may have what this one has not.
+    let mut line = program(bridge.folder());
+    let told = ran(line.arg("check")).await;
+    assert_eq!(told.status, Some(0), "{told:?}");
+    let mut warnings = told
+        .complaint
+        .lines()
+        .filter(|line| line.contains("would fail"));
+    let words = [
+        (
+            "sink `nowhere` (no-such-program-anywhere #",
+            "there is no such program in the folders of `PATH`",
+        ),
+        ("sink `text` (config.toml #", "the program may not be run"),
+    ];
+    for (start, end) in words {
+        let line = warnings.next().expect("a warning");
+        assert!(line.starts_with(&format!("warning: {start}")), "{line}");
+        assert!(
+            line.ends_with(&format!(") would fail here: {end}")),
+            "{line}"
+        );
+    }
+    assert_eq!(warnings.next(), None);
+    assert!(!told.complaint.contains("hushhush"), "{told:?}");
+    assert!(!started.exists(), "it was started");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
