@@ -10,8 +10,7 @@ use crate::rules::Rule;
 use crate::sinks::Sink;
 use crate::transport::Outgoing;
 
-/// Makes the request of a first attempt; of a living notification's first one, where the event changes
-/// the one of this key.
+/// Makes the request of a first attempt, where the event may change a living notification.
 ///
 /// # Errors
 /// Why no request can carry it, which would be the reason on its dead letter.
@@ -19,7 +18,7 @@ pub fn preview(
     sink: &Sink,
     rule: &Rule,
     event: &Event,
-    living: Option<&str>,
+    living: Option<Living>,
     id: &str,
     now: Timestamp,
 ) -> Result<Outgoing, String> {
@@ -36,11 +35,17 @@ pub fn preview(
         asked: None,
         early_for: None,
         woken: false,
-        living: living.map(|key| Living {
-            key: key.into(),
-            message: None,
-        }),
-        event: event.clone(),
+        living,
+        event: as_kept(event),
     };
     encode(sink, Some(rule), &claim, now).map(|made| made.request)
+}
+
+/// An event as it comes out of the queue, which keeps microseconds.
+fn as_kept(event: &Event) -> Event {
+    let kept = |time: Timestamp| Timestamp::from_microsecond(time.as_microsecond()).ok();
+    Event {
+        time: event.time.and_then(kept),
+        ..event.clone()
+    }
 }

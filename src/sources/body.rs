@@ -113,7 +113,10 @@ impl Body {
             }
             Poll::Ready(Some(Err(error))) => self.end = Some(end_of(&error)),
             Poll::Ready(None) if self.filter.is_inside_event() => {
-                self.end = Some(End::EofInEvent);
+                self.end = Some(match self.filter.cut_off(&mut self.clean) {
+                    Ok(()) => End::EofInEvent,
+                    Err(Flood) => End::Flood,
+                });
             }
             Poll::Ready(None) => self.end = Some(End::Eof),
             Poll::Pending => {

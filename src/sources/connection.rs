@@ -1,26 +1,21 @@
 //! One connection: opened from a cursor, read item by item, and ended by a named [`End`].
 //!
-//! A file of its own because it is where the stream library is used, once for each connection and
-//! with its own reconnecting off: it would move its resume point before our commit. It waits for
-//! nothing but the stream and never opens a second connection.
+//! A file of its own because it is where what is heard becomes an item with its place in the stream. It
+//! waits for nothing but the stream and never opens a second connection.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use eventsource_client::{BoxStream, Client, ClientBuilder, Error, ReconnectOptions, SSE};
-use futures_util::StreamExt;
 use http::HeaderName;
-use jiff::Timestamp;
 use launchdarkly_sdk_transport::HttpTransport;
 use tokio::time::Instant;
 
-use super::body::{Patience, end_of};
-use super::budget::{self, REMAINING};
+use super::body::Patience;
 use super::decode::{Decode, Frame};
-use super::filter::{Note, Tag};
-use super::gate::{Gate, Pass};
+use super::filter::Tag;
+use super::frames::{Frames, Heard};
+use super::gate::Pass;
 use super::resume::{Ids, Position};
 use super::{Connect, Control, End, Item, Items, Pending, What};
 use crate::clock::Clock;
@@ -66,77 +61,50 @@ impl<T: HttpTransport> Connect for Connector<T> {
         })
     }
 
-    fn read(&self, payload: Bytes, received: Timestamp) -> What {
-        if payload.len() > self.event_bytes_max {
-            let bytes = u64::try_from(payload.len()).unwrap_or(u64::MAX);
+    fn read(&self, frame: &Frame) -> What {
+        if frame.payload.len() > self.event_bytes_max {
+            let bytes = u64::try_from(frame.payload.len()).unwrap_or(u64::MAX);
             return What::Skipped { bytes, id: None };
         }
-        self.decoder.decode(&Frame::bare(payload, received))
+        self.decoder.decode(frame)
+    }
+
+    fn event_bytes_max(&self) -> usize {
+        self.event_bytes_max
     }
 }
 
 impl<T: HttpTransport> Connector<T> {
     async fn open(&self, cursor: &Cursor) -> Result<Connection, End> {
-        let tag = Tag::random();
-        let client = self.client(cursor, tag).map_err(end_of_library)?;
-        let mut stream = client.stream();
-        match stream.next().await {
-            Some(Ok(SSE::Connected(details))) => Ok(Connection {
-                requests_left: details
-                    .response()
-                    .get_header_value(REMAINING)
-                    .ok()
-                    .flatten()
-                    .and_then(budget::number),
-                stream,
-                tag,
-                decoder: Arc::clone(&self.decoder),
-                ids: Arc::clone(&self.ids),
-                clock: self.clock.clone(),
-                ready: VecDeque::new(),
-                has_own_id: false,
-                announced: None,
-                end: None,
-            }),
-            Some(Err(error)) => Err(end_of_library(error)),
-            Some(Ok(_)) | None => Err(End::Library("no answer came through".to_owned())),
-        }
-    }
-
-    fn client(&self, cursor: &Cursor, tag: Tag) -> Result<impl Client + use<T>, Error> {
         let pass = Pass {
             headers: (self.headers)(),
             secrets: self.secrets.clone(),
-            tag,
+            tag: Tag::random(),
             event_bytes_max: self.event_bytes_max,
             patience: self.patience,
+            is_recorded: false,
             clock: self.clock.clone(),
         };
-        let never = ReconnectOptions::reconnect(false).retry_initial(false);
-        let mut builder = ClientBuilder::for_url(self.address.expose())?
-            .header("Accept-Encoding", "identity")?
-            .redirect_limit(0)
-            .reconnect(never.build());
-        if let Some(id) = self.ids.header(cursor) {
-            builder = builder.last_event_id(id);
-        }
-        Ok(builder.build_with_transport(Gate::new(self.transport.clone(), pass)))
+        let (transport, id) = (self.transport.clone(), self.ids.header(cursor));
+        let frames = Frames::open(transport, pass, self.address.expose(), id).await?;
+        Ok(Connection {
+            frames,
+            decoder: Arc::clone(&self.decoder),
+            ids: Arc::clone(&self.ids),
+            ready: VecDeque::new(),
+            announced: None,
+            end: None,
+        })
     }
 }
 
 /// An open connection. Dropping it closes the socket.
 struct Connection {
-    /// What is left of the key's minute, as the response head told.
-    requests_left: Option<u32>,
-    stream: BoxStream<Result<SSE, Error>>,
-    tag: Tag,
+    frames: Frames,
     decoder: Arc<dyn Decode>,
     ids: Arc<Ids>,
-    clock: Clock,
     /// Items of a frame that are not handed out yet.
     ready: VecDeque<Item>,
-    /// Whether the next event comes with an id of its own.
-    has_own_id: bool,
     /// What the server announced, and how long it may take to do it.
     announced: Option<(End, Instant)>,
     /// The first end is the reason; what the library says after it means nothing.
@@ -149,7 +117,7 @@ impl Items for Connection {
     }
 
     fn requests_left(&self) -> Option<u32> {
-        self.requests_left
+        self.frames.requests_left()
     }
 }
 
@@ -163,31 +131,32 @@ impl Connection {
             if let Some(end) = &self.end {
                 return Err(end.clone());
             }
-            let received = match self.announced {
-                None => self.stream.next().await,
-                Some((_, deadline)) => tokio::time::timeout_at(deadline, self.stream.next())
+            let heard = match self.announced {
+                None => self.frames.next().await,
+                // Whatever end stands here, the announced one is what it is.
+                Some((_, deadline)) => tokio::time::timeout_at(deadline, self.frames.next())
                     .await
-                    .unwrap_or_default(),
+                    .unwrap_or(Err(End::Eof)),
             };
-            match received {
-                Some(Ok(SSE::Event(event))) => self.event(event),
-                Some(Ok(SSE::Comment(text))) => self.comment(&text),
-                Some(Ok(SSE::Connected(_))) => {}
-                Some(Err(error)) => self.finish(end_of_library(error)),
-                None => self.finish(End::Library("the stream ended unexplained".to_owned())),
+            match heard {
+                Ok(Heard::Frame(frame)) => self.event(&frame),
+                Ok(Heard::Alive) => self.yield_at(None, What::Alive),
+                Ok(Heard::Moved(id)) => self.yield_at(Some(&id), What::Resume),
+                Ok(Heard::Retry(wait)) => {
+                    let wait = Duration::from_millis(wait).clamp(RETRY_MIN, RETRY_MAX);
+                    self.yield_at(None, What::Retry(wait));
+                }
+                Ok(Heard::Skipped { bytes, id }) => {
+                    let own_id = id.clone();
+                    self.yield_at(own_id.as_deref(), What::Skipped { bytes, id });
+                }
+                Err(end) => self.finish(end),
             }
         }
     }
 
-    fn event(&mut self, event: eventsource_client::Event) {
-        let has_own_id = std::mem::take(&mut self.has_own_id);
-        let frame = Frame {
-            kind: event.event_type,
-            own_id: event.id.filter(|_| has_own_id),
-            payload: Bytes::from(event.data),
-            received: self.clock.now(),
-        };
-        let what = self.decoder.decode(&frame);
+    fn event(&mut self, frame: &Frame) {
+        let what = self.decoder.decode(frame);
         if let What::Control(control) = &what {
             let end = match control {
                 Control::Recycle { .. } => End::Recycled,
@@ -196,22 +165,6 @@ impl Connection {
             self.announced = Some((end, Instant::now() + GRACE));
         }
         self.yield_at(frame.own_id.as_deref(), what);
-    }
-
-    fn comment(&mut self, text: &str) {
-        match Note::read(text, self.tag) {
-            None => self.yield_at(None, What::Alive),
-            Some(Note::OwnId) => self.has_own_id = true,
-            Some(Note::Id(id)) => self.yield_at(Some(&id), What::Resume),
-            Some(Note::Retry(wait)) => {
-                let wait = Duration::from_millis(wait).clamp(RETRY_MIN, RETRY_MAX);
-                self.yield_at(None, What::Retry(wait));
-            }
-            Some(Note::Skipped { bytes, id }) => {
-                let own_id = id.clone();
-                self.yield_at(own_id.as_deref(), What::Skipped { bytes, id });
-            }
-        }
     }
 
     /// Makes an item of what came with this id of its own.
@@ -237,16 +190,5 @@ impl Connection {
             Some((announced, _)) => announced,
             None => end,
         });
-    }
-}
-
-/// The end that an error of the library stands for. Its own words may hold payload.
-fn end_of_library(error: Error) -> End {
-    match error {
-        Error::Transport(error) => end_of(&error),
-        Error::InvalidLine(_) => End::Library("it refused a line".to_owned()),
-        Error::InvalidEvent => End::Library("it refused an event".to_owned()),
-        Error::InvalidParameter(_) => End::Library("it refused the request".to_owned()),
-        _ => End::Library("it ended the stream itself".to_owned()),
     }
 }

@@ -13,22 +13,23 @@ use crate::model::Identity;
 
 /// One complete event of the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Frame {
+pub struct Frame {
     /// The SSE event type, `message` where the server gave none.
-    pub(super) kind: String,
+    pub kind: String,
     /// The id that came with this very event.
-    pub(super) own_id: Option<String>,
+    pub own_id: Option<String>,
     /// The data lines joined by LF.
-    pub(super) payload: Bytes,
+    pub payload: Bytes,
     /// When it arrived.
-    pub(super) received: Timestamp,
+    pub received: Timestamp,
 }
 
 impl Frame {
-    /// A payload with nothing around it.
-    pub(super) fn bare(payload: Bytes, received: Timestamp) -> Self {
+    /// A payload with nothing around it but a type, where one is given.
+    #[must_use]
+    pub fn bare(kind: Option<&str>, payload: Bytes, received: Timestamp) -> Self {
         Self {
-            kind: "message".to_owned(),
+            kind: kind.unwrap_or("message").to_owned(),
             own_id: None,
             payload,
             received,

@@ -47,8 +47,11 @@ pub(super) struct Filter {
     tag: Tag,
     event_bytes_max: usize,
     lines: Lines,
+    /// How many lines have ended.
+    line: u64,
     partial: Partial,
     block: Block,
+    is_recording: bool,
 }
 
 /// The line that has begun and not yet ended.
@@ -73,6 +76,8 @@ struct Block {
     id: Option<String>,
     /// Its field lines so far, without their ends.
     bytes: u64,
+    /// The number of its first field line; 0 before that.
+    line: u64,
     /// Whether a field line that means something has been seen.
     open: bool,
     /// Whether it is over the limit and only read away.
@@ -97,8 +102,18 @@ impl Filter {
             tag,
             event_bytes_max,
             lines: Lines::default(),
+            line: 0,
             partial: Partial::default(),
             block: Block::default(),
+            is_recording: false,
+        }
+    }
+
+    /// A filter for a recording: it says where each block begins, and keeps the one that is cut off.
+    pub(super) fn of_recording(tag: Tag, event_bytes_max: usize) -> Self {
+        Self {
+            is_recording: true,
+            ..Self::new(tag, event_bytes_max)
         }
     }
 
@@ -126,6 +141,18 @@ impl Filter {
     pub(super) fn is_inside_event(&self) -> bool {
         let begun = self.partial.bytes > 0 && self.partial.kept.first() != Some(&b':');
         self.block.open || begun
+    }
+
+    /// Takes the end of the stream inside an event. A recording's event is complete with it, since files
+    /// are cut there; any other is dropped, as the standard has it.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub(super) fn cut_off(&mut self, out: &mut Vec<u8>) -> Result<(), Flood> {
+        match self.is_recording {
+            true => self.push(b"\n\n", out),
+            false => Ok(()),
+        }
     }
 
     /// Bytes held back for lines and blocks that are not complete.
@@ -159,6 +186,7 @@ impl Filter {
 
     /// Handles a line: `kept` is what is there of it, `bytes` how long it was.
     fn line(&mut self, kept: &[u8], bytes: u64, out: &mut Vec<u8>) -> Result<(), Flood> {
+        self.line += 1;
         if bytes == 0 {
             self.end_block(out);
             return Ok(());
@@ -168,6 +196,9 @@ impl Filter {
         // A comment between two blocks belongs to neither, however many there are.
         self.check_flood(bytes)?;
         if field != Field::Comment || self.block.open {
+            if self.block.bytes == 0 {
+                self.block.line = self.line;
+            }
             self.block.bytes += bytes;
         }
         let is_cut = bytes > most as u64;
@@ -188,6 +219,9 @@ impl Filter {
 
     fn end_block(&mut self, out: &mut Vec<u8>) {
         let block = std::mem::take(&mut self.block);
+        if self.is_recording && block.line > 0 {
+            Note::Line(block.line).write(self.tag, out);
+        }
         if block.oversized {
             let (bytes, id) = (block.bytes, block.id);
             Note::Skipped { bytes, id }.write(self.tag, out);

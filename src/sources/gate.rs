@@ -35,6 +35,8 @@ pub(super) struct Pass {
     pub(super) event_bytes_max: usize,
     /// How long the body may take.
     pub(super) patience: Patience,
+    /// Whether the body is a recording, which has lines and may be cut off inside an event.
+    pub(super) is_recorded: bool,
     /// For `Retry-After` dates.
     pub(super) clock: Clock,
 }
@@ -96,7 +98,11 @@ impl<T: HttpTransport> Gate<T> {
     }
 
     fn filtered(&self, body: ByteStream) -> ByteStream {
-        let filter = Filter::new(self.pass.tag, self.pass.event_bytes_max);
+        let (tag, event_bytes_max) = (self.pass.tag, self.pass.event_bytes_max);
+        let filter = match self.pass.is_recorded {
+            true => Filter::of_recording(tag, event_bytes_max),
+            false => Filter::new(tag, event_bytes_max),
+        };
         Box::pin(Body::new(body, filter, self.pass.patience))
     }
 

@@ -10,12 +10,14 @@ pub mod checkpoint;
 mod connection;
 mod decode;
 mod filter;
+mod frames;
 mod gate;
 mod json;
 mod options;
 mod pace;
 pub mod picture;
 pub mod policy;
+mod recording;
 mod refusal;
 mod resume;
 mod sse;
@@ -31,10 +33,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use jiff::Timestamp;
 use url::Url;
 
+pub use self::decode::Frame;
+pub use self::options::EVENT_BYTES_MAX;
+pub use self::recording::{Input, Recorded, Recording};
 use self::ttmt_rest::Uuid;
 use crate::clock::Clock;
 use crate::config::{SourceConfig, Table};
@@ -104,15 +107,17 @@ pub trait Connect: Send + Sync {
     /// Connects from a cursor. Dropping the future gives the attempt up and closes its socket.
     fn connect<'a>(&'a self, cursor: &'a Cursor) -> Pending<'a, Result<Box<dyn Items>, End>>;
 
-    /// What a payload would be, had it come without an id and a type of its own over a connection.
-    /// Connects nowhere.
-    fn read(&self, payload: Bytes, received: Timestamp) -> What;
+    /// What a frame would be, had it come over a connection. Connects nowhere.
+    fn read(&self, frame: &Frame) -> What;
+
+    /// Largest event that it takes, in bytes.
+    fn event_bytes_max(&self) -> usize;
 }
 
-/// What the payload of an event of bellwire's own is: its envelope is TTMT's.
+/// What a frame with an event of bellwire's own is: its envelope is TTMT's.
 #[must_use]
-pub fn read_internal(payload: Bytes, received: Timestamp) -> What {
-    ttmt::read_internal(payload, received)
+pub fn read_internal(frame: &Frame) -> What {
+    ttmt::read_internal(frame)
 }
 
 /// An open connection. Dropping it closes the socket.

@@ -13,6 +13,9 @@ use crate::model::Secret;
 /// Largest event where nothing else is configured.
 const EVENT_BYTES_DEFAULT: u64 = 1 << 20;
 
+/// Largest event that any source can be told to take, in bytes.
+pub const EVENT_BYTES_MAX: usize = 64 << 20;
+
 /// What every kind of source has.
 pub(super) struct Common {
     /// Longest wait for a byte, if one is configured.
@@ -26,7 +29,7 @@ pub(super) struct Common {
 /// Reads what every kind of source has.
 pub(super) fn common(options: &mut Table) -> Common {
     let second = Duration::from_secs(1);
-    let size = options.size("max_event_size", 1 << 10..=64 << 20);
+    let size = options.size("max_event_size", 1 << 10..=EVENT_BYTES_MAX as u64);
     Common {
         idle_timeout: options.duration("idle_timeout", second..=second * 24 * 60 * 60),
         event_bytes_max: usize::try_from(size.unwrap_or(EVENT_BYTES_DEFAULT)).unwrap_or(usize::MAX),

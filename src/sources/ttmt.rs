@@ -8,9 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header;
-use jiff::Timestamp;
 use serde_json::value::RawValue;
 use url::Url;
 
@@ -185,9 +183,9 @@ impl RestAccess {
 }
 
 /// Reads an event of bellwire's own, whose envelope has the same form.
-pub(super) fn read_internal(payload: Bytes, received: Timestamp) -> What {
+pub(super) fn read_internal(frame: &Frame) -> What {
     let source = Name::new(INTERNAL_SOURCE).expect("a constant that is a name");
-    Envelope::new(source).decode(&Frame::bare(payload, received))
+    Envelope::new(source).decode(frame)
 }
 
 /// Reads the envelope that TTMT puts around every event.

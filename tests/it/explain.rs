@@ -4,6 +4,8 @@
 mod buttons;
 mod curl;
 mod lines;
+mod stream;
+mod update;
 
 use std::fs;
 use std::io::ErrorKind;

@@ -5,15 +5,14 @@
 //! own encoders) and starts nothing of it. It finds out and says it; the form for a terminal is made
 //! above. The sinks here are examples that were never given a secret, so no request can hold one.
 
+mod reading;
 mod request;
 mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::Timestamp;
-use serde_json::value::RawValue;
 
 pub use request::{Header, Shown};
 
@@ -22,11 +21,14 @@ use crate::clock::Clock;
 use crate::config::SinkConfig;
 use crate::dispatch;
 use crate::expr::{Cause, Scope};
-use crate::model::{Event, INTERNAL_SOURCE, Name, Route};
+use crate::model::{Event, Living, Name, Route};
 use crate::retry;
 use crate::rules::{Rule, Rules, Why};
 use crate::sinks::{self, Example, Ordered, Sink};
-use crate::sources::{self, Control, Source, What};
+use crate::sources::Source;
+
+/// What stands for the platform's id of a message: a number that no message has.
+const MESSAGE: &str = "4200000000000000042";
 
 /// The id of every delivery here. A real one is made by the queue.
 pub const DELIVERY_ID: &str = "msg_example";
@@ -115,13 +117,35 @@ pub struct Delivery {
     pub throttle: Option<Counted>,
     /// Whose order it keeps.
     pub ordered: Option<Counted>,
+    /// How later events change what it shows, where its rule has `update`.
+    pub update: Option<Update>,
     /// What would be sent, or why nothing can be.
     pub request: Result<Shown, String>,
     /// What knows the names of what is hidden in the request.
     example: Option<Arc<Example>>,
 }
 
-/// How a throttle or an order takes a delivery.
+/// How later events change what a delivery shows.
+#[derive(Debug)]
+pub struct Update {
+    /// Whose events they are.
+    pub by: Counted,
+    /// Whether the sink has a notification that can be changed.
+    pub can: bool,
+    /// What a later one is sent with, where there will be one and it can be shown.
+    pub later: Option<Later>,
+}
+
+/// Where the request of a later event goes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Later {
+    /// Its method.
+    pub method: String,
+    /// Its address.
+    pub url: String,
+}
+
+/// How a throttle, an order or an update takes a delivery.
 #[derive(Debug)]
 pub struct Counted {
     /// At most so many in so long, of a throttle.
@@ -151,96 +175,9 @@ impl Explainer {
         }
     }
 
-    /// The source of this name, if there is one.
-    #[must_use]
-    pub fn source(&self, name: &str) -> Option<Name> {
-        let mut names = self.sources.iter().map(|source| &source.name);
-        match name {
-            INTERNAL_SOURCE => Some(internal()),
-            _ => names.find(|known| known.as_str() == name).cloned(),
-        }
-    }
-
-    /// Every source that can be named.
-    #[must_use]
-    pub fn sources(&self) -> Vec<Name> {
-        let names = self.sources.iter().map(|source| source.name.clone());
-        names.chain([internal()]).collect()
-    }
-
-    /// Explains what a source would make of a payload; without one, a source is assumed.
-    ///
-    /// # Errors
-    /// What is wrong with the payload, in words that go behind "this".
-    pub fn explain(&self, payload: Bytes, source: Option<&Name>) -> Result<Told, String> {
-        let is_assumed = source.is_none();
-        let head = head(&payload)?;
-        let source = match source {
-            Some(source) => source.clone(),
-            None => self.assumed(&head)?,
-        };
-        let now = self.clock.now();
-        let by_name = |one: &&Source| one.name == source;
-        let found = self.sources.iter().find(by_name);
-        let what = match found {
-            Some(found) => found.connector.read(payload, now),
-            None => sources::read_internal(payload, now),
-        };
-        let from = Origin { source, is_assumed };
-        let mut event = match what {
-            What::Event(event) => event,
-            What::Control(control) => {
-                let kind = match control {
-                    Control::Recycle { .. } => "recycle",
-                    Control::AuthRevoked { .. } => "auth_revoked",
-                };
-                return Ok(Told::Control { from, kind });
-            }
-            What::Skipped { bytes, .. } => {
-                return Err(format!(
-                    "is skipped: {bytes} bytes are more than `max_event_size` of source `{}`",
-                    from.source
-                ));
-            }
-            What::Undecodable { reason } => {
-                return Err(format!(
-                    "cannot be read by source `{}`: {reason}",
-                    from.source
-                ));
-            }
-            _ => return Err("is no event".to_owned()),
-        };
-        // What was found over REST says so in its payload, which is how receivers keep it.
-        if found.is_some_and(|found| found.rest.is_some()) && head.backfilled == Some(true) {
-            event.backfilled = true;
-            event.about = head
-                .partial
-                .map(|partial| Bytes::from(serde_json::json!({ "partial": partial }).to_string()));
-        }
-        Ok(Told::Event(Box::new(self.routed(from, event, now))))
-    }
-
-    /// The source that a payload comes from when nobody says it.
-    fn assumed(&self, head: &Head) -> Result<Name, String> {
-        let own = format!("{INTERNAL_SOURCE}.");
-        if head
-            .kind
-            .as_ref()
-            .is_some_and(|kind| kind.starts_with(&own))
-        {
-            return Ok(internal());
-        }
-        let heard = |source: &&Source| {
-            let rules = self.rules.all().iter();
-            let mut heard = rules.map(|rule| rule.from.as_ref());
-            heard.any(|from| from.is_none_or(|from| from.contains(&source.name)))
-        };
-        let source = match self.sources.as_slice() {
-            [only] => Some(only),
-            several => several.iter().find(heard).or(several.first()),
-        };
-        let source = source.map(|source| source.name.clone());
-        source.ok_or_else(|| "comes from no source: none is configured".to_owned())
+    /// Every sink's name.
+    pub fn sinks(&self) -> impl Iterator<Item = &Name> {
+        self.sinks.iter().map(|place| &place.sink.name)
     }
 
     fn routed(&self, from: Origin, event: Event, now: Timestamp) -> Explained {
@@ -289,14 +226,19 @@ impl Place {
     ) -> Delivery {
         let Self { sink, example } = self;
         let expires = rule.expires.or(sink.expires);
-        let living = route.living.as_deref();
         // A sink that refuses what stands in for its secrets is told with all but its request.
-        let outgoing = match example {
-            Some(example) => {
-                dispatch::preview(&example.sink, rule, event, living, DELIVERY_ID, now)
-            }
-            None => Err("its request cannot be shown without its secrets".to_owned()),
+        let preview = |message: Option<&str>| {
+            let example = example
+                .as_ref()
+                .ok_or("its request cannot be shown without its secrets")?;
+            let living = route.living.clone().map(|key| Living {
+                key,
+                message: message.map(Into::into),
+            });
+            dispatch::preview(&example.sink, rule, event, living, DELIVERY_ID, now).map(Shown::of)
         };
+        let can = sink.translator.can_update();
+        let later = || Later::of(preview(Some(MESSAGE)).ok()?);
         Delivery {
             sink: route.sink.clone(),
             kind: sink.kind,
@@ -314,7 +256,12 @@ impl Place {
                 Ordered::All => Some(Counted::by(None, scope)),
                 Ordered::By(key) => Some(Counted::by(Some(key), scope)),
             },
-            request: outgoing.map(Shown::of),
+            update: rule.update.as_ref().map(|key| Update {
+                by: Counted::by(Some(key), scope),
+                can,
+                later: (can && route.living.is_some()).then(later).flatten(),
+            }),
+            request: preview(None),
             example: example.clone(),
         }
     }
@@ -328,6 +275,18 @@ impl Delivery {
             Some(example) => example.shown(text, word),
             None => text.to_owned(),
         }
+    }
+}
+
+impl Later {
+    fn of(shown: Shown) -> Option<Self> {
+        let Shown::Http { method, url, .. } = shown else {
+            return None;
+        };
+        Some(Self {
+            method,
+            url: url.replace(MESSAGE, "MESSAGE_ID"),
+        })
     }
 }
 
@@ -346,41 +305,4 @@ impl Counted {
             fault,
         }
     }
-}
-
-fn internal() -> Name {
-    Name::new(INTERNAL_SOURCE).expect("a constant that is a name")
-}
-
-/// What is looked at before a source reads a payload.
-#[derive(Debug, Default, serde::Deserialize)]
-struct Head {
-    #[serde(default, rename = "type", deserialize_with = "lenient")]
-    kind: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
-    backfilled: Option<bool>,
-    #[serde(default, deserialize_with = "lenient")]
-    partial: Option<Vec<String>>,
-}
-
-/// A member of the type that is wanted, or none.
-fn lenient<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: serde::de::DeserializeOwned,
-{
-    let raw: &RawValue = serde::Deserialize::deserialize(deserializer)?;
-    Ok(serde_json::from_str(raw.get()).ok())
-}
-
-/// Reads the head of a payload, which has to be one JSON document; one that is no object has none.
-fn head(payload: &[u8]) -> Result<Head, String> {
-    let document: &RawValue = serde_json::from_slice(payload).map_err(|error| {
-        // A payload is one line, so only the column says something.
-        let text = error
-            .to_string()
-            .replace(" at line 1 column ", " at column ");
-        format!("is no JSON: {text}")
-    })?;
-    Ok(serde_json::from_str(document.get()).unwrap_or_default())
 }

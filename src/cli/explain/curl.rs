@@ -4,13 +4,18 @@
 //! in digits, and comments hold only letters. Secrets are variables that whoever pastes the line has
 //! to set.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::super::table;
 use crate::app::explain::{Delivery, Explained, Header, Shown, Told};
+use crate::model::Name;
+
+/// What the variables of each sink begin with.
+pub(super) struct Variables(BTreeMap<Name, String>);
 
 /// The requests of an event, each under a comment.
-pub(super) fn event(number: usize, told: &Told) -> String {
+pub(super) fn event(number: u64, told: &Told, variables: &Variables) -> String {
     let mut text = String::new();
     let explained = match told {
         Told::Event(explained) => explained,
@@ -32,7 +37,7 @@ pub(super) fn event(number: usize, told: &Told) -> String {
         // A text cannot refuse what is written to it.
         let _ = match &delivery.request {
             Err(reason) => writeln!(text, "{about}\n# cannot be sent: {}", harmless(reason)),
-            Ok(shown) => write!(text, "{about}\n{}", line(delivery, shown)),
+            Ok(shown) => write!(text, "{about}\n{}", line(delivery, shown, variables)),
         };
     }
     text
@@ -48,7 +53,7 @@ fn about(explained: &Explained) -> String {
     format!("{kind} of {}{assumed}", explained.from.source)
 }
 
-fn line(delivery: &Delivery, shown: &Shown) -> String {
+fn line(delivery: &Delivery, shown: &Shown, variables: &Variables) -> String {
     let Shown::Http {
         method,
         url,
@@ -63,49 +68,80 @@ fn line(delivery: &Delivery, shown: &Shown) -> String {
     if *is_signed {
         text.push_str("# signed with an example secret, so a receiver that verifies refuses it\n");
     }
+    if delivery
+        .update
+        .as_ref()
+        .is_some_and(|update| update.later.is_some())
+    {
+        text.push_str("# the first one of its key, which later events change\n");
+    }
+    let open = |quoted: &str| variables.put(delivery, quoted);
     let (pipe, data) = match needs_printf(body) {
         true => (
-            format!(
-                "printf {} | ",
-                variables(delivery, &quoted(&format_of(body)))
-            ),
+            format!("printf {} | ", open(&quoted(&format_of(body)))),
             "--data-binary @-".to_owned(),
         ),
         // The data as it is, where `--data` would take a file's name behind an `@`.
-        false => (
-            String::new(),
-            format!("--data-raw {}", variables(delivery, &quoted(body))),
-        ),
+        false => (String::new(), format!("--data-raw {}", open(&quoted(body)))),
     };
-    let _ = write!(
-        text,
-        "{pipe}curl -X {method} {}",
-        variables(delivery, &quoted(url))
-    );
+    let _ = write!(text, "{pipe}curl -X {method} {}", open(&quoted(url)));
     for header in headers {
-        let _ = write!(text, " \\\n  -H {}", header_line(delivery, header));
+        let header = header_line(delivery, header, variables);
+        let _ = write!(text, " \\\n  -H {header}");
     }
     let _ = writeln!(text, " \\\n  {data}");
     text
 }
 
-fn header_line(delivery: &Delivery, header: &Header) -> String {
+fn header_line(delivery: &Delivery, header: &Header, variables: &Variables) -> String {
     match &header.value {
-        Some(value) => variables(delivery, &quoted(&format!("{}: {value}", header.name))),
-        None => format!("\"{}: ${}\"", header.name, variable(delivery, &header.name)),
+        Some(value) => variables.put(delivery, &quoted(&format!("{}: {value}", header.name))),
+        None => {
+            let variable = variables.variable(&delivery.sink, &header.name);
+            format!("\"{}: ${variable}\"", header.name)
+        }
     }
 }
 
-/// Puts variables where something is hidden in a text between single quotes.
-fn variables(delivery: &Delivery, quoted: &str) -> String {
-    let outside = |name: &str| format!("'\"${}\"'", variable(delivery, name));
-    delivery.shown(quoted, outside)
+impl Variables {
+    /// For these sinks. Names that are the same in capitals are numbered in the order of all names,
+    /// so that a sink's variables are called the same whatever events there are.
+    pub(super) fn of<'a>(sinks: impl Iterator<Item = &'a Name>) -> Self {
+        let mut sinks: Vec<&Name> = sinks.collect();
+        sinks.sort();
+        let plain: Vec<String> = sinks.iter().map(|sink| of_a_shell(sink.as_str())).collect();
+        let mut starts: BTreeMap<Name, String> = BTreeMap::new();
+        for (sink, start) in sinks.into_iter().zip(&plain) {
+            let is_taken = |start: &String| starts.values().any(|taken| taken == start);
+            let is_free = |start: &String| !is_taken(start) && !plain.contains(start);
+            let start = match is_taken(start) {
+                false => start.clone(),
+                true => (2..)
+                    .map(|number| format!("{start}_{number}"))
+                    .find(is_free)
+                    .expect("there are more numbers than sinks"),
+            };
+            starts.insert(sink.clone(), start);
+        }
+        Self(starts)
+    }
+
+    /// Puts variables where something is hidden in a text between single quotes.
+    fn put(&self, delivery: &Delivery, quoted: &str) -> String {
+        let outside = |name: &str| format!("'\"${}\"'", self.variable(&delivery.sink, name));
+        delivery.shown(quoted, outside)
+    }
+
+    /// The name of a variable: the sink's, and what of it is hidden.
+    fn variable(&self, sink: &Name, what: &str) -> String {
+        let start = self.0.get(sink).map_or(sink.as_str(), String::as_str);
+        of_a_shell(&format!("{start}_{what}"))
+    }
 }
 
-/// The name of a variable: the sink's, and what of it is hidden.
-fn variable(delivery: &Delivery, what: &str) -> String {
-    let name = format!("{}_{what}", delivery.sink);
-    let letters = name
+/// A text as the name of a variable.
+fn of_a_shell(text: &str) -> String {
+    let letters = text
         .chars()
         .map(|character| match character.is_ascii_alphanumeric() {
             true => character.to_ascii_uppercase(),
@@ -201,6 +237,18 @@ mod tests {
         }
         assert!(!needs_printf("{\"a\":\"ä'\\u001b\"}\nb\n"));
         assert!(HOSTILE[6..8].iter().all(|text| needs_printf(text)));
+    }
+
+    #[test]
+    fn no_two_sinks_have_a_variable_in_common() {
+        let names = ["a-b", "a_b", "A_b", "a_b_2", "1x", "_1x", "phone"];
+        let names = names.map(|name| Name::new(name).expect("a name"));
+        let variables = Variables::of(names.iter());
+        let named = names
+            .each_ref()
+            .map(|name| variables.variable(name, "url-1"));
+        let expected = ["A_B_3", "A_B_4", "A_B", "A_B_2", "_1X", "_1X_2", "PHONE"];
+        assert_eq!(named, expected.map(|start| format!("{start}_URL_1")));
     }
 
     #[test]

@@ -2,14 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::app::explain::{Counted, Delivery, Explained, RuleTold, Shown, Told};
+use super::text::HIDDEN;
+use crate::app::explain::{Counted, Delivery, Explained, RuleTold, Shown, Told, Update};
 use crate::rules::Why;
 use crate::sinks::EXAMPLE_SECRET;
 
-/// What is shown in place of something hidden.
-const HIDDEN: &str = "…";
-
-pub(super) fn event(number: usize, told: &Told) -> Value {
+pub(super) fn event(number: u64, told: &Told) -> Value {
     let (from, kind) = match told {
         Told::Event(explained) => (&explained.from, &*explained.event.kind),
         Told::Control { from, kind } => (from, *kind),
@@ -31,7 +29,7 @@ pub(super) fn event(number: usize, told: &Told) -> Value {
                 ..
             } = &**explained;
             document["id"] = json!(event.id.as_deref());
-            document["time"] = json!(event.time.map(|time| time.to_string()));
+            document["time"] = json!(event.time.map(super::moment));
             document["backfilled"] = json!(event.backfilled);
             let deliveries = deliveries.iter().map(delivery).collect();
             (rules.iter().map(rule).collect(), deliveries)
@@ -81,6 +79,7 @@ fn delivery(delivery: &Delivery) -> Value {
         "expired": delivery.too_old.is_some(),
         "throttle": delivery.throttle.as_ref().map(counted),
         "ordered": delivery.ordered.as_ref().map(counted),
+        "update": delivery.update.as_ref().map(|told| update(delivery, told)),
     });
     match &delivery.request {
         Ok(shown) => document["request"] = request(delivery, shown),
@@ -103,6 +102,15 @@ fn counted(counted: &Counted) -> Value {
         document.insert("fault".to_owned(), json!(fault));
     }
     Value::Object(document)
+}
+
+fn update(delivery: &Delivery, update: &Update) -> Value {
+    let mut document = counted(&update.by);
+    document["later"] = json!(update.later.as_ref().map(|later| {
+        let url = delivery.shown(&later.url, |_| HIDDEN.to_owned());
+        json!({ "method": later.method, "url": url })
+    }));
+    document
 }
 
 fn request(delivery: &Delivery, shown: &Shown) -> Value {

@@ -4,11 +4,10 @@
 
 use std::io::{self, BufRead, Read};
 
-/// Most bytes of a line: no source can be told to take a larger event.
-const LINE_BYTES_MAX: usize = 64 << 20;
+use crate::sources::EVENT_BYTES_MAX;
 
 /// Most lines.
-const LINES_MAX: usize = 100_000;
+pub(super) const LINES_MAX: u64 = 100_000;
 
 /// Why there is no more, or nothing of one line.
 #[derive(Debug)]
@@ -24,9 +23,9 @@ pub(super) enum Trouble {
 /// Lines that are not blank, each with its number from 1.
 pub(super) struct Lines<R> {
     input: R,
-    number: usize,
+    number: u64,
     line_bytes_max: usize,
-    lines_max: usize,
+    lines_max: u64,
     is_over: bool,
 }
 
@@ -35,7 +34,7 @@ impl<R: BufRead> Lines<R> {
         Self {
             input,
             number: 0,
-            line_bytes_max: LINE_BYTES_MAX,
+            line_bytes_max: EVENT_BYTES_MAX,
             lines_max: LINES_MAX,
             is_over: false,
         }
@@ -67,7 +66,7 @@ impl<R: BufRead> Lines<R> {
 }
 
 impl<R: BufRead> Iterator for Lines<R> {
-    type Item = (usize, Result<Vec<u8>, Trouble>);
+    type Item = (u64, Result<Vec<u8>, Trouble>);
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.is_over {
@@ -89,7 +88,7 @@ impl<R: BufRead> Iterator for Lines<R> {
 mod tests {
     use super::*;
 
-    fn told(text: &[u8], line_bytes_max: usize, lines_max: usize) -> Vec<String> {
+    fn told(text: &[u8], line_bytes_max: usize, lines_max: u64) -> Vec<String> {
         let lines = Lines {
             line_bytes_max,
             lines_max,

@@ -1,21 +1,27 @@
 //! `bellwire explain`: what would become of events, and why, with no network.
 
 mod curl;
+mod facts;
+mod form;
 mod json;
 mod lines;
 mod text;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, IsTerminal};
+use std::io::{BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
-use self::lines::{Lines, Trouble};
+use self::curl::Variables;
+use self::form::{Form, Input};
+use self::lines::{LINES_MAX, Lines, Trouble};
 use self::text::Look;
 use super::{Exit, configuration, output, table};
 use crate::app::explain::{Explainer, Told};
 use crate::model::Name;
+use crate::sources::End;
 
 /// Show for each event which rules match, why the others do not, and the exact requests that would go out.
 ///
@@ -26,19 +32,24 @@ use crate::model::Name;
 #[command(after_help = "\
 Examples:
   bellwire explain events.jsonl
+  curl -N https://example.org/events | bellwire explain
   echo '{\"type\":\"tp_hit\",\"data\":{\"symbol\":\"XAUUSD\",\"realized_pl\":-3.2}}' | bellwire explain
 
 Exit status: 0 done, also when no rule matches; 1 a line cannot be read; 2 wrong command line or
 configuration.")]
 pub(super) struct Args {
-    /// The events: in each line one JSON document, as its source would send it; `-` or nothing for standard
-    /// input.
+    /// The events: in each line one JSON document, as its source would send it, or the stream itself as it
+    /// was saved, with its fields; `-` or nothing for standard input.
     #[arg(value_name = "EVENTS.jsonl")]
     events: Option<PathBuf>,
     /// The source whose events they are. Without it, `bellwire` is assumed for types that begin with
     /// `bellwire.`, and for all others the first source that a rule listens to.
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
+    /// The type of JSON documents that have none of their own, as the field `event:` of their stream would
+    /// say it.
+    #[arg(long = "type", value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    kind: Option<String>,
     /// Print one JSON document, an array with an object for each event.
     #[arg(long)]
     json: bool,
@@ -65,8 +76,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         .events
         .as_deref()
         .filter(|file| *file != Path::new("-"));
-    let input: Box<dyn BufRead> = match file {
-        None => Box::new(std::io::stdin().lock()),
+    let input: Input = match file {
+        None => Box::new(BufReader::new(std::io::stdin())),
         Some(file) => match File::open(file) {
             Ok(opened) => Box::new(BufReader::new(opened)),
             Err(error) => {
@@ -79,23 +90,112 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     if file.is_none() && std::io::stdin().is_terminal() {
         output::complain("one event a line, as JSON; Ctrl-D ends");
     }
-    let mut printer = Printer::new(&args);
-    let mut is_well = true;
-    for (number, line) in Lines::of(input) {
-        let told = line
-            .map_err(|trouble| trouble.to_string())
-            .and_then(|line| explainer.explain(Bytes::from(line), source.as_ref()));
-        match told {
-            Ok(told) => printer.print(number, &told),
-            Err(reason) => {
-                let reason = table::printable(&reason);
-                output::complain(&format!("bellwire: line {number} {reason}"));
-                is_well = false;
+    let mut telling = Telling {
+        printer: Printer::new(&args, &explainer),
+        explainer,
+        source,
+        is_well: true,
+    };
+    match (Form::of(input), args.kind) {
+        (Form::Documents(input), kind) => telling.documents(input, kind.as_deref()),
+        (Form::Stream(input), None) => telling.stream(input).await?,
+        (Form::Stream(_), Some(_)) => {
+            output::complain(
+                "bellwire: `--type` is for JSON documents; this is a stream, which says its types itself",
+            );
+            return Ok(Exit::Wrong);
+        }
+    }
+    telling.printer.finish();
+    Ok(if telling.is_well {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+/// One event after the other.
+struct Telling {
+    explainer: Explainer,
+    source: Option<Name>,
+    printer: Printer,
+    is_well: bool,
+}
+
+impl Telling {
+    fn documents(&mut self, input: Input, kind: Option<&str>) {
+        for (number, line) in Lines::of(input) {
+            let told = line
+                .map_err(|trouble| trouble.to_string())
+                .and_then(|line| {
+                    let source = self.source.as_ref();
+                    self.explainer.document(Bytes::from(line), kind, source)
+                });
+            self.tell(number, told);
+        }
+    }
+
+    async fn stream(&mut self, input: Input) -> anyhow::Result<()> {
+        let source = self.source.as_ref();
+        let opened = self.explainer.recording(Box::new(input), source).await;
+        let mut recording = opened.map_err(|end| fault(&end))?;
+        let mut count = 0;
+        loop {
+            match recording.next().await {
+                Ok((number, _)) if count == LINES_MAX => {
+                    self.tell(number, Err(Trouble::TooMany.to_string()));
+                    return Ok(());
+                }
+                Ok((number, recorded)) => {
+                    count += 1;
+                    let told = self.explainer.recorded(&recorded, self.source.as_ref());
+                    self.tell(number, told);
+                }
+                Err(End::Eof) => return Ok(()),
+                Err(End::EofInEvent) => {
+                    output::complain(
+                        "bellwire: the last event has no blank line behind it; a stream that ends there drops it",
+                    );
+                    return Ok(());
+                }
+                Err(end) => {
+                    let reason = match end {
+                        End::Broken(failure) => failure.to_string(),
+                        End::Flood => "an event is far beyond every limit".to_owned(),
+                        end => return Err(fault(&end)),
+                    };
+                    let reason = table::printable(&reason);
+                    output::complain(&format!("bellwire: the stream cannot be read on: {reason}"));
+                    self.is_well = false;
+                    return Ok(());
+                }
             }
         }
     }
-    printer.finish();
-    Ok(if is_well { Exit::Done } else { Exit::Failed })
+
+    fn tell(&mut self, number: u64, told: Result<Told, String>) {
+        match told {
+            Ok(told) => self.printer.print(number, &told),
+            Err(reason) => {
+                let reason = table::printable(&reason);
+                output::complain(&format!("bellwire: line {number} {reason}"));
+                self.is_well = false;
+            }
+        }
+    }
+}
+
+/// An end that no recording has.
+fn fault(end: &End) -> anyhow::Error {
+    anyhow::anyhow!("the stream cannot be read: {end:?}")
+}
+
+/// A time with milliseconds, or with more digits where it has them.
+fn moment(time: Timestamp) -> String {
+    match time.subsec_nanosecond() % 1_000_000 {
+        0 => format!("{time:.3}"),
+        _ => time.to_string(),
+    }
 }
 
 impl std::fmt::Display for Trouble {
@@ -126,15 +226,15 @@ fn named(explainer: &Explainer, name: &str) -> Result<Name, Exit> {
 enum Printer {
     Text { look: Look, is_first: bool },
     Json { is_first: bool },
-    Curl,
+    Curl(Variables),
 }
 
 impl Printer {
-    fn new(args: &Args) -> Self {
+    fn new(args: &Args, explainer: &Explainer) -> Self {
         let is_first = true;
         match (args.json, args.curl) {
             (true, _) => Self::Json { is_first },
-            (_, true) => Self::Curl,
+            (_, true) => Self::Curl(Variables::of(explainer.sinks())),
             _ => Self::Text {
                 look: Look::of_terminal(),
                 is_first,
@@ -142,7 +242,7 @@ impl Printer {
         }
     }
 
-    fn print(&mut self, number: usize, told: &Told) {
+    fn print(&mut self, number: u64, told: &Told) {
         match self {
             Self::Text { look, is_first } => {
                 if !std::mem::replace(is_first, false) {
@@ -157,7 +257,7 @@ impl Printer {
                 };
                 output::text(&format!("{before}{}", json::event(number, told)));
             }
-            Self::Curl => output::text(&curl::event(number, told)),
+            Self::Curl(variables) => output::text(&curl::event(number, told, variables)),
         }
     }
 
@@ -166,7 +266,7 @@ impl Printer {
             Self::Json { is_first: true } => output::line("[]"),
             Self::Json { .. } => output::line("]"),
             Self::Text { is_first: true, .. } => output::complain("there was no event to explain"),
-            Self::Text { .. } | Self::Curl => {}
+            Self::Text { .. } | Self::Curl(_) => {}
         }
     }
 }

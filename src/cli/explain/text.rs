@@ -3,19 +3,17 @@
 //! On a terminal no line is wider than it: reasons go on in the next line, and of a request's long lines
 //! the end is cut. Anywhere else everything is whole. Foreign text is shown as nothing but text.
 
-use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::time::Duration;
 
 use unicode_width::UnicodeWidthStr;
 
 use super::super::table::{self, printable};
-use crate::app::explain::{Counted, Delivery, Explained, Origin, Shown, Told};
-use crate::model::Route;
+use super::facts;
+use crate::app::explain::{Delivery, Explained, Origin, Shown, Told};
 use crate::sinks::EXAMPLE_SECRET;
 
 /// What is shown in place of something hidden.
-const HIDDEN: &str = "…";
+pub(super) const HIDDEN: &str = "…";
 
 /// Before everything that is about a delivery.
 const INDENT: &str = "    ";
@@ -25,9 +23,6 @@ const NAME_MAX: usize = 30;
 
 /// Narrowest place for a reason. A terminal with less room cuts it.
 const REASON_MIN: usize = 20;
-
-/// Longest key that is shown.
-const KEY_CHARS_MAX: usize = 80;
 
 const BOLD: &str = "1";
 const GREEN: &str = "32";
@@ -50,7 +45,7 @@ impl Look {
     }
 
     /// The lines of one event.
-    pub(super) fn event(&self, number: usize, told: &Told) -> String {
+    pub(super) fn event(&self, number: u64, told: &Told) -> String {
         let mut page = Page {
             look: self,
             text: String::new(),
@@ -80,11 +75,11 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    fn explained(&mut self, number: usize, explained: &Explained) {
+    fn explained(&mut self, number: u64, explained: &Explained) {
         let event = &explained.event;
         let time = event
             .time
-            .map(|time| format!(", {time}"))
+            .map(|time| format!(", {}", super::moment(time)))
             .unwrap_or_default();
         let fetched = if event.backfilled {
             ", fetched after a gap"
@@ -135,29 +130,8 @@ impl Page<'_> {
             BOLD,
             &format!("  to {sink} ({kind}, {place}), worded by {rule}"),
         );
-        if delivery.priority != Route::PRIORITY {
-            self.fact(&format!("priority {}", delivery.priority));
-        }
-        if let Some(expires) = delivery.expires {
-            let expires = humantime::format_duration(expires);
-            self.fact(&match delivery.too_old {
-                None => format!("expires after {expires}"),
-                Some(age) => format!(
-                    "expires after {expires}: it is {} old, and would end as expired if it came now",
-                    rough(age)
-                ),
-            });
-        }
-        if let Some(counted) = &delivery.throttle
-            && let Some((limit, per)) = counted.limit
-        {
-            let per = humantime::format_duration(per);
-            let whom = each(counted, "it passes uncounted");
-            self.fact(&format!("throttled to {limit} in {per}{whom}"));
-        }
-        if let Some(counted) = &delivery.ordered {
-            let whom = each(counted, "it waits for no other");
-            self.fact(&format!("in the order of the queue{whom}"));
+        for fact in facts::of(delivery) {
+            self.hanging(DIM, INDENT, &fact);
         }
         match &delivery.request {
             Ok(shown) => self.request(delivery, shown),
@@ -264,22 +238,6 @@ impl Page<'_> {
     }
 }
 
-/// For whom something counts, and what it comes to for one that has no key.
-fn each(counted: &Counted, keyless: &str) -> String {
-    let Some(by) = &counted.by else {
-        return String::new();
-    };
-    let by = printable(by);
-    match (&counted.key, &counted.fault) {
-        (Some(key), _) => {
-            let key = printable(&key.chars().take(KEY_CHARS_MAX).collect::<String>());
-            format!(" for each `{by}`, here `{key}`")
-        }
-        (None, Some(fault)) => format!(" for each `{by}`, which fails ({fault}): {keyless}"),
-        (None, None) => format!(" for each `{by}`, which is missing: {keyless}"),
-    }
-}
-
 /// JSON as people read it, anything else as it is.
 fn pretty(body: &str) -> String {
     let is_whole = |value: &serde_json::Value| value.is_object() || value.is_array();
@@ -288,15 +246,6 @@ fn pretty(body: &str) -> String {
         .filter(is_whole);
     let pretty = value.and_then(|value| serde_json::to_string_pretty(&value).ok());
     pretty.unwrap_or_else(|| body.to_owned())
-}
-
-/// An age in its largest unit.
-fn rough(age: Duration) -> String {
-    let units = BTreeMap::from([(1, "s"), (60, "min"), (3600, "h"), (86_400, "d")]);
-    let seconds = age.as_secs();
-    let unit = units.iter().rfind(|(length, _)| seconds >= **length);
-    let (length, unit) = unit.unwrap_or((&1, &"s"));
-    format!("{} {unit}", seconds / length)
 }
 
 /// Lines of words, none wider than `columns` unless a word alone is.
@@ -353,19 +302,6 @@ mod tests {
             };
             page.line(BOLD, "a");
             assert_eq!(page.text, expected);
-        }
-    }
-
-    #[test]
-    fn an_age_is_told_in_its_largest_unit() {
-        for (seconds, expected) in [
-            (0, "0 s"),
-            (59, "59 s"),
-            (3599, "59 min"),
-            (7200, "2 h"),
-            (400_000, "4 d"),
-        ] {
-            assert_eq!(rough(Duration::from_secs(seconds)), expected);
         }
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::model::Cursor;
-use crate::sources::{Connect, End, Item, Items, Pending, What};
+use crate::sources::{Connect, End, Frame, Item, Items, Pending, What};
 
 /// What every open stream says is left of the key's minute.
 pub(super) const REQUESTS_LEFT: u32 = 17;
@@ -114,8 +114,12 @@ impl Connect for Feed {
         })
     }
 
-    fn read(&self, _payload: bytes::Bytes, _received: jiff::Timestamp) -> What {
+    fn read(&self, _frame: &Frame) -> What {
         What::Alive
+    }
+
+    fn event_bytes_max(&self) -> usize {
+        0
     }
 }
 

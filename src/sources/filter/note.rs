@@ -14,6 +14,8 @@ pub(in crate::sources) struct Tag(u128);
 pub(in crate::sources) enum Note {
     /// The next event has an id of its own; without this note it only inherits one.
     OwnId,
+    /// The line of a recording in which the next block begins, from 1.
+    Line(u64),
     /// A block without data has moved the last event id.
     Id(String),
     /// The server asks for this reconnection time, in milliseconds.
@@ -56,6 +58,7 @@ impl Note {
     pub(super) fn write(&self, tag: Tag, out: &mut Vec<u8>) {
         let text = match self {
             Self::OwnId => format!(":{tag}own\n"),
+            Self::Line(line) => format!(":{tag}line={line}\n"),
             Self::Id(id) => format!(":{tag}id={id}\n"),
             Self::Retry(wait) => format!(":{tag}retry={wait}\n"),
             Self::Skipped { bytes, id: None } => format!(":{tag}skipped={bytes}\n"),
@@ -76,6 +79,7 @@ impl Note {
         let (word, value) = text.split_once('=')?;
         match word {
             "id" => Some(Self::Id(value.to_owned())),
+            "line" => value.parse().ok().map(Self::Line),
             "retry" => value.parse().ok().map(Self::Retry),
             "skipped" => {
                 let (bytes, id) = match value.split_once(' ') {

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::{every_kind, explained};
+use super::{HIT, every_kind, explained};
 use crate::harness::{Bridge, ran};
 
 /// A `curl` that writes down what it was told: its address, its headers, and its body.
@@ -145,5 +145,42 @@ async fn a_command_line_sends_what_is_shown_once_its_variables_are_set() {
             );
         }
         assert_eq!(read("headers").lines().count(), headers.len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sinks_whose_names_are_the_same_in_capitals_share_no_variable() {
+    let sink = |name: &str| {
+        format!(
+            "[sinks.{name}]\nkind = \"webhook\"\nurl = \"http://host.example/{name}\"\nsignature = \"none\"\nheaders = {{ X-Key = \"k3y\" }}\n"
+        )
+    };
+    let source = "[sources.ttmt]\nkind = \"ttmt\"\napi_key = \"ttmt_live_x\"\n";
+    let rule = "[[rules]]\nname = \"all\"\nevents = [\"tp_hit\"]\nto = [\"a_b\", \"a-b\", \"A_B\"]\n\
+                [[rules]]\nname = \"one\"\nevents = [\"sl_hit\"]\nto = [\"a_b\"]\n";
+    let sinks = ["a-b", "a_b", "A_B"].map(sink).concat();
+    let bridge = Bridge::new(&format!("{source}{sinks}{rule}"));
+    for (line, expected) in [
+        (HIT.to_owned(), &["A_B_3", "A_B_2", "A_B"][..]),
+        (HIT.replace("tp_hit", "sl_hit"), &["A_B_3"]),
+    ] {
+        let script = explained(&bridge, &line, &["--curl"]).await;
+        assert_eq!(script.status, Some(0), "{script:?}");
+        let lines = script.out.lines();
+        let urls = lines.clone().filter(|line| line.starts_with("curl"));
+        let urls: Vec<&str> = urls.collect();
+        let keys: Vec<&str> = lines.filter(|line| line.contains("x-key")).collect();
+        let of = |shape: &str| -> Vec<String> {
+            expected
+                .iter()
+                .map(|start| shape.replace("START", start))
+                .collect()
+        };
+        assert_eq!(
+            urls,
+            of("curl -X POST 'http://host.example/'\"$START_URL_1\"'' \\"),
+            "{script:?}"
+        );
+        assert_eq!(keys, of("  -H \"x-key: $START_X_KEY\" \\"), "{script:?}");
     }
 }
