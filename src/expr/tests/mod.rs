@@ -2,6 +2,7 @@
 
 mod explaining;
 mod hostile;
+mod literal;
 mod names;
 mod printing;
 mod same_as_engine;
