@@ -103,7 +103,7 @@ pub struct SinkStatus {
     pub failed: u64,
     /// Dead letters since the start.
     pub dead: u64,
-    /// Deliveries since the start of which a template failed, so that the built-in wording went out.
+    /// Deliveries since the start of which a template failed, so that something else went out, or less.
     pub template_failures: u64,
 }
 

@@ -30,6 +30,7 @@ mod question;
 mod record;
 mod request;
 mod slack;
+mod slot;
 mod telegram;
 mod webhook;
 pub mod wording;
@@ -42,6 +43,7 @@ mod tests;
 pub use example::{EXAMPLE_SECRET, Example, example};
 pub use options::{Ordered, RateLimit};
 pub use question::{Heard, Question};
+pub use slot::{Filled, Slot};
 pub use wording::Wording;
 
 /// Every kind of sink there is.
@@ -72,6 +74,11 @@ pub trait Translator: Send + Sync + fmt::Debug {
     /// What can be asked of the receiver without sending it anything, in this order, each one only
     /// if the one before was answered well.
     fn questions(&self) -> Vec<Question>;
+
+    /// Whether a request in which these options are filled in shows a title and a message.
+    fn shows_wording(&self, _filled: &Filled) -> bool {
+        true
+    }
 
     /// Whether one notification can be changed by later deliveries.
     fn can_update(&self) -> bool {
@@ -181,8 +188,8 @@ pub struct Sink {
     pub title: Option<Template>,
     /// Template of the message.
     pub message: Option<Template>,
-    /// Template of the whole body, rendered into [`Wording::body`].
-    pub body: Option<Template>,
+    /// Other options that templates write, into [`Wording::filled`].
+    pub slots: Vec<Slot>,
     /// Speaks its language.
     pub translator: Box<dyn Translator>,
     /// What its requests show and no answer may bring back.
@@ -213,7 +220,7 @@ pub struct Kind {
 /// What a kind makes of its own options.
 struct Parts {
     display: String,
-    body: Option<Template>,
+    slots: Vec<Slot>,
     translator: Box<dyn Translator>,
 }
 
@@ -250,7 +257,7 @@ pub fn build(config: &SinkConfig) -> Option<Sink> {
         allow_link_local: common.allow_link_local,
         title: common.title,
         message: common.message,
-        body: parts.body,
+        slots: parts.slots,
         translator: parts.translator,
         credentials,
     })

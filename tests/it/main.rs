@@ -31,6 +31,7 @@ mod secrets;
 mod send;
 mod shutdown;
 mod source;
+mod templates;
 mod throttle;
 mod tidy;
 mod told;
