@@ -9,6 +9,7 @@ pub mod explain;
 mod following;
 mod online;
 mod plan;
+mod rehearsal;
 mod reload;
 mod running;
 mod signals;

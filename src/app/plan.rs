@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::rehearsal::rehearse;
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
 use crate::rules::Rules;
-use crate::sinks::{self, Sink};
+use crate::sinks::{self, Filled, Sink};
 use crate::sources::{self, Source};
 use crate::status::Status;
 use crate::telemetry;
@@ -60,6 +61,8 @@ impl Plan {
                     .cloned()
                     .chain(without_effect(&config))
                     .chain(never_updated(&rules, &sinks))
+                    .chain(never_shown(&sinks))
+                    .chain(rehearse(&sources, &rules, &sinks, clock.now()))
                     .collect(),
                 config,
                 sources,
@@ -113,6 +116,24 @@ fn never_updated(rules: &Rules, sinks: &[Arc<Sink>]) -> Vec<String> {
                 })
         })
         .collect()
+}
+
+/// Sinks with a title or a message that nothing they send ever shows.
+fn never_shown(sinks: &[Arc<Sink>]) -> Vec<String> {
+    let never = |sink: &&Arc<Sink>| !sink.translator.shows_wording(&Filled::new());
+    let told = sinks.iter().filter(never).filter_map(|sink| {
+        let what = match (&sink.title, &sink.message) {
+            (Some(_), Some(_)) => "`title` and `message`",
+            (Some(_), None) => "`title`",
+            (None, Some(_)) => "`message`",
+            (None, None) => return None,
+        };
+        let name = &sink.name;
+        Some(format!(
+            "{what} of sink `{name}`: no effect, since its `body` shows no wording"
+        ))
+    });
+    told.collect()
 }
 
 /// Settings that are read and checked, and do nothing yet. Silence about them would be a promise.

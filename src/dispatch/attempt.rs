@@ -274,7 +274,7 @@ impl Sender {
         let Some(reason) = fault.filter(|_| claim.attempt == 1) else {
             return;
         };
-        tracing::warn!(delivery.id = %claim.id, sink = %claim.sink, reason, "the built-in wording goes out");
+        tracing::warn!(delivery.id = %claim.id, sink = %claim.sink, reason, "sent without what a template failed to make");
         self.status
             .sink(&claim.sink, |status| status.template_failures += 1);
     }

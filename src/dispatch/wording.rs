@@ -1,14 +1,15 @@
-//! How a delivery reads: the rule's templates, else the sink's, else the built-in wording.
+//! How a delivery reads: the rule's templates, else the sink's, else the built-in wording; and what the
+//! templates of the sink's other options make of its event.
 
 use jiff::Timestamp;
 
 use crate::expr::{Scope, Template};
 use crate::model::{Event, Suppressed};
 use crate::rules::Rule;
-use crate::sinks::{Sink, Wording};
+use crate::sinks::{Filled, Sink, Wording};
 
-/// Words an event for a sink. A template that fails leaves the built-in text in place and adds one
-/// line that says so: it never swallows the alert.
+/// Words an event for a sink. A template that fails leaves the built-in text in place, or its option
+/// out, and adds one line that says so: it never swallows the alert. What is not shown is not rendered.
 pub(super) fn word(
     sink: &Sink,
     rule: Option<&Rule>,
@@ -23,7 +24,7 @@ pub(super) fn word(
         .and_then(|rule| rule.message.as_ref())
         .or(sink.message.as_ref());
     let wording = Wording::of(event).telling(suppressed, event.received);
-    if title.is_none() && message.is_none() && sink.body.is_none() {
+    if title.is_none() && message.is_none() && sink.slots.is_empty() {
         return wording;
     }
     let burst = rule.is_some_and(|rule| rule.coalesce.is_some());
@@ -32,16 +33,72 @@ pub(super) fn word(
         .flatten()
         .unwrap_or_else(|| Scope::telling(event, suppressed))
         .at(now);
-    let mut note = None;
-    let mut render = |template: Option<&Template>, what: &str| match template?.render(&scope) {
-        Ok(text) => Some(text),
-        Err(fault) => {
-            note.get_or_insert_with(|| format!("the template of the {what} failed: {fault}"));
-            None
-        }
+    let mut renderer = Renderer {
+        scope,
+        note: None,
+        literal: String::new(),
     };
-    let title = render(title, "title");
-    let message = render(message, "message");
-    let body = render(sink.body.as_ref(), "body");
-    wording.with(title, message, note).with_body(body)
+    let filled = renderer.fill(sink);
+    let (mut titled, mut worded) = (None, None);
+    if sink.translator.shows_wording(&filled) {
+        titled = renderer.text(title, "title");
+        worded = renderer.text(message, "message");
+    }
+    wording
+        .with(titled, worded, renderer.note)
+        .with_literal(renderer.literal)
+        .with_filled(filled)
 }
+
+/// Renders the templates of one delivery.
+struct Renderer {
+    scope: Scope,
+    /// What went wrong first.
+    note: Option<String>,
+    /// What stands in the templates of its texts.
+    literal: String,
+}
+
+impl Renderer {
+    fn fill(&mut self, sink: &Sink) -> Filled {
+        let mut filled = Filled::new();
+        for slot in &sink.slots {
+            match slot.take(slot.template.render(&self.scope)) {
+                Ok(Some(text)) => {
+                    filled.insert(slot.name.clone(), text);
+                }
+                Ok(None) => {}
+                Err(reason) => self.failed(&slot.name, &reason),
+            }
+        }
+        filled
+    }
+
+    fn text(&mut self, template: Option<&Template>, what: &str) -> Option<String> {
+        let template = template?;
+        match template.render(&self.scope) {
+            Ok(text) => {
+                // Only who is mentioned is asked for later, so most templates are run once.
+                if template.source().contains('@')
+                    && let Ok(literal) = template.literal(&self.scope)
+                {
+                    self.literal.push_str(&literal);
+                    self.literal.push('\n');
+                }
+                Some(text)
+            }
+            Err(fault) => {
+                self.failed(what, &fault.to_string());
+                None
+            }
+        }
+    }
+
+    fn failed(&mut self, what: &str, reason: &str) {
+        self.note
+            .get_or_insert_with(|| format!("the template of the {what} failed: {reason}"));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,14 @@ fn build() -> Environment<'static> {
 }
 
 fn print(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
+    if state
+        .lookup(text::LITERAL)
+        .is_some_and(|wanted| wanted.is_true())
+    {
+        return out
+            .write_str(text::GAP)
+            .map_err(|_| Error::from(ErrorKind::WriteFailure));
+    }
     let text = text::in_state(state, value, OUTPUT_BYTES_MAX)?;
     out.write_str(&text)
         .map_err(|_| Error::from(ErrorKind::WriteFailure))

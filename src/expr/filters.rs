@@ -10,8 +10,9 @@ mod figures;
 mod moments;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-use minijinja::value::Kwargs;
+use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 pub(super) use arguments::{check, check_range, check_test};
@@ -36,6 +37,7 @@ pub(super) fn install(engine: &mut Environment<'static>) {
     engine.add_filter("price", figures::price);
     engine.add_filter("short", short);
     engine.add_filter("string", string);
+    engine.add_filter("urlencode", urlencode);
 }
 
 fn concat(state: &State, left: &Value, right: &Value) -> Result<String, Error> {
@@ -81,6 +83,24 @@ fn short(state: &State, id: &Value) -> Result<String, Error> {
 /// The value as it prints, a number with the upstream's own digits.
 fn string(state: &State, value: &Value) -> Result<String, Error> {
     in_state(state, value).map(Cow::into_owned)
+}
+
+/// A value as it prints, fit to stand in an address; of a map, each entry that is there as a parameter.
+fn urlencode(state: &State, value: &Value) -> Result<String, Error> {
+    let printed = if value.kind() == ValueKind::Map {
+        let mut entries = BTreeMap::new();
+        for key in value.try_iter()? {
+            state.consume_fuel(1)?;
+            let entry = value.get_item(&key)?;
+            if !entry.is_undefined() && !entry.is_none() {
+                entries.insert(key, Value::from(in_state(state, &entry)?));
+            }
+        }
+        Value::from(entries)
+    } else {
+        Value::from(in_state(state, value)?)
+    };
+    fits(minijinja::filters::urlencode(&printed)?)
 }
 
 fn in_state<'a>(state: &State, value: &'a Value) -> Result<Cow<'a, str>, Error> {

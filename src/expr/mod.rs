@@ -114,6 +114,15 @@ impl Template {
     pub fn render(&self, scope: &Scope) -> Result<String, Fault> {
         self.0.text(scope)
     }
+
+    /// The part of that text which stands in the template itself: nothing that the event has brought
+    /// in is part of it, nor joins two parts of it.
+    ///
+    /// # Errors
+    /// A [`Fault`] when it cannot be made for this event.
+    pub fn literal(&self, scope: &Scope) -> Result<String, Fault> {
+        self.0.text(&scope.literal())
+    }
 }
 
 impl fmt::Debug for Expression {

@@ -42,7 +42,9 @@ pub(super) struct Program {
 /// The words come from the configuration and from here, never from the payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    message: String,
+    what: String,
+    /// The part of the source that it happened at, as it is told behind the rest.
+    place: String,
 }
 
 impl Program {
@@ -158,8 +160,17 @@ impl Fault {
         ))
     }
 
-    fn new(message: String) -> Self {
-        Self { message }
+    /// The same without a word of the source, which may hold a secret.
+    #[must_use]
+    pub fn without_source(&self) -> &str {
+        &self.what
+    }
+
+    fn new(what: String) -> Self {
+        Self {
+            what,
+            place: String::new(),
+        }
     }
 
     /// The engine's own detail often quotes values, so only its kind and place are used.
@@ -189,13 +200,16 @@ impl Fault {
             Some(line) if source.contains('\n') => format!(" (line {line})"),
             _ => String::new(),
         };
-        Self::new(format!("{what}{place}{line}"))
+        Self {
+            what: what.to_owned(),
+            place: format!("{place}{line}"),
+        }
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        write!(f, "{}{}", self.what, self.place)
     }
 }
 

@@ -15,7 +15,7 @@ use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
 use serde_json::Number;
 
-use super::text::{DIGITS, Digits, NOW};
+use super::text::{DIGITS, Digits, LITERAL, NOW};
 use crate::model::{Event, Suppressed};
 
 /// The variables for one run after another over the same event. Cloning one copies pointers.
@@ -43,13 +43,20 @@ impl Scope {
     /// something was.
     #[must_use]
     pub fn at(self, now: Timestamp) -> Self {
-        let root = &self.root;
         Self {
             root: Arc::new(Root {
-                newest: Arc::clone(&root.newest),
-                burst: root.burst.clone(),
-                digits: Arc::clone(&root.digits),
                 now,
+                ..Root::clone(&self.root)
+            }),
+        }
+    }
+
+    /// The same for a template that is to leave out every value.
+    pub(super) fn literal(&self) -> Self {
+        Self {
+            root: Arc::new(Root {
+                is_literal: true,
+                ..Root::clone(&self.root)
             }),
         }
     }
@@ -84,6 +91,7 @@ impl Scope {
                 burst,
                 digits,
                 now,
+                is_literal: false,
             }),
         }
     }
@@ -96,12 +104,13 @@ impl fmt::Debug for Scope {
 }
 
 /// The top-level variables.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Root {
     newest: Arc<Occurrence>,
     burst: Option<Vec<Value>>,
     digits: Arc<Digits>,
     now: Timestamp,
+    is_literal: bool,
 }
 
 impl Object for Root {
@@ -113,6 +122,7 @@ impl Object for Root {
         match key {
             DIGITS => Some(Value::from_dyn_object(Arc::clone(&self.digits))),
             NOW => Some(Value::from(self.now.as_microsecond())),
+            LITERAL => self.is_literal.then_some(Value::from(true)),
             "events" => self.burst.clone().map(Value::from),
             "count" => self.burst.as_ref().map(|events| Value::from(events.len())),
             _ => self.newest.get_value_by_str(key),
@@ -201,7 +211,9 @@ impl Object for Fields {
             "source" => Some(Value::from(event.source.as_str())),
             "id" => event.id.as_deref().map(Value::from),
             "type" => Some(Value::from(&*event.kind)),
-            "time" => event.time.map(|time| Value::from(time.to_string())),
+            "time" => Some(Value::from(
+                event.time.unwrap_or(event.received).to_string(),
+            )),
             "backfilled" => Some(Value::from(event.backfilled)),
             "suppressed" => Some(Value::from(
                 self.0.suppressed.map_or(0, |suppressed| suppressed.count),

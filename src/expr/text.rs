@@ -21,6 +21,13 @@ pub(super) const DIGITS: &str = "#digits";
 /// The name under which a state finds the moment of rendering. No template can spell it.
 pub(super) const NOW: &str = "#now";
 
+/// The name under which a state finds whether only literal text is wanted. No template can spell it.
+pub(super) const LITERAL: &str = "#literal";
+
+/// What stands in literal text for a value, so that what stood before it and behind it never make one
+/// word.
+pub(super) const GAP: &str = "\0";
+
 /// The upstream's spelling of the fractions in a payload.
 #[derive(Debug, Default)]
 pub(super) struct Digits(Mutex<HashMap<u64, Arc<str>>>);

@@ -63,6 +63,7 @@ pub(super) const FILTERS: &[&str] = &[
     "trim",
     "unique",
     "upper",
+    "urlencode",
 ];
 
 /// Filters of the engine that are taken out of it.

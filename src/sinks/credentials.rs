@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use url::Url;
 
 use super::address::percent_decoded;
+use super::slot;
 use crate::model::Secret;
 
 /// Shortest text that is hidden, in bytes.
@@ -66,6 +67,15 @@ fn parts(secret: &str) -> Vec<String> {
         for (name, value) in url.query_pairs() {
             parts.extend([name.into_owned(), value.into_owned()]);
         }
+    }
+    if slot::is_template(secret) {
+        // A receiver repeats what came of it, in which only what stands in it is the same.
+        let ends = ["{{", "}}", "{%", "%}", "\"", "'"];
+        let pieces = ends.iter().fold(vec![secret], |pieces, end| {
+            let split = pieces.into_iter().flat_map(|piece| piece.split(end));
+            split.collect()
+        });
+        parts.extend(pieces.into_iter().map(str::to_owned));
     }
     parts.retain(|part| part.len() >= BYTES_MIN);
     parts

@@ -106,9 +106,13 @@ fn stand_in(marks: &mut Vec<Hidden>, key: &str, secret: &str) -> String {
         "url" | "server" => {
             address(marks, &name(key), secret).unwrap_or_else(|| mark(marks, name(key), ""))
         }
-        // A button may open an app by a scheme of its own.
+        // A button may open an app by a scheme of its own; one that makes a request never does.
         _ if key.ends_with(".url") => {
-            address(marks, &name(key), secret).unwrap_or_else(|| mark(marks, name(key), "app://"))
+            let scheme = match secret.starts_with("http") {
+                true => "https://",
+                false => "app://",
+            };
+            address(marks, &name(key), secret).unwrap_or_else(|| mark(marks, name(key), scheme))
         }
         _ => mark(marks, name(key), ""),
     }

@@ -75,7 +75,7 @@ fn build(options: &mut Table) -> Option<Parts> {
     let arguments = command.into_iter().skip(1).collect();
     Some(Parts {
         display: format!("{} #{hash}", name.to_string_lossy()),
-        body: None,
+        slots: Vec::new(),
         translator: Box::new(Exec { program, arguments }),
     })
 }

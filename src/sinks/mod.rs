@@ -31,6 +31,7 @@ mod question;
 mod record;
 mod request;
 mod slack;
+mod slot;
 mod telegram;
 mod webhook;
 pub mod wording;
@@ -43,6 +44,7 @@ mod tests;
 pub use example::{EXAMPLE_SECRET, Example, example};
 pub use options::{Ordered, RateLimit};
 pub use question::{Heard, Question};
+pub use slot::{Filled, Slot};
 pub use wording::Wording;
 
 /// Every kind of sink there is.
@@ -82,6 +84,11 @@ pub trait Translator: Send + Sync + fmt::Debug {
     /// What is allowed in the options, but hardly meant.
     fn warnings(&self) -> &[String] {
         &[]
+    }
+
+    /// Whether a request in which these options are filled in shows a title and a message.
+    fn shows_wording(&self, _filled: &Filled) -> bool {
+        true
     }
 
     /// Whether one notification can be changed by later deliveries.
@@ -192,8 +199,8 @@ pub struct Sink {
     pub title: Option<Template>,
     /// Template of the message.
     pub message: Option<Template>,
-    /// Template of the whole body, rendered into [`Wording::body`].
-    pub body: Option<Template>,
+    /// Other options that templates write, into [`Wording::filled`].
+    pub slots: Vec<Slot>,
     /// Speaks its language.
     pub translator: Box<dyn Translator>,
     /// What its requests show and no answer may bring back.
@@ -224,7 +231,7 @@ pub struct Kind {
 /// What a kind makes of its own options.
 struct Parts {
     display: String,
-    body: Option<Template>,
+    slots: Vec<Slot>,
     translator: Box<dyn Translator>,
 }
 
@@ -261,7 +268,7 @@ pub fn build(config: &SinkConfig) -> Option<Sink> {
         allow_link_local: common.allow_link_local,
         title: common.title,
         message: common.message,
-        body: parts.body,
+        slots: parts.slots,
         translator: parts.translator,
         credentials,
     })

@@ -83,7 +83,7 @@ fn build(options: &mut Table) -> Option<Parts> {
     let announcement = prefix.map(|prefix| announcement(&prefix, &topic, &hash));
     Some(Parts {
         display: shown,
-        body: None,
+        slots: Vec::new(),
         translator: Box::new(Mqtt {
             broker,
             topic,

@@ -79,7 +79,7 @@ fn build(options: &mut Table) -> Option<Parts> {
     chat.uri = chat_uri(chat.uri, &chat_id);
     Some(Parts {
         display: address.shown.clone(),
-        body: None,
+        slots: Vec::new(),
         translator: Box::new(Telegram {
             address,
             edit,

@@ -121,7 +121,7 @@ pub struct SinkStatus {
     pub durations: Durations,
     /// The last request and what came of it.
     pub last_attempt: Option<Attempt>,
-    /// Deliveries since the start of which a template failed, so that the built-in wording went out.
+    /// Deliveries since the start of which a template failed, so that something else went out, or less.
     pub template_failures: u64,
 }
 

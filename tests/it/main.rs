@@ -33,6 +33,7 @@ mod secrets;
 mod send;
 mod shutdown;
 mod source;
+mod templates;
 mod throttle;
 mod tidy;
 mod told;

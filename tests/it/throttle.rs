@@ -19,7 +19,7 @@ fn payload(number: usize, trade: Option<&str>) -> String {
 }
 
 fn bridge(upstream: &Upstream, phones: &Phones, per: &str) -> Bridge {
-    let text = "signature = \"none\"\nbody = \"{{ data.number }} {{ event.suppressed }}\"";
+    let text = "signature = \"none\"\nbody = \"[{{ data.number }}, {{ event.suppressed }}]\"";
     let url = phones.handle.url(Kind::Webhook);
     Bridge::new(&format!(
         "http.listen = \"off\"\n{}{}[sinks.text]\nkind = \"webhook\"\nurl = \"{url}\"\nrate_limit = \"off\"\n\
@@ -34,10 +34,8 @@ fn bridge(upstream: &Upstream, phones: &Phones, per: &str) -> Bridge {
 fn texts(phones: &Phones) -> Vec<(usize, usize)> {
     let received = phones.handle.received_by(Kind::Webhook);
     let of = |body: &[u8]| {
-        let text = String::from_utf8(body.to_vec()).expect("text");
-        let (number, suppressed) = text.split_once(' ').expect("two numbers");
-        let number = number.parse().expect("a number");
-        (number, suppressed.parse().expect("a number"))
+        let [number, suppressed] = serde_json::from_slice(body).expect("two numbers");
+        (number, suppressed)
     };
     received.iter().map(|one| of(&one.body)).collect()
 }

@@ -51,6 +51,7 @@ const FILTERS: &[(&[&str], Takes)] = &[
             "string",
             "title",
             "upper",
+            "urlencode",
         ],
         Takes::plain(0, 0),
     ),

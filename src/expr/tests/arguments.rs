@@ -39,6 +39,7 @@ const TAKEN: &[(&str, &str, &[&str], &[&str])] = &[
     ("'a'|trim", "", &[], &["'a'"]),
     ("[1]|unique", "case_sensitive=true", &[], &[]),
     ("'a'|upper", "", &[], &[]),
+    ("'a'|urlencode", "", &[], &[]),
     ("1 is boolean", "", &[], &[]),
     ("1 is defined", "", &[], &[]),
     ("1 is divisibleby", "", &["2"], &[]),

@@ -3,6 +3,7 @@
 mod arguments;
 mod explaining;
 mod hostile;
+mod literal;
 mod names;
 mod printing;
 mod same_as_engine;

@@ -1,14 +1,15 @@
 //! Who may be pinged: nobody, unless the configuration says so.
 //!
-//! A file of its own because a wrong ping wakes a whole server. Discord pings for what stands in
-//! `content` and never for an embed, so what may ping is taken out of the text that a template wrote
-//! and put there; and each message allows exactly what it pings, so that foreign text in the built-in
-//! wording stays harmless whatever is configured.
+//! A file of its own because a wrong ping wakes a whole server. Only what a template spells out itself
+//! may ping, never what an event has brought into its text or completed there. Discord pings for what
+//! stands in `content` and never for an embed, so who is called is put there; and each message allows
+//! exactly what it pings, so that foreign text stays harmless whatever is configured.
 
 use std::num::NonZeroU64;
 
 use serde_json::{Value, json};
 
+use super::super::wording::{Author, Wording};
 use crate::config::Table;
 
 const HELP: &str =
@@ -88,15 +89,18 @@ impl Allowed {
 }
 
 impl Mentions {
-    /// The mentions of some texts that may ping, each once.
-    pub(super) fn of<'a>(&self, texts: impl Iterator<Item = &'a str>) -> Vec<Ping> {
+    /// The mentions that may ping, each once: what the templates of a wording spell out and what has
+    /// come into their texts.
+    pub(super) fn of(&self, wording: &Wording) -> Vec<Ping> {
         let mut found = Vec::new();
-        if self.0.is_empty() {
+        if self.0.is_empty() || wording.literal.is_empty() {
             return found;
         }
-        for ping in texts.flat_map(pings) {
+        let spelt = pings(&wording.literal);
+        for ping in written(wording).flat_map(pings) {
             let is_allowed = self.0.iter().any(|allowed| allowed.covers(&ping));
-            if is_allowed && !found.contains(&ping) && found.len() < PINGS_MAX {
+            let is_meant = is_allowed && spelt.contains(&ping);
+            if is_meant && !found.contains(&ping) && found.len() < PINGS_MAX {
                 found.push(ping);
             }
         }
@@ -114,6 +118,14 @@ impl Ping {
             Self::User(id) => format!("<@{id}>"),
         }
     }
+}
+
+/// The texts that templates wrote.
+fn written(wording: &Wording) -> impl Iterator<Item = &str> {
+    let title = (&wording.title, wording.title_by);
+    let message = (&wording.message, wording.message_by);
+    let texts = [title, message].into_iter();
+    texts.filter_map(|(text, by)| (by == Author::Template).then_some(text.as_str()))
 }
 
 /// The pings as text that pings.

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::address::Address;
 use super::cut::{Unit, cut, cut_escaped};
 use super::options::RateLimit;
-use super::wording::{Author, Tone, Wording};
+use super::wording::{Author, Tone};
 use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, address, request};
 use crate::config::Table;
 use crate::model::{Reply, Rests, Verdict};
@@ -90,7 +90,7 @@ fn build(options: &mut Table) -> Option<Parts> {
     let address = address?;
     Some(Parts {
         display: address.shown.clone(),
-        body: None,
+        slots: Vec::new(),
         translator: Box::new(Discord {
             address,
             username,
@@ -137,7 +137,7 @@ fn read_avatar(options: &mut Table) -> Option<String> {
 
 impl Translator for Discord {
     fn encode(&self, message: &Message<'_>) -> Result<Outgoing, EncodeError> {
-        let pings = self.mentions.of(written(message.wording));
+        let pings = self.mentions.of(message.wording);
         let called = mentions::text(&pings);
         let mut body = if message.plain {
             json!({ "content": content(message, &called) })
@@ -207,14 +207,6 @@ impl Discord {
     }
 }
 
-/// The texts that templates wrote. Only what they mention is meant to ping.
-fn written(wording: &Wording) -> impl Iterator<Item = &str> {
-    let title = (&wording.title, wording.title_by);
-    let message = (&wording.message, wording.message_by);
-    let texts = [title, message].into_iter();
-    texts.filter_map(|(text, by)| (by == Author::Template).then_some(text.as_str()))
-}
-
 /// The bare form: everything in one text, behind those whom it calls.
 fn content(message: &Message<'_>, called: &str) -> String {
     let whole = message.wording.whole();
@@ -222,7 +214,7 @@ fn content(message: &Message<'_>, called: &str) -> String {
         return cut_escaped(&whole, CONTENT_MAX, Unit::Utf16, escape);
     }
     let room = CONTENT_MAX.saturating_sub(Unit::Utf16.of(called) + 1);
-    let whole = cut_escaped(&whole, room, Unit::Utf16, escape);
+    let whole = cut_escaped(&whole, room, Unit::Utf16, escape_beside_calls);
     format!("{called}\n{whole}")
 }
 
@@ -289,6 +281,15 @@ fn escape(character: char, out: &mut String) {
         out.push('\\');
     }
     out.push(character);
+}
+
+/// Whoever may call everybody here may call everybody online too, so that nothing in foreign text may
+/// look like either: a space of no width keeps it from being a mention.
+fn escape_beside_calls(character: char, out: &mut String) {
+    escape(character, out);
+    if character == '@' {
+        out.push('\u{200b}');
+    }
 }
 
 fn colour(tone: Tone) -> u32 {

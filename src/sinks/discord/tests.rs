@@ -9,7 +9,7 @@ use super::super::samples::{
     sent, sink, verdict, with,
 };
 use super::super::wording::Field;
-use super::super::{Facts, Sink, judge};
+use super::super::{Facts, Sink, Wording, judge};
 use super::*;
 use crate::model::Event;
 

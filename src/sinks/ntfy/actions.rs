@@ -1,15 +1,18 @@
 //! Buttons below a message: a link that is opened, or a request that the phone makes.
 //!
-//! A file of its own because they have options, limits and secrets of their own. They are the
-//! configuration's alone: nothing of an event stands in them.
+//! A file of its own because they have options, limits and secrets of their own. Nothing of an event
+//! stands in them but what a template of their address or body has put there.
 
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::super::address::sensitive;
-use super::is_harmless;
+use super::super::options;
+use super::super::slot::{self, Filled, Fit, Slot};
+use super::link::Schemes;
 use crate::config::Table;
+use crate::expr::Template;
 use crate::model::Secret;
 
 /// ntfy's own limit.
@@ -17,6 +20,9 @@ const ACTIONS_MAX: usize = 3;
 
 /// All of them as JSON. It leaves room for the message with every other field at its maximum.
 const JSON_BYTES_MAX: usize = 1536;
+
+/// What of it is at least there for each template.
+const SLOT_BYTES_MIN: usize = 128;
 
 const LABEL_BYTES_MAX: usize = 64;
 const HEADERS_MAX: usize = 8;
@@ -30,8 +36,44 @@ enum Tap {
     Http,
 }
 
-/// Reads `actions`: the JSON of all of them, which may hold a receiver's credentials.
-pub(super) fn read(options: &mut Table) -> Option<Secret> {
+/// All buttons of a sink.
+#[derive(Debug)]
+pub(super) struct Actions {
+    /// Their JSON, which may hold a receiver's credentials, without what templates make.
+    fixed: Secret,
+    /// What templates make: the position of a button and its key.
+    made: Vec<(usize, &'static str)>,
+}
+
+impl Actions {
+    /// As ntfy takes them. A button that a template left unfinished is left out, since it would do
+    /// something else than was meant.
+    pub(super) fn json(&self, filled: &Filled) -> Option<Value> {
+        let fixed = serde_json::from_str(self.fixed.expose()).ok()?;
+        let mut actions: Vec<Option<Value>> = match fixed {
+            Value::Array(actions) => actions.into_iter().map(Some).collect(),
+            _ => return None,
+        };
+        for (index, key) in &self.made {
+            let made = filled.get(&name(*index, key));
+            let action = actions.get_mut(*index)?;
+            match (made, &mut *action) {
+                (Some(text), Some(action)) => action[*key] = json!(text),
+                _ => *action = None,
+            }
+        }
+        let actions: Vec<Value> = actions.into_iter().flatten().collect();
+        (!actions.is_empty()).then(|| Value::Array(actions))
+    }
+}
+
+/// The name of a slot.
+fn name(index: usize, key: &str) -> String {
+    format!("actions[{index}].{key}")
+}
+
+/// Reads `actions`; what templates make of them goes to the slots.
+pub(super) fn read(options: &mut Table, slots: &mut Vec<Slot>) -> Option<Actions> {
     if !options.has("actions") {
         return None;
     }
@@ -44,19 +86,66 @@ pub(super) fn read(options: &mut Table) -> Option<Secret> {
             format!("ntfy shows {ACTIONS_MAX} at most"),
         );
     }
-    let actions: Vec<Value> = tables.into_iter().filter_map(read_one).collect();
+    let mut made = Vec::new();
+    let mut own = Vec::new();
+    let actions: Vec<Value> = tables
+        .into_iter()
+        .enumerate()
+        .filter_map(|(index, table)| {
+            let mut parts = Templates {
+                index,
+                slots: &mut own,
+                made: &mut made,
+            };
+            read_one(table, &mut parts)
+        })
+        .collect();
     let text = json!(actions).to_string();
-    if text.len() > JSON_BYTES_MAX {
+    let bytes = text.len() + own.len() * SLOT_BYTES_MIN;
+    if bytes > JSON_BYTES_MAX {
         options.wrong(
             "actions",
-            format!("these actions take {} bytes as JSON", text.len()),
+            format!("these actions take {bytes} bytes as JSON"),
             format!("at most {JSON_BYTES_MAX}, so that there is room for the message"),
         );
     }
-    (!actions.is_empty()).then(|| Secret::new(text))
+    let room = JSON_BYTES_MAX.saturating_sub(text.len());
+    let each = room.checked_div(own.len()).unwrap_or_default();
+    slots.extend(own.into_iter().map(|slot| Slot {
+        bytes_max: each,
+        ..slot
+    }));
+    (!actions.is_empty()).then(|| Actions {
+        fixed: Secret::new(text),
+        made,
+    })
 }
 
-fn read_one(mut options: Table) -> Option<Value> {
+/// Where the templates of one button go.
+struct Templates<'a> {
+    index: usize,
+    slots: &'a mut Vec<Slot>,
+    made: &'a mut Vec<(usize, &'static str)>,
+}
+
+impl Templates<'_> {
+    /// Takes a text that is a template. Its place holds nothing until it is filled.
+    fn take(&mut self, options: &Table, key: &'static str, text: &str, fit: Fit) -> Secret {
+        if let Some(template) = options::compiled(options, key, text, Template::compile) {
+            self.made.push((self.index, key));
+            self.slots.push(Slot {
+                name: name(self.index, key),
+                template,
+                fit,
+                bytes_max: 0,
+                is_secret: true,
+            });
+        }
+        Secret::new(String::new())
+    }
+}
+
+fn read_one(mut options: Table, templates: &mut Templates<'_>) -> Option<Value> {
     let tap = match options.has("action") {
         true => options.choice("action", &[("view", Tap::View), ("http", Tap::Http)])?,
         false => Tap::View,
@@ -68,7 +157,7 @@ fn read_one(mut options: Table) -> Option<Value> {
         json!(if tap == Tap::View { "view" } else { "http" }),
     );
     let label = read_label(&mut options);
-    let url = read_url(&mut options, tap);
+    let url = read_url(&mut options, tap, templates);
     if let Some(clear) = options.boolean("clear") {
         set("clear", json!(clear));
     }
@@ -81,7 +170,7 @@ fn read_one(mut options: Table) -> Option<Value> {
         if !headers.is_empty() {
             set("headers", Value::Object(headers));
         }
-        if let Some(body) = options.secret("body") {
+        if let Some(body) = read_body(&mut options, templates) {
             set("body", json!(body.expose()));
         }
     } else {
@@ -114,20 +203,34 @@ fn read_label(options: &mut Table) -> Option<String> {
 }
 
 /// Read as a secret: the address of a webhook is its credential.
-fn read_url(options: &mut Table, tap: Tap) -> Option<Secret> {
+fn read_url(options: &mut Table, tap: Tap, templates: &mut Templates<'_>) -> Option<Secret> {
     if !options.has("url") {
         options.missing("url", URL_HELP);
         return None;
     }
     let text = options.secret("url")?;
-    let fits = Url::parse(text.expose()).is_ok_and(|url| match tap {
-        Tap::View => is_harmless(&url),
-        Tap::Http => matches!(url.scheme(), "http" | "https"),
-    });
-    if !fits {
+    let schemes = match tap {
+        Tap::View => Schemes::Harmless,
+        Tap::Http => Schemes::Web,
+    };
+    if slot::is_template(text.expose()) {
+        let fit = schemes.fit(text.expose());
+        return Some(templates.take(options, "url", text.expose(), fit));
+    }
+    if !Url::parse(text.expose()).is_ok_and(|url| schemes.allow(&url)) {
         options.wrong("url", "this is no address that a button can have", URL_HELP);
     }
     Some(text)
+}
+
+fn read_body(options: &mut Table, templates: &mut Templates<'_>) -> Option<Secret> {
+    let text = options.secret("body")?;
+    Some(match slot::is_template(text.expose()) {
+        true => templates.take(options, "body", text.expose(), |text| {
+            Ok(Some(text.to_owned()))
+        }),
+        false => text,
+    })
 }
 
 fn read_headers(options: &mut Table) -> Map<String, Value> {

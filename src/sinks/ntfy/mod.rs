@@ -1,8 +1,8 @@
 //! ntfy: a push message with title, priority and tags, published as JSON to the server's root.
 //!
-//! A room of its own, with files for the answers and for the buttons below a message. Everything is
-//! counted in bytes, because ntfy does: a message of 4,096 bytes is an attachment to some servers and an
-//! error to others. A living notification is a sequence of messages, of which phones show the last.
+//! A room of its own, with files for the answers, for addresses and for the buttons below a message.
+//! Everything is counted in bytes, because ntfy does: a message of 4,096 bytes is an attachment to some
+//! servers and an error to others. A living notification is a sequence of messages, of which phones show the last.
 
 use std::time::Duration;
 
@@ -21,7 +21,11 @@ use crate::transport::Outgoing;
 
 mod actions;
 mod answer;
+mod link;
 mod look;
+
+use actions::Actions;
+use link::Schemes;
 
 #[cfg(test)]
 mod tests;
@@ -54,7 +58,6 @@ const TOPIC_MAX: usize = 64;
 const SEQUENCE_ID_MAX: usize = 64;
 const TAGS_MAX: usize = 10;
 const TAG_BYTES_MAX: usize = 64;
-const LINK_BYTES_MAX: usize = 1024;
 const TITLE_BYTES_MAX: usize = 249;
 const MESSAGE_BYTES_MAX: usize = 4095;
 
@@ -76,8 +79,7 @@ struct Ntfy {
     tags: Option<Vec<String>>,
     click: Option<String>,
     icon: Option<String>,
-    /// As JSON.
-    actions: Option<Secret>,
+    actions: Option<Actions>,
 }
 
 fn build(options: &mut Table) -> Option<Parts> {
@@ -87,11 +89,10 @@ fn build(options: &mut Table) -> Option<Parts> {
         .integer("priority", 1..=5)
         .and_then(|priority| u8::try_from(priority).ok());
     let tags = read_tags(options);
-    let click = read_link(options, "click", is_harmless);
-    let icon = read_link(options, "icon", |url| {
-        matches!(url.scheme(), "http" | "https")
-    });
-    let actions = actions::read(options);
+    let mut slots = Vec::new();
+    let click = link::read(options, "click", Schemes::Harmless, &mut slots);
+    let icon = link::read(options, "icon", Schemes::Web, &mut slots);
+    let actions = actions::read(options, &mut slots);
     let server = read_server(options, topic.as_ref());
     let (topic, server) = (topic?, server?);
     // The topic is what has to be known to read along, so it is what the hash tells apart.
@@ -101,7 +102,7 @@ fn build(options: &mut Table) -> Option<Parts> {
     address.authorization = authorization;
     Some(Parts {
         display: address.shown.clone(),
-        body: None,
+        slots,
         translator: Box::new(Ntfy {
             address,
             topic,
@@ -213,24 +214,6 @@ fn read_tags(options: &mut Table) -> Option<Vec<String>> {
     Some(tags)
 }
 
-fn read_link(options: &mut Table, key: &str, allowed: fn(&Url) -> bool) -> Option<String> {
-    let text = options.string(key)?;
-    let url = Url::parse(&text).ok().filter(allowed);
-    if url.is_none() || Unit::JsonBytes.of(&text) > LINK_BYTES_MAX {
-        options.wrong(
-            key,
-            "this is no address that can be shown",
-            format!("such as `https://example.org/`, at most {LINK_BYTES_MAX} bytes"),
-        );
-    }
-    Some(text)
-}
-
-/// Apps may be opened by a scheme of their own; scripts may not be run.
-fn is_harmless(url: &Url) -> bool {
-    !matches!(url.scheme(), "javascript" | "data" | "vbscript" | "file")
-}
-
 impl Translator for Ntfy {
     fn encode(&self, message: &Message<'_>) -> Result<Outgoing, EncodeError> {
         Ok(request::json(&self.address, message, &self.body(message))?.into())
@@ -270,14 +253,16 @@ impl Ntfy {
         if let Some(living) = message.living {
             set("sequence_id", json!(sequence_id(&living.key)));
         }
-        if let Some(click) = &self.click {
-            set("click", json!(click));
+        for (key, written) in [("click", &self.click), ("icon", &self.icon)] {
+            if let Some(address) = written.as_ref().or(wording.filled.get(key)) {
+                set(key, json!(address));
+            }
         }
-        if let Some(icon) = &self.icon {
-            set("icon", json!(icon));
-        }
-        if let Some(actions) = &self.actions {
-            let actions: Value = serde_json::from_str(actions.expose()).unwrap_or_default();
+        if let Some(actions) = self
+            .actions
+            .as_ref()
+            .and_then(|it| it.json(&wording.filled))
+        {
             set("actions", actions);
         }
         let frame = json!(body).to_string().len();

@@ -91,6 +91,11 @@ fn nt_3_every_event_fits_with_every_field_at_its_maximum() {
     }));
     let longer = json!({ "actions": actions(1) });
     refused("ntfy", &with("ntfy", &longer), "sinks.it.actions");
+    for key in ["click", "icon"] {
+        let path = format!("sinks.it.{key}");
+        let misspelt = json!({ key: "https://example.org/{{ data.x|urlencod }}" });
+        refused("ntfy", &with("ntfy", &misspelt), &path);
+    }
     // Quotes take two bytes each on the way, so it is not the text that has to fit.
     let quoted = format!("https://example.org/{}", "\"".repeat(1000));
     for key in ["click", "icon"] {

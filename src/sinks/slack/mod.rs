@@ -62,7 +62,7 @@ fn build(options: &mut Table) -> Option<Parts> {
         .ok()?;
     Some(Parts {
         display: address.shown.clone(),
-        body: None,
+        slots: Vec::new(),
         translator: Box::new(Slack { address }),
     })
 }

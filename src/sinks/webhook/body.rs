@@ -7,12 +7,17 @@
 
 use bytes::Bytes;
 use serde::Serialize;
+use serde::de::IgnoredAny;
 use serde_json::json;
 
 use super::super::Message;
 use super::super::record::RawData;
+use super::super::slot::Filled;
 use super::canonical;
 use crate::model::{DataAt, Event};
+
+/// The option whose template makes a body.
+pub(super) const SLOT: &str = "body";
 
 /// Which body is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,13 +54,18 @@ struct CloudEvent<'a> {
 impl Body {
     /// The bytes for a delivery.
     pub(super) fn bytes(self, message: &Message<'_>) -> Bytes {
-        match (self, &message.wording.body) {
+        match (self, message.wording.filled.get(SLOT)) {
             (Self::Event, _) => message.event.payload.clone(),
             (Self::Canonical, _) => canonical::bytes(&message.event.payload, message.id.as_str()),
             (Self::CloudEvents, _) => cloud_event(message),
             (Self::Template, Some(rendered)) => Bytes::from(rendered.clone()),
             (Self::Template, None) => built_in(message),
         }
+    }
+
+    /// Whether title and message stand in it: only where a template made none.
+    pub(super) fn shows_wording(self, filled: &Filled) -> bool {
+        self == Self::Template && !filled.contains_key(SLOT)
     }
 
     /// What the bytes are, unless the configuration says otherwise.
@@ -65,6 +75,14 @@ impl Body {
             Self::CloudEvents => "application/cloudevents+json; charset=utf-8",
             Self::Event | Self::Canonical | Self::Template => "application/json",
         }
+    }
+}
+
+/// Receivers parse what they get, so what a template makes has to be JSON.
+pub(super) fn json(text: &str) -> Result<Option<String>, String> {
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Ok(_) => Ok(Some(text.to_owned())),
+        Err(error) => Err(format!("is no JSON: {error}")),
     }
 }
 

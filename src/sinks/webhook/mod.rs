@@ -10,11 +10,10 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 
 use super::address::{self, Address};
-use super::options;
 use super::request::{AGENT, WEBHOOK_ID, identity};
+use super::slot::{self, Filled, Slot};
 use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, judge};
 use crate::config::Table;
-use crate::expr::Template;
 use crate::model::{Reply, Rests, Verdict};
 use crate::transport::Outgoing;
 
@@ -81,7 +80,7 @@ fn build(options: &mut Table) -> Option<Parts> {
         ],
     );
     let signature = signature::read(options);
-    let (body, template) = read_body(options);
+    let (body, slot) = read_body(options);
     let headers = read_headers(options);
     let url = url?;
     let address = Address::new(url.clone(), url.as_str())
@@ -89,7 +88,7 @@ fn build(options: &mut Table) -> Option<Parts> {
         .ok()?;
     Some(Parts {
         display: address.shown.clone(),
-        body: template,
+        slots: slot.into_iter().collect(),
         translator: Box::new(Webhook {
             address,
             method: method.unwrap_or(Method::POST),
@@ -100,7 +99,7 @@ fn build(options: &mut Table) -> Option<Parts> {
     })
 }
 
-fn read_body(options: &mut Table) -> (Body, Option<Template>) {
+fn read_body(options: &mut Table) -> (Body, Option<Slot>) {
     let Some(text) = options.string("body") else {
         return (Body::Event, None);
     };
@@ -109,9 +108,9 @@ fn read_body(options: &mut Table) -> (Body, Option<Template>) {
         "event" => Body::Event,
         "canonical" => Body::Canonical,
         "cloudevents" => Body::CloudEvents,
-        text if text.contains("{{") || text.contains("{%") => {
-            let template = options::compiled(options, "body", text, Template::compile);
-            return (Body::Template, template);
+        text if slot::is_template(text) => {
+            let slot = slot::open(options, body::SLOT, text, usize::MAX, body::json);
+            return (Body::Template, slot);
         }
         text => {
             options.impossible(
@@ -192,6 +191,10 @@ impl Translator for Webhook {
         self.signature.sign(&mut headers, message, request.body());
         *request.headers_mut() = headers;
         Ok(request.into())
+    }
+
+    fn shows_wording(&self, filled: &Filled) -> bool {
+        self.body.shows_wording(filled)
     }
 
     fn questions(&self) -> Vec<Question> {

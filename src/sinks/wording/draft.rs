@@ -3,6 +3,7 @@
 //! A file of its own so that each event type lists what it has to say and nothing else. A detail is
 //! written once and used twice: as a phrase in a line of the message, and with its label as a field.
 
+use super::super::Filled;
 use super::data::{Data, joined};
 use super::{Author, Field, Tone, Wording};
 
@@ -118,7 +119,8 @@ impl Draft {
             tags: vec![self.tag],
             priority: self.priority,
             note: None,
-            body: None,
+            literal: String::new(),
+            filled: Filled::new(),
         }
     }
 }

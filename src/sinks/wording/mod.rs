@@ -17,6 +17,7 @@ mod tests;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::Filled;
 use crate::model::{Event, Suppressed};
 use data::Data;
 
@@ -45,8 +46,10 @@ pub struct Wording {
     pub priority: u8,
     /// One line about what went wrong with a template.
     pub note: Option<String>,
-    /// The whole body, where a sink has a template for it.
-    pub body: Option<String>,
+    /// What of title and message stands in the templates themselves, without what they looked up.
+    pub literal: String,
+    /// What templates made of the sink's other options.
+    pub filled: Filled,
 }
 
 /// One detail with its label.
@@ -156,10 +159,17 @@ impl Wording {
         self
     }
 
-    /// The same with a body that a template made.
+    /// The same with what of the templates' texts stands in the templates themselves.
     #[must_use]
-    pub fn with_body(mut self, body: Option<String>) -> Self {
-        self.body = body;
+    pub fn with_literal(mut self, literal: String) -> Self {
+        self.literal = literal;
+        self
+    }
+
+    /// The same with what templates made of the sink's other options.
+    #[must_use]
+    pub fn with_filled(mut self, filled: Filled) -> Self {
+        self.filled = filled;
         self
     }
 

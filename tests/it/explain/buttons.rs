@@ -22,7 +22,11 @@ actions = [
 [sinks.lights]
 kind = "ntfy"
 topic = "alerts"
-actions = [{ label = "Lights", action = "http", url = "http://home.example/hook/s3cret", headers = { Authorization = "Bearer s3cret" }, body = "s3cret" }]
+actions = [
+    { label = "Lights", action = "http", url = "http://home.example/hook/s3cret", headers = { Authorization = "Bearer s3cret" }, body = "s3cret" },
+    { label = "Search", url = "https://example.org/s3cret?s3cret={{ data.symbol|urlencode }}" },
+    { label = "Post", action = "http", url = "http://{{ data.symbol }}.example/s3cret", body = "{{ 's3cret' ~ data.symbol }}" },
+]
 [[rules]]
 name = "all"
 to = ["phone", "lights"]
@@ -31,7 +35,7 @@ to = ["phone", "lights"]
     for options in [&[][..], &["--json"], &["--curl"]] {
         let told = explained(&bridge, HIT, options).await;
         assert_eq!(told.status, Some(0), "{told:?}");
-        for words in ["Chart", "App", "Mail", "Lights", "tp_hit"] {
+        for words in ["Chart", "App", "Mail", "Lights", "Search", "Post", "tp_hit"] {
             assert!(
                 told.out.contains(words),
                 "{words} with {options:?}: {told:?}"

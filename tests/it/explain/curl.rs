@@ -28,7 +28,7 @@ async fn a_command_line_sends_what_is_shown_once_its_variables_are_set() {
     let config = every_kind("host.example", "nothing").replacen(
         "[sinks.discord]",
         "headers = { X-Key = \"k3y\" }\n[sinks.text-1]\nkind = \"webhook\"\nurl = \"http://u:p@host.example/a?b=c\"\n\
-         signature = \"none\"\nbody = \"{{ data.text }}\"\n[sinks.discord]",
+         signature = \"none\"\nbody = \"\\r\\n{{ data.text|tojson }}\"\n[sinks.discord]",
         1,
     );
     let bridge = Bridge::new(&config.replacen("to = [", "to = [\"text-1\", ", 1));
@@ -46,6 +46,7 @@ async fn a_command_line_sends_what_is_shown_once_its_variables_are_set() {
         .json();
     let script = explained(&bridge, &lines, &["--curl", "--source", "ttmt"]).await;
     assert_eq!(script.status, Some(0), "{script:?}");
+    assert!(script.out.contains("printf "), "no argument carries it all");
     assert!(
         !script
             .out

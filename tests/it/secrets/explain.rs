@@ -39,7 +39,7 @@ kind = "webhook"
 url = "https://till.example/{HUSH}"
 signature = "stripe"
 secret = {{ env = "OTHER" }}
-body = "{{{{ data.text }}}}"
+body = "{{{{ data.text|tojson }}}}"
 
 [[rules]]
 name = "more"

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::super::Filled;
 use super::*;
 
 fn body(actions: &Value) -> Value {
@@ -66,6 +67,14 @@ fn wrong_actions_are_mistakes_where_they_stand() {
         ),
         (with_one("lable", json!("x")), "actions[1].lable"),
         (
+            with_one("url", json!("https://s3cret/{{ data.x|urlencod }}")),
+            "actions[1].url",
+        ),
+        (
+            json!([{ "label": "x", "action": "http", "url": "http://x/", "body": "s3cret {{ nobody }}" }]),
+            "actions[0].body",
+        ),
+        (
             json!([{ "label": "x", "action": "http", "url": "tel:1" }]),
             "actions[0].url",
         ),
@@ -93,4 +102,51 @@ fn what_opens_a_receiver_is_shown_to_nobody() {
     // ntfy answers with the message, and its buttons, as it has kept it.
     let echoed = r#"{"actions":[{"url":"http://home.local/hook/t0psecret-address"}]}"#;
     assert!(!sink.without_credentials(echoed).contains("t0psecret"));
+}
+
+#[test]
+fn what_templates_write_into_buttons_leaves_room_for_the_message() {
+    let action = json!({
+        "label": "x".repeat(64), "action": "http", "url": "https://example.org/{{ data.x }}", "body": "{{ data.y }}",
+    });
+    let address = "https://example.org/{{ data.x }}";
+    let sink = ntfy(&json!({
+        "actions": [action, action, action], "click": address, "icon": address,
+        "tags": vec!["\"".repeat(64); 10], "topic": "t".repeat(64),
+    }));
+    let names: Vec<&str> = sink.slots.iter().map(|slot| slot.name.as_str()).collect();
+    assert_eq!(names[..3], ["click", "icon", "actions[0].url"]);
+    assert_eq!(names.len(), 8);
+    let mut filled = Filled::new();
+    for slot in &sink.slots {
+        let longest = |bytes: usize| format!("https://example.org/{}", "x".repeat(bytes - 20));
+        let limit = slot.bytes_max;
+        let over = slot.take(Ok(longest(limit + 1)));
+        assert_eq!(
+            over,
+            Err(format!("its result is longer than {limit} bytes"))
+        );
+        let text = slot.take(Ok(longest(limit))).expect("it fits");
+        filled.insert(slot.name.clone(), text.expect("a text"));
+    }
+    for (event, wording) in hostile() {
+        check_both_forms(&sink, &event, &wording.with_filled(filled.clone()));
+    }
+    // More templates than there is room for are a mistake and not a surprise.
+    let long = json!({ "label": "x", "action": "http", "url": "https://example.org/{{ data.x }}",
+        "headers": { "A": "b".repeat(350) }, "body": "{{ data.y }}" });
+    let options = with("ntfy", &json!({ "actions": [long, long, long] }));
+    refused("ntfy", &options, "sinks.it.actions");
+}
+
+#[test]
+fn a_receiver_that_repeats_what_a_template_wrote_repeats_no_secret() {
+    let sink = ntfy(&json!({ "actions": [{
+        "label": "Lights", "action": "http", "url": "http://home.local/hook/t0psecret?at={{ data.x }}",
+        "body": "{\"key\":\"t0psecret-key\",\"x\":{{ data.x ~ 't0psecret-word' }}}",
+    }] }));
+    let echoed = r#"{"actions":[{"url":"http://home.local/hook/t0psecret?at=1","body":"{\"key\":\"t0psecret-key\",\"x\":1t0psecret-word}"}]}"#;
+    let shown = sink.without_credentials(echoed);
+    assert!(!shown.contains("t0psecret"), "{shown}");
+    assert!(!format!("{sink:?}").contains("t0psecret"), "{sink:?}");
 }

@@ -4,7 +4,6 @@ use bytes::Bytes;
 
 use super::super::super::samples;
 use super::*;
-use crate::expr::Template;
 
 #[test]
 fn every_body_carries_hostile_events() {
@@ -97,12 +96,17 @@ fn an_event_without_a_type_has_the_streams_own_word_for_it() {
 fn a_template_is_carried_and_its_failure_swallows_nothing() {
     let options = with("webhook", &json!({ "body": "{\"x\": {{ data.volume }} }" }));
     let sink = sink("webhook", &options);
-    let template = sink.body.as_ref().map(Template::source);
-    assert_eq!(template, Some("{\"x\": {{ data.volume }} }"));
+    let slots: Vec<_> = sink
+        .slots
+        .iter()
+        .map(|slot| (slot.name.as_str(), slot.template.source()))
+        .collect();
+    assert_eq!(slots, [("body", "{\"x\": {{ data.volume }} }")]);
     let event = recorded_with_id("215");
     let id = id();
     let failed = Wording::of(&event).with(None, None, Some("`body` failed".to_owned()));
-    let rendered = failed.clone().with_body(Some("{\"x\": 0.04 }".to_owned()));
+    let filled = Filled::from([("body".to_owned(), "{\"x\": 0.04 }".to_owned())]);
+    let rendered = failed.clone().with_filled(filled);
     let of = |wording: &Wording| {
         let body = samples::body(&sink, &message(&id, &event, wording));
         String::from_utf8(body.to_vec()).expect("UTF-8")
@@ -111,6 +115,41 @@ fn a_template_is_carried_and_its_failure_swallows_nothing() {
     let built_in = of(&failed);
     for part in ["TP1 hit", "`body` failed", id.as_str()] {
         assert!(built_in.contains(part), "{built_in}");
+    }
+}
+
+#[test]
+fn what_a_template_makes_has_to_be_json() {
+    let sink = webhook(&json!({ "body": "{{ data }}" }));
+    let take = |text: &str| sink.slots[0].take(Ok(text.to_owned()));
+    for json in ["{}", " [1, 2.50]\n", "\"x\"", "null", "1e400"] {
+        assert_eq!(take(json), Ok(Some(json.to_owned())));
+    }
+    for (text, told) in [
+        ("", "EOF while parsing a value at line 1 column 0"),
+        ("{} {}", "trailing characters at line 1 column 4"),
+        ("{\"x\": s3cret}", "expected value at line 1 column 7"),
+    ] {
+        assert_eq!(take(text), Err(format!("its result is no JSON: {told}")));
+    }
+}
+
+#[test]
+fn only_a_body_of_its_own_that_failed_shows_title_and_message() {
+    let filled = Filled::from([("body".to_owned(), "{}".to_owned())]);
+    for (body, empty) in [
+        ("event", false),
+        ("canonical", false),
+        ("cloudevents", false),
+        ("{{ data|tojson }}", true),
+    ] {
+        let sink = webhook(&json!({ "body": body }));
+        let shown = |filled| sink.translator.shows_wording(filled);
+        assert_eq!(
+            (shown(&Filled::new()), shown(&filled)),
+            (empty, false),
+            "{body}"
+        );
     }
 }
 
