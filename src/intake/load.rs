@@ -11,7 +11,7 @@ use crate::model::{Batch, Checkpoint, Cursor, Event, Name, Route};
 use crate::sources::checkpoint::{Move, Track};
 use crate::sources::picture::Picture;
 use crate::sources::policy::{RETRY_MAX, RETRY_MIN};
-use crate::sources::{Control, End, Item, What};
+use crate::sources::{End, Item, What};
 
 /// Most items of one batch.
 pub(super) const ITEMS_MAX: usize = 256;
@@ -110,10 +110,10 @@ impl Load {
                 self.remarks.push(Remark::Undecodable { reason, id });
             }
             What::UnusableId => self.remarks.push(Remark::UnusableId),
-            What::Control(Control::Recycle { .. }) => self.end = Some(End::Recycled),
-            What::Control(Control::AuthRevoked { .. }) => self.end = Some(End::AuthRevoked),
             What::Retry(wish) => self.retry = Some(wish.clamp(RETRY_MIN, RETRY_MAX)),
-            What::Resume | What::Alive => {}
+            // What is announced comes as the connection's end: to be there again before the server has let
+            // go of it would be a second connection.
+            What::Control(_) | What::Resume | What::Alive => {}
         }
     }
 

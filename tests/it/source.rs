@@ -209,7 +209,7 @@ async fn ctrl_7_one_connection_is_over_before_the_next_one_is_opened() {
         requests.iter().all(|request| request.status.is_some())
     })
     .await;
-    assert_eq!(requests.len(), 7);
+    assert_eq!(requests.len(), 7, "{requests:#?}");
     for pair in requests.windows(2) {
         let closed = pair[0].closed.expect("it is over");
         assert!(closed <= pair[1].at, "{pair:#?}");

@@ -1,7 +1,7 @@
 //! The scripted upstream: what each attempt to connect meets, and what is counted meanwhile.
 //!
 //! A file of its own because it is the one fake that must keep the promises of the real connection:
-//! cancel-safe reading, and a socket that closes when it is dropped.
+//! cancel-safe reading, an end behind what announces one, and a socket that closes when it is dropped.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::model::Cursor;
-use crate::sources::{Connect, End, Frame, Item, Items, Pending, What};
+use crate::sources::{Connect, Control, End, Frame, Item, Items, Pending, What};
 
 /// What every open stream says is left of the key's minute.
 pub(super) const REQUESTS_LEFT: u32 = 17;
@@ -58,6 +58,8 @@ struct Socket(Arc<Sockets>);
 struct Stream {
     beats: VecDeque<Beat>,
     pause: Option<Instant>,
+    /// The end that was announced, which comes when the script has nothing else.
+    announced: Option<End>,
     socket: Socket,
 }
 
@@ -128,6 +130,7 @@ impl Stream {
         Box::new(Self {
             beats: beats.into(),
             pause: None,
+            announced: None,
             socket,
         })
     }
@@ -145,11 +148,25 @@ impl Items for Stream {
                     continue;
                 }
                 let Some(beat) = self.beats.pop_front() else {
-                    return std::future::pending().await;
+                    return match &self.announced {
+                        Some(end) => Err(end.clone()),
+                        None => std::future::pending().await,
+                    };
                 };
                 self.socket.0.reads.fetch_add(1, Ordering::SeqCst);
                 match beat {
-                    Beat::Item(item) => return Ok(item),
+                    Beat::Item(item) => {
+                        match &item.what {
+                            What::Control(Control::Recycle { .. }) => {
+                                self.announced = Some(End::Recycled)
+                            }
+                            What::Control(Control::AuthRevoked { .. }) => {
+                                self.announced = Some(End::AuthRevoked)
+                            }
+                            _ => {}
+                        }
+                        return Ok(item);
+                    }
                     Beat::End(end) => return Err(end),
                     Beat::Pause(_) => {}
                 }
