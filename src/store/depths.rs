@@ -50,14 +50,18 @@ impl Store {
         self.look(|connection, _| depths(connection)).await
     }
 
-    /// How many deliveries of a sink wait, due or not. In line with what its lane asks for beside.
+    /// How many deliveries of a sink wait, due or not, and how many are in flight. In line with what its
+    /// lane asks for beside.
     ///
     /// # Errors
     /// [`StoreError`] when the queue cannot be read.
-    pub async fn waiting(&self, sink: &Name) -> Result<u64, StoreError> {
+    pub async fn undelivered(&self, sink: &Name) -> Result<(u64, u64), StoreError> {
         let sink = sink.clone();
-        self.call(move |connection, _| waiting(connection, &sink))
-            .await
+        self.call(move |connection, _| {
+            let waiting = count(connection, &sink, State::Waiting)?;
+            Ok((waiting, count(connection, &sink, State::InFlight)?))
+        })
+        .await
     }
 }
 
@@ -90,10 +94,10 @@ fn depths(connection: &Connection) -> Result<Depths, StoreError> {
     Ok(depths)
 }
 
-fn waiting(connection: &Connection, sink: &Name) -> Result<u64, StoreError> {
+fn count(connection: &Connection, sink: &Name, state: State) -> Result<u64, StoreError> {
     let mut select =
         connection.prepare_cached("SELECT count FROM depths WHERE sink = ?1 AND state = ?2")?;
-    let waiting = params![sink.as_str(), state_column(State::Waiting)];
-    let count: Option<i64> = select.query_row(waiting, |row| row.get(0)).optional()?;
+    let wanted = params![sink.as_str(), state_column(state)];
+    let count: Option<i64> = select.query_row(wanted, |row| row.get(0)).optional()?;
     Ok(count.unwrap_or_default().unsigned_abs())
 }

@@ -125,8 +125,8 @@ impl Lane {
         }
     }
 
-    /// Raises what there is to say, with how many deliveries wait. When a sink is back, that is how many
-    /// waited for it: some are on their way already, and some may have arrived.
+    /// Raises what there is to say, with how many deliveries wait; what is being tried waits as well. When a
+    /// sink is back, that is how many waited for it: some are on their way already, and some may have arrived.
     pub(super) async fn say(&mut self) {
         for (kind, trouble, word) in std::mem::take(&mut self.to_say) {
             let Trouble {
@@ -135,13 +135,12 @@ impl Lane {
                 ended,
             } = trouble;
             let sink = &self.sender.sink.name;
-            let left = match kind {
-                "bellwire.sink_recovered" => self.in_flight.len() + ended,
-                _ => 0,
-            };
             // A queue that cannot be read is told elsewhere; the rest is worth saying all the same.
-            let waiting = self.sender.store.waiting(sink).await.ok();
-            let waiting = waiting.map(|count| count.saturating_add(left as u64));
+            let undelivered = self.sender.store.undelivered(sink).await.ok();
+            let waiting = undelivered.map(|(waiting, in_flight)| match kind {
+                "bellwire.sink_recovered" => waiting + (self.in_flight.len() + ended) as u64,
+                _ => waiting + in_flight,
+            });
             self.sender.status.raise(Notice {
                 kind,
                 time: self.now(),

@@ -133,12 +133,12 @@ async fn live(steps: Vec<Step>) {
         }
         let depths = store.depths().await.expect("reads");
         assert_eq!(depths, counted(&folder), "after {step:?}");
-        let waiting = depths.by_sink.get(&name("phone"));
-        let waiting = waiting.and_then(|phone| phone.get("waiting")).copied();
-        assert_eq!(
-            store.waiting(&name("phone")).await.expect("reads"),
-            waiting.unwrap_or_default()
-        );
+        let phone = depths.by_sink.get(&name("phone"));
+        let in_state = |state| phone.and_then(|phone| phone.get(state)).copied();
+        let [waiting, in_flight] =
+            ["waiting", "in_flight"].map(|state| in_state(state).unwrap_or(0));
+        let undelivered = store.undelivered(&name("phone")).await.expect("reads");
+        assert_eq!(undelivered, (waiting, in_flight));
     }
 }
 

@@ -34,7 +34,10 @@ async fn a_probe_takes_one_before_its_time_and_a_recovery_wakes_the_rest() {
     let ended = store.end(early.row, early.attempt, over, after(10)).await;
     assert!(ended.expect("ends"));
 
-    assert_eq!(store.waiting(&name("phone")).await.expect("reads"), 1);
+    assert_eq!(
+        store.undelivered(&name("phone")).await.expect("reads"),
+        (1, 0)
+    );
     assert!(claim(&store, "phone", after(10), 9).await.is_empty());
     let wake = async |sink| store.wake(&name(sink), Wake::OnReturn).await;
     wake("team").await.expect("wakes");
