@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::model::{Batch, DataAt, Event, INTERNAL_SOURCE, Name, Notice, Route};
 use crate::status::Status;
 use crate::store::{Place, Store};
+use crate::telemetry;
 
 /// Longest and shortest time between two rounds of removing old rows.
 const ROUND_MAX: Duration = Duration::from_secs(3600);
@@ -98,6 +99,7 @@ impl Parts {
             checkpoint: None,
             picture: Vec::new(),
         };
+        let _until_durable = telemetry::arrivals(&batch);
         let told: Vec<_> = notices
             .iter()
             .filter_map(|notice| notice.told.clone())

@@ -1,26 +1,28 @@
 //! One attempt of one delivery, from the claim to the settlement.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
+use tracing::{Instrument as _, Span};
 
 use super::Parts;
+use super::encode::{Made, encode};
 use super::outage::Sign;
 use super::rests::KindRests;
-use super::wording::word;
 use crate::clock::Clock;
-use crate::config::Backfilled;
-use crate::model::{Attempt, Claim, Failure, Posted, Reply, Settlement, State, Verdict, Wake};
+use crate::model::{
+    Attempt, Claim, Failure, Posted, Reply, Settlement, State, Trace, Verdict, Wake,
+};
 use crate::retry::{self, Progress};
-use crate::rules::{Current, Rule};
-use crate::sinks::{Facts, Message, Sink};
+use crate::rules::Current;
+use crate::sinks::{Facts, Sink};
 use crate::status::Status;
 use crate::store::{Store, StoreError};
-use crate::transport::{Client, Outgoing, Reach};
+use crate::telemetry;
+use crate::transport::{Client, Reach};
 
 /// Bytes of an answer that are kept with the attempt.
 const ANSWER_BYTES_MAX: usize = 1024;
@@ -59,8 +61,14 @@ pub(super) struct Done {
     pub(super) suspend: Option<String>,
 }
 
-/// Sends one claimed delivery and settles it.
+/// Sends one claimed delivery and settles it. What is logged meanwhile can be found by its trace.
 pub(super) async fn run(sender: Arc<Sender>, claim: Claim) -> Done {
+    let trace = Trace::of(&claim.event).attempt(&claim.id, claim.attempt);
+    let span = telemetry::attempt(&claim, trace);
+    send(sender, claim, trace).instrument(span).await
+}
+
+async fn send(sender: Arc<Sender>, claim: Claim, trace: Trace) -> Done {
     let now = sender.clock.now();
     let rules = sender.rules.get();
     let rule = rules.rule(&claim.rule);
@@ -69,7 +77,7 @@ pub(super) async fn run(sender: Arc<Sender>, claim: Claim) -> Done {
         let reason = format!("{age} s old when its turn came");
         return sender.end(claim, State::Expired, reason, now).await;
     }
-    let made = encode(&sender.sink, rule, &claim, now);
+    let made = encode(&sender.sink, rule, &claim, trace, now);
     let request = match made {
         Ok(Made { request, fault }) => {
             sender.count_fault(&claim, fault.as_deref());
@@ -115,46 +123,6 @@ pub(super) fn start_of_body(sink: &Sink, reply: &Reply) -> Option<String> {
     let text = sink.without_credentials(&String::from_utf8_lossy(&reply.body));
     let end = text.floor_char_boundary(ANSWER_BYTES_MAX);
     Some(text[..end].to_owned())
-}
-
-/// A request, and what went wrong with its templates.
-pub(super) struct Made {
-    pub(super) request: Outgoing,
-    pub(super) fault: Option<String>,
-}
-
-/// The request of a delivery. A panic while it is made is that delivery's fault and nobody else's.
-pub(super) fn encode(
-    sink: &Sink,
-    rule: Option<&Rule>,
-    claim: &Claim,
-    now: Timestamp,
-) -> Result<Made, String> {
-    let made = catch_unwind(AssertUnwindSafe(|| {
-        let wording = word(sink, rule, &claim.event, claim.suppressed, now);
-        let encoded = sink.translator.encode(&Message {
-            id: &claim.id,
-            now,
-            event: &claim.event,
-            wording: &wording,
-            priority: rule.and_then(|rule| rule.priority),
-            quiet: claim.event.backfilled
-                && rule.is_some_and(|rule| rule.backfilled == Backfilled::Quiet),
-            living: claim
-                .living
-                .as_ref()
-                .filter(|_| sink.translator.can_update()),
-            plain: claim.plain,
-        });
-        let fault = wording.note;
-        encoded.map(|request| Made { request, fault })
-    }));
-    match made {
-        Ok(encoded) => encoded.map_err(|error| error.reason),
-        Err(_) => Err(
-            "bellwire failed while it made the request; this is a defect of bellwire".to_owned(),
-        ),
-    }
 }
 
 impl Sender {
@@ -248,6 +216,10 @@ impl Sender {
                 .as_ref()
                 .and_then(|reply| start_of_body(&self.sink, reply)),
         };
+        let span = Span::current();
+        span.record("outcome", attempt.outcome.as_str());
+        span.record("status", attempt.status);
+        span.record("reason", attempt.reason.as_deref());
         log(&claim, &attempt, &settlement);
         let written = until_written(|| {
             self.store

@@ -7,6 +7,7 @@
 
 mod alarm;
 mod attempt;
+mod encode;
 mod lane;
 mod obituary;
 mod outage;

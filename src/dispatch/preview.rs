@@ -4,8 +4,8 @@
 
 use jiff::Timestamp;
 
-use super::attempt::encode;
-use crate::model::{Claim, DeliveryId, Event, Living};
+use super::encode::encode;
+use crate::model::{Claim, DeliveryId, Event, Living, Trace};
 use crate::rules::Rule;
 use crate::sinks::Sink;
 use crate::transport::Outgoing;
@@ -38,7 +38,7 @@ pub fn preview(
         living,
         event: as_kept(event),
     };
-    encode(sink, Some(rule), &claim, now).map(|made| made.request)
+    encode(sink, Some(rule), &claim, Trace::EXAMPLE, now).map(|made| made.request)
 }
 
 /// An event as it comes out of the queue, which keeps microseconds.

@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rand::Rng as _;
 use tokio::time::Instant;
 
-use super::attempt::{encode, reach, start_of_body};
+use super::attempt::{reach, start_of_body};
+use super::encode::encode;
 use crate::clock::Clock;
-use crate::model::{Attempt, Claim, DeliveryId, Event, Name, Outcome, Verdict};
+use crate::model::{Attempt, Claim, DeliveryId, Event, Name, Outcome, Trace, Verdict};
 use crate::sinks::{Facts, Sink};
 use crate::transport::Client;
 
@@ -71,6 +72,7 @@ pub async fn test(client: &Client, clock: &Clock, sink: &Sink, event: Event) -> 
         living: None,
         event,
     };
+    let trace = Trace::of(&claim.event).attempt(&claim.id, claim.attempt);
     let started = Instant::now();
     let attempt = |outcome, status, reason, answer| Attempt {
         number: 1,
@@ -81,7 +83,7 @@ pub async fn test(client: &Client, clock: &Clock, sink: &Sink, event: Event) -> 
         reason,
         answer,
     };
-    let request = match encode(sink, None, &claim, now) {
+    let request = match encode(sink, None, &claim, trace, now) {
         Ok(made) => made.request,
         Err(reason) => return attempt(Outcome::Dead, None, Some(reason), None),
     };

@@ -18,6 +18,7 @@ use super::names::Names;
 use super::report::{Report, Withdrawn};
 use crate::model::{Accepted, Batch};
 use crate::sources::picture::{Found, Picture, Since, Tally};
+use crate::telemetry;
 
 /// The wait between two tries to commit the same batch.
 const COMMIT_WAIT: Duration = Duration::from_secs(1);
@@ -82,6 +83,7 @@ impl<'a> Desk<'a> {
             batch.picture = picture.take_changes();
         }
         let parts = self.parts;
+        let _until_durable = telemetry::arrivals(&batch);
         let mut failed = false;
         let accepted = loop {
             match parts.queue.accept(batch.clone()).await {

@@ -13,6 +13,7 @@ mod name;
 mod route;
 mod secret;
 mod surrogate;
+mod trace;
 mod verdict;
 
 pub use cursor::Cursor;
@@ -26,4 +27,5 @@ pub use route::{
 };
 pub use secret::Secret;
 pub use surrogate::mended;
+pub use trace::Trace;
 pub use verdict::{Failure, Outcome, Reply, Verdict};

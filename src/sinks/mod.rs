@@ -14,7 +14,9 @@ use jiff::Timestamp;
 use self::credentials::Credentials;
 use crate::config::{SinkConfig, Table};
 use crate::expr::Template;
-use crate::model::{DeliveryId, Event, Failure, Ladder, Living, Name, Reply, Rests, Verdict};
+use crate::model::{
+    DeliveryId, Event, Failure, Ladder, Living, Name, Reply, Rests, Trace, Verdict,
+};
 use crate::transport::Outgoing;
 
 mod address;
@@ -138,6 +140,8 @@ pub struct Message<'a> {
     pub living: Option<&'a Living>,
     /// The rich form was refused: the barest form now.
     pub plain: bool,
+    /// The attempt's place in the trace of its event, for receivers that follow traces.
+    pub trace: Trace,
 }
 
 /// What a verdict depends on beside the answer.

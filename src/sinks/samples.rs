@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Facts, KINDS, Message, Sink, Wording, build};
 use crate::config::{Problem, SinkConfig, sample};
-use crate::model::{DataAt, DeliveryId, Event, Name, Reply, mended};
+use crate::model::{DataAt, DeliveryId, Event, Name, Reply, Trace, mended};
 use crate::transport::Outgoing;
 
 /// The recorded payloads, one on each line.
@@ -143,6 +143,7 @@ pub(super) fn message<'a>(
         quiet: false,
         living: None,
         plain: false,
+        trace: Trace::EXAMPLE,
     }
 }
 

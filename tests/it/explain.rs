@@ -205,7 +205,7 @@ async fn what_is_shown_is_what_a_receiver_gets() {
         for (name, value) in headers {
             let got = got.header(name);
             match name.as_str() {
-                "webhook-id" | "webhook-timestamp" | "webhook-signature" => {
+                "traceparent" | "webhook-id" | "webhook-timestamp" | "webhook-signature" => {
                     assert!(!got.is_empty())
                 }
                 "authorization" | "x-own" => {

@@ -38,5 +38,6 @@ mod throttle;
 mod tidy;
 mod told;
 mod torture;
+mod traces;
 mod update;
 mod wording;

@@ -43,12 +43,13 @@ const URL_HELP: &str = "the receiver's address, such as `https://example.org/hoo
 const HEADERS_MAX: usize = 32;
 
 /// Headers that are ours, or the connection's, to set.
-const RESERVED: [&str; 11] = [
+const RESERVED: [&str; 12] = [
     "connection",
     "content-length",
     "host",
     "stripe-signature",
     "te",
+    "traceparent",
     "transfer-encoding",
     "upgrade",
     "webhook-id",
@@ -59,6 +60,9 @@ const RESERVED: [&str; 11] = [
 
 /// Time of the attempt, in whole seconds.
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+
+/// The attempt's place in the trace of its event, as W3C Trace Context has it.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 #[derive(Debug)]
 struct Webhook {
@@ -180,6 +184,8 @@ impl Translator for Webhook {
             HeaderValue::from_static(self.body.content_type(message.event)),
         );
         headers.insert(WEBHOOK_ID, identity(message)?);
+        let trace = HeaderValue::try_from(message.trace.to_string());
+        headers.insert(TRACEPARENT, trace.expect("letters, digits and hyphens"));
         headers.insert(
             WEBHOOK_TIMESTAMP,
             HeaderValue::from(message.now.as_second()),

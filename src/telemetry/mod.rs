@@ -1,13 +1,19 @@
-//! Log set-up: where lines go, in what form, and which targets may speak.
+//! Log set-up: where lines go, in what form, and which targets may speak; and the steps of an event as spans.
 //!
 //! A room of its own so that no other one depends on the subscriber. Libraries that print payloads or
 //! headers at low levels stay at `warn` unless the configured filter names them.
 
+mod spans;
+
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, filter, fmt};
 
 use crate::config::{LogConfig, LogFormat};
+
+pub use spans::{TARGET, arrivals, attempt};
 
 /// Targets whose debug and trace lines hold payloads, headers or addresses.
 const QUIET: [&str; 9] = [
@@ -60,16 +66,28 @@ pub fn start(config: &LogConfig) -> Result<(), FilterError> {
         LogFormat::Text => false,
         LogFormat::Auto => !terminal,
     };
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(terminal);
+    // In text a line has in it what it is about; programs get the span as well, to find what belongs together.
+    let lines = match json {
+        true => lines
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .boxed(),
+        false => lines
+            .with_target(false)
+            .with_filter(filter::filter_fn(|about| !about.is_span()))
+            .boxed(),
+    };
     // Only the first caller in a process sets the subscriber; tests may be that caller too.
-    drop(if json {
-        lines.json().flatten_event(true).try_init()
-    } else {
-        lines.with_target(false).try_init()
-    });
+    drop(
+        tracing_subscriber::registry()
+            .with(filter)
+            .with(lines)
+            .try_init(),
+    );
     Ok(())
 }
 

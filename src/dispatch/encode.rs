@@ -1,0 +1,54 @@
+//! From a claim to the request that carries it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use jiff::Timestamp;
+
+use super::wording::word;
+use crate::config::Backfilled;
+use crate::model::{Claim, Trace};
+use crate::rules::Rule;
+use crate::sinks::{Message, Sink};
+use crate::transport::Outgoing;
+
+/// A request, and what went wrong with its templates.
+pub(super) struct Made {
+    pub(super) request: Outgoing,
+    pub(super) fault: Option<String>,
+}
+
+/// The request of a delivery. A panic while it is made is that delivery's fault and nobody else's.
+pub(super) fn encode(
+    sink: &Sink,
+    rule: Option<&Rule>,
+    claim: &Claim,
+    trace: Trace,
+    now: Timestamp,
+) -> Result<Made, String> {
+    let made = catch_unwind(AssertUnwindSafe(|| {
+        let wording = word(sink, rule, &claim.event, claim.suppressed, now);
+        let encoded = sink.translator.encode(&Message {
+            id: &claim.id,
+            now,
+            event: &claim.event,
+            wording: &wording,
+            priority: rule.and_then(|rule| rule.priority),
+            quiet: claim.event.backfilled
+                && rule.is_some_and(|rule| rule.backfilled == Backfilled::Quiet),
+            living: claim
+                .living
+                .as_ref()
+                .filter(|_| sink.translator.can_update()),
+            plain: claim.plain,
+            trace,
+        });
+        let fault = wording.note;
+        encoded.map(|request| Made { request, fault })
+    }));
+    match made {
+        Ok(encoded) => encoded.map_err(|error| error.reason),
+        Err(_) => Err(
+            "bellwire failed while it made the request; this is a defect of bellwire".to_owned(),
+        ),
+    }
+}
