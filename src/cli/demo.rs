@@ -53,7 +53,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     .await
     .context("the simulated TTMT cannot listen")?;
     let plan = plan(folder.path(), &text(args.listen, &receivers, &upstream))?;
-    telemetry::start(&plan.config.log).context("logging cannot start")?;
+    let telemetry = telemetry::start(&plan.config.log).context("logging cannot start")?;
     let rings = receivers.handle().subscribe();
     let bridge = app::start(plan, stop.clone()).await?;
     greet(bridge.address);
@@ -70,6 +70,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         world(&stop, receivers.run(outside.clone())),
         print_rings(rings, &stop),
     );
+    telemetry.finish().await;
     bridge.and(upstream).and(receivers)?;
     output::line("\nended; nothing was left behind");
     Ok(Exit::Done)

@@ -21,7 +21,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };
-    telemetry::start(&plan.config.log).context("logging cannot start")?;
+    let telemetry = telemetry::start(&plan.config.log).context("logging cannot start")?;
     for warning in &plan.warnings {
         tracing::warn!("{warning}");
     }
@@ -30,6 +30,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let watch = app::Watch::new(file.clone()).context("signals cannot be watched")?;
     let reload = app::Reload::new(watch, move || configuration::load(Some(&file)));
     let running = app::start(plan, stop).await?;
-    running.finished(Some(reload)).await?;
+    let ended = running.finished(Some(reload)).await;
+    telemetry.finish().await;
+    ended?;
     Ok(Exit::Done)
 }

@@ -3,15 +3,20 @@
 //! A room of its own so that no other one depends on the subscriber. Libraries that print payloads or
 //! headers at low levels stay at `warn` unless the configured filter names them.
 
+#[cfg(feature = "otlp")]
+mod export;
 mod spans;
 
 use std::io::IsTerminal;
 
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _, filter, fmt};
+use tracing_subscriber::{EnvFilter, Layer as _, fmt, registry};
 
 use crate::config::{LogConfig, LogFormat};
+#[cfg(feature = "otlp")]
+use crate::transport::Client;
 
 pub use spans::{TARGET, arrivals, attempt};
 
@@ -36,6 +41,17 @@ pub struct FilterError {
     reason: String,
 }
 
+/// Why logging, or the export, cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The level.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// The export, by what the environment says of it.
+    #[error("steps cannot be exported: {0}")]
+    Export(String),
+}
+
 /// Reads a filter such as `info` or `bellwire=debug,warn`, with the talkative libraries held back.
 ///
 /// # Errors
@@ -54,11 +70,31 @@ pub fn filter(level: &str) -> Result<EnvFilter, FilterError> {
         })
 }
 
-/// Starts logging to standard error for the whole process. A second call changes nothing.
+/// What has to be sent before the process ends.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Started {
+    #[cfg(feature = "otlp")]
+    rest: Option<export::Rest>,
+}
+
+impl Started {
+    /// Sends what a collector has not been sent yet. Waits for it, but not for long.
+    pub async fn finish(self) {
+        #[cfg(feature = "otlp")]
+        if let Some(rest) = self.rest {
+            rest.send().await;
+        }
+    }
+}
+
+/// Starts logging to standard error for the whole process, and, in a build that can, the export of steps.
+/// A second call changes nothing. To be called inside the runtime.
 ///
 /// # Errors
-/// [`FilterError`] when the level cannot be read.
-pub fn start(config: &LogConfig) -> Result<(), FilterError> {
+/// [`StartError`] when the level cannot be read, or the collector cannot be reached by what the environment
+/// says of it.
+pub fn start(config: &LogConfig) -> Result<Started, StartError> {
     let filter = filter(&config.level)?;
     let terminal = std::io::stderr().is_terminal();
     let json = match config.format {
@@ -75,20 +111,29 @@ pub fn start(config: &LogConfig) -> Result<(), FilterError> {
             .json()
             .flatten_event(true)
             .with_span_list(false)
+            .with_filter(filter)
             .boxed(),
         false => lines
             .with_target(false)
-            .with_filter(filter::filter_fn(|about| !about.is_span()))
+            .with_filter(filter.and(filter_fn(|about| !about.is_span())))
             .boxed(),
     };
+    let started = Started::default();
+    let layers = registry().with(lines);
+    #[cfg(feature = "otlp")]
+    let (started, layers) = {
+        let client = || Client::new(None).map_err(|error| error.to_string());
+        let (export, rest) = export::Export::start(client)
+            .map_err(StartError::Export)?
+            .unzip();
+        let steps = filter_fn(|about| about.is_span() && about.target() == TARGET);
+        let export = export.map(|export| export.with_filter(steps));
+        drop(started);
+        (Started { rest }, layers.with(export))
+    };
     // Only the first caller in a process sets the subscriber; tests may be that caller too.
-    drop(
-        tracing_subscriber::registry()
-            .with(filter)
-            .with(lines)
-            .try_init(),
-    );
-    Ok(())
+    drop(layers.try_init());
+    Ok(started)
 }
 
 #[cfg(test)]
