@@ -19,6 +19,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use self::address::{BlockedAddress, GuardedResolver, blocked_literal};
@@ -116,7 +117,9 @@ impl Client {
         reach: Reach,
     ) -> Result<Reply, Failure> {
         match outgoing {
-            Outgoing::Http(request) => self.send(request, timeout, reach).await,
+            // A receiver that has said 2xx has taken it, and would take it again: what becomes of the rest
+            // of its answer is no reason to send it once more.
+            Outgoing::Http(request) => self.exchange(request, timeout, reach, Wanted::Start).await,
             // Boxed, so that the many HTTP requests do not carry the room that these two need.
             Outgoing::Mqtt(publication) => {
                 within(timeout, Box::pin(mqtt::publish(publication, reach))).await
@@ -136,6 +139,16 @@ impl Client {
         timeout: Duration,
         reach: Reach,
     ) -> Result<Reply, Failure> {
+        self.exchange(request, timeout, reach, Wanted::Whole).await
+    }
+
+    async fn exchange(
+        &self,
+        request: http::Request<Bytes>,
+        timeout: Duration,
+        reach: Reach,
+        wanted: Wanted,
+    ) -> Result<Reply, Failure> {
         let http = match reach {
             Reach::LinkLocalToo => &self.open,
             Reach::Guarded => {
@@ -146,8 +159,36 @@ impl Client {
             }
         };
         let request = reqwest::Request::try_from(request).map_err(|error| sort(&error))?;
-        within(timeout, exchange(http, request, self.reply_bytes_max)).await
+        let end = Instant::now() + timeout;
+        let answer = timeout_at(end, http.execute(request)).await;
+        let answer = answer.map_err(|_| Failure::Timeout)?;
+        let mut response = answer.map_err(|error| sort(&error))?;
+        let mut body = BytesMut::new();
+        let read = read(&mut response, &mut body, self.reply_bytes_max);
+        let broken = match timeout_at(end, read).await {
+            Ok(read) => read.err().map(|error| sort(&error)),
+            Err(_) => Some(Failure::Timeout),
+        };
+        if let Some(failure) = broken
+            && !(wanted == Wanted::Start && response.status().is_success())
+        {
+            return Err(failure);
+        }
+        Ok(Reply {
+            status: response.status().as_u16(),
+            headers: std::mem::take(response.headers_mut()),
+            body: body.freeze(),
+        })
     }
+}
+
+/// How much of an answer has to arrive.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// All that is read.
+    Whole,
+    /// Where it says 2xx, that it says so.
+    Start,
 }
 
 async fn within(
@@ -159,25 +200,20 @@ async fn within(
         .unwrap_or(Err(Failure::Timeout))
 }
 
-async fn exchange(
-    http: &reqwest::Client,
-    request: reqwest::Request,
+/// Reads the start of a body.
+async fn read(
+    response: &mut reqwest::Response,
+    body: &mut BytesMut,
     bytes_max: usize,
-) -> Result<Reply, Failure> {
-    let mut response = http.execute(request).await.map_err(|error| sort(&error))?;
-    let mut body = BytesMut::new();
+) -> Result<(), reqwest::Error> {
     while body.len() < bytes_max {
-        let Some(chunk) = response.chunk().await.map_err(|error| sort(&error))? else {
+        let Some(chunk) = response.chunk().await? else {
             break;
         };
         let room = bytes_max - body.len();
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
     }
-    Ok(Reply {
-        status: response.status().as_u16(),
-        headers: std::mem::take(response.headers_mut()),
-        body: body.freeze(),
-    })
+    Ok(())
 }
 
 /// Names the failure behind an error of the HTTP library, our own refusals included.

@@ -100,6 +100,36 @@ async fn wh_10_a_receiver_that_drips_costs_the_timeout_and_no_more() {
     );
 }
 
+/// What becomes of a delivery whose receiver answers with these bytes and then hangs up, or does not.
+async fn delivered(answer: &'static str, hangs_up: bool) -> Result<(u16, Bytes), Failure> {
+    let address = server(move |mut stream| async move {
+        drop(stream.write_all(answer.as_bytes()).await);
+        if !hangs_up {
+            std::future::pending::<()>().await;
+        }
+    })
+    .await;
+    let request = http::Request::post(format!("http://{address}/hook"))
+        .body(Bytes::new())
+        .expect("a request");
+    let client = Client::new(None).expect("a client");
+    let reply = client.deliver(request.into(), SOON, Reach::Guarded).await?;
+    Ok((reply.status, reply.body))
+}
+
+#[tokio::test]
+async fn a_delivery_is_accepted_with_its_status_whatever_becomes_of_the_rest() {
+    let half = |status: &str| format!("HTTP/1.1 {status}\r\nContent-Length: 10\r\n\r\nhalf");
+    let [ok, oops] = ["200 OK", "500 Oops"].map(|status| &*half(status).leak());
+    for hangs_up in [true, false] {
+        let accepted = Ok((200, Bytes::from_static(b"half")));
+        assert_eq!(delivered(ok, hangs_up).await, accepted, "{hangs_up}");
+    }
+    assert_eq!(delivered(oops, true).await, Err(Failure::Reset));
+    assert_eq!(delivered(oops, false).await, Err(Failure::Timeout));
+    assert_eq!(delivered("HTTP/1.1 200", true).await, Err(Failure::Reset));
+}
+
 #[tokio::test]
 async fn an_endless_body_is_read_up_to_the_limit() {
     let address = server(|mut stream| async move {
