@@ -3,10 +3,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A sink fails when so many attempts in a row have failed …
-const FAILED_MIN: u32 = 3;
+/// A sink fails when a delivery waits because of it, or so many attempts in a row have ended theirs as
+/// dead letters: one alone says more of the event than of the sink …
+const DEAD_MIN: u32 = 3;
 
-/// … and the first of them this long ago: a restart of the receiver is no news.
+/// … and the first of these attempts was this long ago: a restart of the receiver is no news.
 const FAILING_FOR: SignedDuration = SignedDuration::from_mins(1);
 
 /// What is wrong with a sink, or was.
@@ -26,22 +27,21 @@ pub(super) struct Trouble {
 /// more internal event to fail on.
 #[derive(Debug)]
 pub(super) struct Alarm {
-    /// So many attempts in a row, and the sink fails.
-    failed_min: u32,
     trouble: Option<Trouble>,
     failed_in_a_row: u32,
+    /// One of these has left its delivery waiting.
+    waits: bool,
     told: bool,
     /// What was told is a suspension.
     told_suspended: bool,
 }
 
 impl Alarm {
-    /// The alarm of a sink; where one delivery holds all the others, its failures alone count.
-    pub(super) fn new(strictly_ordered: bool) -> Self {
+    pub(super) const fn new() -> Self {
         Self {
-            failed_min: if strictly_ordered { 1 } else { FAILED_MIN },
             trouble: None,
             failed_in_a_row: 0,
+            waits: false,
             told: false,
             told_suspended: false,
         }
@@ -54,9 +54,10 @@ impl Alarm {
         self.told_suspended = suspended;
     }
 
-    /// An attempt that began then has failed.
-    pub(super) fn failed(&mut self, began: Timestamp, reason: &str) {
+    /// An attempt that began then has failed, and its delivery waits or is dead.
+    pub(super) fn failed(&mut self, began: Timestamp, reason: &str, waits: bool) {
         self.failed_in_a_row = self.failed_in_a_row.saturating_add(1);
+        self.waits |= waits;
         self.note(began, reason);
     }
 
@@ -71,6 +72,7 @@ impl Alarm {
     /// A delivery was accepted. Answers with the trouble that was spoken of and is over.
     pub(super) fn accepted(&mut self) -> Option<Trouble> {
         self.failed_in_a_row = 0;
+        self.waits = false;
         self.told_suspended = false;
         let told = std::mem::take(&mut self.told);
         self.trouble.take().filter(|_| told)
@@ -79,7 +81,8 @@ impl Alarm {
     /// When it is to be spoken of, unless something is accepted before.
     pub(super) fn due(&self) -> Option<Timestamp> {
         let trouble = self.trouble.as_ref()?;
-        (!self.told && self.failed_in_a_row >= self.failed_min).then(|| trouble.since + FAILING_FOR)
+        let fails = self.waits || self.failed_in_a_row >= DEAD_MIN;
+        (!self.told && fails).then(|| trouble.since + FAILING_FOR)
     }
 
     /// The trouble to speak of, once its time has come.
@@ -110,25 +113,23 @@ mod tests {
 
     #[test]
     fn failing_is_told_once_for_each_time_and_so_is_its_end() {
-        let mut subject = Alarm::new(false);
-        subject.failed(at(0), "503");
-        subject.failed(at(70), "503");
-        assert_eq!(subject.speak(at(80)), None, "twice is not often enough");
-        subject.failed(at(80), "connection refused");
+        let mut subject = Alarm::new();
+        subject.failed(at(0), "422", false);
+        subject.failed(at(70), "422", false);
+        assert_eq!(subject.speak(at(80)), None, "two bad events are not enough");
+        subject.failed(at(80), "connection refused", false);
         let told = Trouble {
             since: at(0),
             reason: "connection refused".to_owned(),
             ended: 0,
         };
         assert_eq!(subject.speak(at(80)), Some(told.clone()));
-        subject.failed(at(90), "connection refused");
+        subject.failed(at(90), "connection refused", false);
         assert_eq!((subject.due(), subject.speak(at(999))), (None, None));
         assert_eq!(subject.accepted(), Some(told));
         assert_eq!(subject.accepted(), None);
 
-        for second in 100..103 {
-            subject.failed(at(second), "503");
-        }
+        subject.failed(at(100), "401 Unauthorized", true);
         assert_eq!(subject.speak(at(159)), None, "not for long enough");
         assert_eq!(subject.due(), Some(at(160)));
         assert_eq!(subject.accepted(), None, "nobody was told");
@@ -137,9 +138,9 @@ mod tests {
 
     #[test]
     fn a_suspension_is_told_by_others_and_its_end_here() {
-        let mut subject = Alarm::new(false);
+        let mut subject = Alarm::new();
         for second in 0..3 {
-            subject.failed(at(second), "503");
+            subject.failed(at(second), "503", true);
         }
         let trouble = subject.suspended(at(5), "410 Gone").expect("news");
         assert_eq!(subject.suspended(at(6), "410 Gone"), None, "told already");
@@ -159,10 +160,10 @@ mod tests {
             reason: "503".to_owned(),
             ended: 0,
         };
-        let mut subject = Alarm::new(false);
+        let mut subject = Alarm::new();
         subject.resume(trouble.clone(), false);
         for second in 100..110 {
-            subject.failed(at(second), "503");
+            subject.failed(at(second), "503", true);
         }
         assert_eq!((subject.due(), subject.speak(at(999))), (None, None));
         let suspended = subject
@@ -171,17 +172,20 @@ mod tests {
         assert_eq!(suspended.since, at(0));
         assert!(subject.accepted().is_some());
 
-        let mut subject = Alarm::new(false);
+        let mut subject = Alarm::new();
         subject.resume(trouble, true);
         assert_eq!(subject.suspended(at(5), "410 Gone"), None, "told already");
         assert_eq!(subject.accepted().map(|told| told.since), Some(at(0)));
     }
 
     #[test]
-    fn one_failure_that_lasts_is_a_trouble_where_it_holds_all_the_others() {
-        let mut subject = Alarm::new(true);
-        subject.failed(at(0), "400");
-        assert_eq!(subject.due(), Some(at(60)));
+    fn one_failure_is_a_trouble_when_its_delivery_still_waits_after_a_minute() {
+        let mut subject = Alarm::new();
+        subject.failed(at(0), "400", true);
+        assert_eq!((subject.due(), subject.speak(at(59))), (Some(at(60)), None));
         assert!(subject.speak(at(60)).is_some());
+        assert!(subject.accepted().is_some());
+        subject.failed(at(100), "422", false);
+        assert_eq!(subject.due(), None, "it began anew");
     }
 }

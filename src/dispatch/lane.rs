@@ -22,7 +22,7 @@ use super::rests::KindRests;
 use super::suspension::Suspension;
 use super::trial::Mended;
 use crate::model::Wake;
-use crate::sinks::{Ordered, Sink};
+use crate::sinks::Sink;
 use crate::store::{Claims, Due, StoreError};
 
 /// Wait before the queue is asked again after it failed.
@@ -75,7 +75,6 @@ impl Lane {
         stop: CancellationToken,
         leave: CancellationToken,
     ) -> Self {
-        let strictly_ordered = matches!(sink.ordered, Ordered::All);
         let pace = Pace::new(
             sink.rate_limit
                 .and_then(|limit| Some((NonZeroU32::new(limit.burst)?, limit.interval()))),
@@ -95,7 +94,7 @@ impl Lane {
             wake_missed: false,
             wake_refused: false,
             refused: true,
-            alarm: Alarm::new(strictly_ordered),
+            alarm: Alarm::new(),
             to_say: Vec::new(),
             obituary: Obituary::new(),
             rest_until: None,
@@ -130,6 +129,7 @@ impl Lane {
                 self.ended(ended);
             }
             if let Some(trouble) = self.alarm.speak(self.now()) {
+                self.shows_failing(&trouble);
                 self.to_say
                     .push(("bellwire.sink_failing", trouble, "waiting"));
             }
@@ -232,6 +232,9 @@ impl Lane {
                 reason: told.reason,
                 ended: 0,
             };
+            if is_missed && !told.suspended {
+                self.shows_failing(&trouble);
+            }
             self.alarm.resume(trouble, told.suspended);
         }
         if is_missed {

@@ -99,6 +99,8 @@ pub struct SinkStatus {
     pub suspended: Option<String>,
     /// Since when nothing gets through to it, while one delivery at a time is tried.
     pub away_since: Option<Timestamp>,
+    /// Since when it has failed, once that was told.
+    pub failing_since: Option<Timestamp>,
     /// Until when it rests because the receiver asked for it.
     pub resting_until: Option<Timestamp>,
     /// Attempts that failed since the last one that did not.
@@ -255,7 +257,7 @@ impl Snapshot {
         for (name, sink) in self.sinks.iter().filter(|(_, sink)| sink.used) {
             if let Some(reason) = &sink.suspended {
                 reasons.push(format!("sink `{name}` is suspended: {reason}"));
-            } else if sink.failed_in_a_row >= FAILED_IN_A_ROW_MAX {
+            } else if sink.failed_in_a_row >= FAILED_IN_A_ROW_MAX || sink.failing_since.is_some() {
                 let failure = sink.last_failure.as_deref().unwrap_or("no reason known");
                 reasons.push(format!("sink `{name}` is failing: {failure}"));
             }
@@ -351,6 +353,11 @@ mod tests {
         check(|all| sink(all, |one| one.failed_in_a_row = 2), 100, &[]);
         check(
             |all| sink(all, |one| one.failed_in_a_row = 3),
+            100,
+            &["failing"],
+        );
+        check(
+            |all| sink(all, |one| one.failing_since = Some(at(40))),
             100,
             &["failing"],
         );

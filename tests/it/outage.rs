@@ -1,30 +1,20 @@
 //! A sink that is away: the others of its lane wait without being tried, its return sets all of them
 //! going, and a trouble that lasts is told once.
 
-use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+mod scene;
 
-use bellwire::clock::Clock;
-use bellwire::config::load_text;
-use bellwire::dispatch;
-use bellwire::model::{Batch, Event, Name, Notice, Route, State};
-use bellwire::rules::Current;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+use bellwire::model::State;
+use bellwire::simulator::Answer;
 use bellwire::simulator::receivers::{self, Kind};
 use bellwire::status::Status;
 use bellwire::store::Store;
-use bellwire::transport::Client;
-use bellwire::upkeep::internal_event;
-use bellwire::{sinks, store::Depths};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
-use tempfile::TempDir;
-use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::{Bridge, Phones, Upstream, soon, until};
+use scene::{LOOKING, name, with_lanes};
 
 /// An address where nobody listens, yet.
 fn free_address() -> SocketAddr {
@@ -127,143 +117,6 @@ async fn a_sink_that_came_back_while_bellwire_was_dead_is_found_at_the_start() {
     soon("all three", phones.handle.arrivals(Kind::Webhook, 3)).await;
 }
 
-/// Longest that a test looks at lanes, by the wall clock: theirs goes on only when it is told to.
-const LOOKING: Duration = Duration::from_secs(60);
-
-/// How far time goes on at once.
-const STEP: Duration = Duration::from_secs(2);
-
-/// Lanes without a process around them, on a clock that goes on while nothing is in flight.
-struct Scene {
-    store: Store,
-    status: Status,
-    clock: Clock,
-    nudge: watch::Sender<u64>,
-    notices: mpsc::Receiver<Notice>,
-    said: Vec<(String, serde_json::Value)>,
-}
-
-fn name(text: &str) -> Name {
-    Name::new(text).expect("a name")
-}
-
-impl Scene {
-    /// Puts an event for the one sink into the queue.
-    async fn enqueue(&self, event: Event) {
-        let route = Route {
-            sink: name("automation"),
-            rule: "all".into(),
-            priority: Route::PRIORITY,
-            key: None,
-            throttle: None,
-            living: None,
-        };
-        let batch = Batch {
-            source: event.source.clone(),
-            events: vec![(event, vec![route])],
-            checkpoint: None,
-            picture: Vec::new(),
-        };
-        self.store.accept(batch).await.expect("accepts");
-        self.nudge.send_modify(|count| *count += 1);
-    }
-
-    /// An event of `source` that says nothing.
-    fn event(&self, source: &str) -> Event {
-        let notice = Notice {
-            kind: "bellwire.test",
-            time: self.clock.now(),
-            data: json!({}),
-            told: None,
-        };
-        let mut event = internal_event(&notice, self.clock.now());
-        event.source = name(source);
-        event
-    }
-
-    /// Waits, while time stands still, until the lane has taken up its work and failed once.
-    async fn tried(&self) {
-        let looking = std::time::Instant::now();
-        while self.status.snapshot().sinks[&name("automation")].failed == 0 {
-            assert!(looking.elapsed() < LOOKING, "nothing was tried");
-            let rest = self.store.rest_until(&name("automation")).await;
-            rest.expect("reads");
-        }
-    }
-
-    /// Lets time go on, and sends whatever bellwire says about itself to the same sink.
-    async fn until(&mut self, over: impl Fn(&Self, &Depths) -> bool) {
-        let looking = std::time::Instant::now();
-        loop {
-            assert!(looking.elapsed() < LOOKING, "said: {:?}", self.said);
-            // Looks do not wait for what the lanes have asked of the queue before; this does.
-            let rest = self.store.rest_until(&name("automation")).await;
-            rest.expect("reads");
-            let depths = self.store.depths().await.expect("reads");
-            if over(self, &depths) {
-                return;
-            }
-            while let Ok(notice) = self.notices.try_recv() {
-                let event = internal_event(&notice, self.clock.now());
-                self.said.push((notice.kind.to_owned(), notice.data));
-                self.enqueue(event).await;
-            }
-            let waits = |states: &BTreeMap<_, _>| !states.contains_key(State::InFlight.as_str());
-            if depths.by_sink.values().all(waits) {
-                tokio::time::advance(STEP).await;
-            }
-        }
-    }
-
-    fn kinds(&self) -> Vec<&str> {
-        self.said.iter().map(|(kind, _)| kind.as_str()).collect()
-    }
-}
-
-/// Runs lanes for one webhook sink at an address for as long as `scene` takes.
-async fn with_lanes(address: SocketAddr, more: &str, scene: impl AsyncFnOnce(&mut Scene)) {
-    // The queue has a thread of its own, which the runtime does not know of: without a thread that it
-    // knows of, it would let time fly while the queue works.
-    let (end, ended) = std::sync::mpsc::channel::<()>();
-    let _thread = tokio::task::spawn_blocking(move || ended.recv());
-    let folder = TempDir::new().expect("a folder");
-    let clock = Clock::runtime(Timestamp::from_second(1_760_000_000).expect("in range"));
-    let text = format!(
-        "[sinks.automation]\nkind = \"webhook\"\nurl = \"http://{address}/webhook\"\nsignature = \"none\"\n{more}\n"
-    );
-    let loaded = load_text(Path::new("config.toml"), text, BTreeMap::new());
-    let config = loaded.config.expect("a configuration");
-    let sink = Arc::new(sinks::build(&config.sinks[0]).expect("a sink"));
-    let (status, notices) = Status::new();
-    status.expect_sink(&name("automation"), true);
-    let known = status.clone();
-    let store = Store::open(folder.path(), status.clone(), clock.now()).expect("opens");
-    let (nudge, nudged) = watch::channel(0);
-    let parts = dispatch::Parts {
-        store: store.clone(),
-        client: Client::new(None).expect("a client"),
-        rules: Current::default(),
-        status,
-        clock: clock.clone(),
-        nudge: nudged,
-        mended: dispatch::Mended::default(),
-        drain: Duration::ZERO,
-    };
-    let mut stage = Scene {
-        store,
-        status: known,
-        clock,
-        nudge,
-        notices,
-        said: Vec::new(),
-    };
-    tokio::select! {
-        () = dispatch::run(parts, watch::Sender::new(vec![sink]).subscribe(), CancellationToken::new()) => panic!("the lanes ended"),
-        () = scene(&mut stage) => {}
-    }
-    drop(end);
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_failing_sink_is_told_once_and_its_return_once() {
     let address = free_address();
@@ -306,6 +159,44 @@ async fn a_failing_sink_is_told_once_and_its_return_once() {
             "the event and what was told of the sink"
         );
         assert_eq!(handle.received().len(), 3, "the event and what was told");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_wants_something_mended_is_told_and_shown_within_a_minute() {
+    let address = free_address();
+    with_lanes(address, "", async |scene| {
+        let receivers = receivers::bind(address).await.expect("the port is free");
+        let handle = receivers.handle();
+        handle.answer_by("/webhook", |_| Some(Answer::status(401)));
+        let start = scene.clock.now();
+        let play = async {
+            scene.enqueue(scene.event("ttmt")).await;
+            scene.until(|scene, _| !scene.said.is_empty()).await;
+            let after = scene.clock.now().duration_since(start);
+            assert!(after < SignedDuration::from_secs(70), "{after}");
+            assert_eq!(scene.kinds(), ["bellwire.sink_failing"]);
+            assert_eq!(
+                scene.said[0].1["waiting"], 1,
+                "its next try is minutes away"
+            );
+            let shown = scene.status.snapshot();
+            let reasons = shown.obstacles(scene.clock.now());
+            assert!(
+                reasons[0].contains("`automation` is failing: 401"),
+                "{reasons:?}"
+            );
+            handle.answer_as_ever("/webhook");
+            scene.until(|scene, _| scene.said.len() == 2).await;
+            assert_eq!(scene.kinds()[1], "bellwire.sink_recovered");
+            let shown = scene.status.snapshot();
+            assert!(shown.obstacles(scene.clock.now()).is_empty());
+        };
+        tokio::select! {
+            ended = receivers.run(CancellationToken::new()) => panic!("{ended:?}"),
+            () = play => {}
+        }
     })
     .await;
 }

@@ -75,7 +75,8 @@ impl Lane {
             && let Some(reason) = &attempt.reason
             && !done.claim.event.is_internal()
         {
-            self.alarm.failed(attempt.at, reason);
+            let waits = done.state == State::Waiting;
+            self.alarm.failed(attempt.at, reason, waits);
         }
         let attempted = done.attempt.is_some();
         let change = self.outage.heard(done.claim.row, attempted, done.sign, now);
@@ -119,10 +120,23 @@ impl Lane {
                 .status
                 .sink(sink, |status| status.suspended = None);
         }
+        self.sender
+            .status
+            .sink(sink, |status| status.failing_since = None);
         if let Some(trouble) = self.alarm.accepted() {
             self.to_say
                 .push(("bellwire.sink_recovered", trouble, "waiting"));
         }
+    }
+
+    /// Shows that alerts do not get through, from when it is told.
+    pub(super) fn shows_failing(&self, trouble: &Trouble) {
+        self.sender.status.sink(&self.sender.sink.name, |status| {
+            status.failing_since = Some(trouble.since);
+            status
+                .last_failure
+                .get_or_insert_with(|| trouble.reason.clone());
+        });
     }
 
     /// Raises what there is to say, with how many deliveries wait; what is being tried waits as well. When a
