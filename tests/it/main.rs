@@ -1,6 +1,8 @@
 //! Black-box tests: the real program, real files, real sockets on loopback.
 
+mod access;
 mod api;
+mod buttons;
 mod configuration;
 mod connections;
 mod crash;
