@@ -82,8 +82,8 @@ pub async fn run(
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     let router = match parts.token {
-        Some(_) => router(parts),
-        None => router(parts).layer(from_fn(access::refuse_other_hosts)),
+        Some(_) => router(parts, stop.clone()),
+        None => router(parts, stop.clone()).layer(from_fn(access::refuse_other_hosts)),
     };
     axum::serve(listener, router.layer(map_response(sealed)))
         .with_graceful_shutdown(async move { stop.cancelled().await })
@@ -92,17 +92,19 @@ pub async fn run(
 
 /// Answers one request without a socket: status and body.
 pub async fn answer(parts: Parts, request: Request<Bytes>) -> (u16, Bytes) {
-    let Ok(response) = router(parts).oneshot(request.map(Body::from)).await;
+    let Ok(response) = router(parts, CancellationToken::new())
+        .oneshot(request.map(Body::from))
+        .await;
     let status = response.status().as_u16();
     // The bodies of this room are made in memory, so reading one cannot fail.
     let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
     (status, body.unwrap_or_default())
 }
 
-fn router(parts: Parts) -> Router {
+fn router(parts: Parts, stop: CancellationToken) -> Router {
     let shared = Arc::new(parts);
     let door = access::Door::new(Arc::clone(&shared));
-    let pages = page::routes(Arc::clone(&shared))
+    let pages = page::routes(Arc::clone(&shared), stop)
         .route_layer(from_fn_with_state(Arc::clone(&door), access::require_login));
     let guarded = Router::new()
         .route("/metrics", get(metrics::show))
@@ -114,6 +116,7 @@ fn router(parts: Parts) -> Router {
         .route("/healthz", get(alive))
         .route("/readyz", get(ready::show))
         .route("/style.css", get(page::style))
+        .route("/page.js", get(page::script))
         .merge(access::login(door))
         .method_not_allowed_fallback(wrong_method)
         .merge(pages)

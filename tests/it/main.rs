@@ -18,6 +18,7 @@ mod harness;
 mod hostile;
 mod kinds;
 mod limits;
+mod live;
 mod metrics;
 mod missed;
 mod obligations;

@@ -63,6 +63,7 @@ pub(in crate::admin) fn document(
                 link rel="stylesheet" href="/style.css";
                 @if live {
                     noscript { meta http-equiv="refresh" content=(REFRESH_SECONDS); }
+                    script src="/page.js" defer {}
                 }
             }
             body {
@@ -71,6 +72,7 @@ pub(in crate::admin) fn document(
                     (header)
                 }
                 main #main tabindex="-1" { (main) }
+                @if live { p #connection role="status" {} }
             }
         }
     }

@@ -6,6 +6,7 @@ mod acts;
 mod event;
 mod frame;
 mod lists;
+mod live;
 mod replay;
 mod state;
 mod words;
@@ -21,6 +22,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use maud::html;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use url::form_urlencoded;
 
 use super::{Parts, standing};
@@ -44,6 +47,9 @@ const BODY_BYTES_MAX: usize = 16 << 10;
 pub(super) struct Site {
     parts: Arc<Parts>,
     replies: acts::Replies,
+    /// One for each page that may listen.
+    places: Arc<Semaphore>,
+    stop: CancellationToken,
 }
 
 /// What stands behind the question mark, or in the body of a form. What nobody asks for is passed
@@ -51,14 +57,17 @@ pub(super) struct Site {
 #[derive(Debug, Default)]
 struct Asked(BTreeMap<String, String>);
 
-/// The pages, for those who may see them.
-pub(super) fn routes(parts: Arc<Parts>) -> Router<Arc<Parts>> {
+/// The pages, for those who may see them. Whoever listens hears the end at `stop`.
+pub(super) fn routes(parts: Arc<Parts>, stop: CancellationToken) -> Router<Arc<Parts>> {
     let site = Arc::new(Site {
         parts,
         replies: acts::Replies::default(),
+        places: Arc::new(Semaphore::new(live::LISTENERS_MAX)),
+        stop,
     });
     Router::new()
         .route("/", get(show))
+        .route("/live", get(live::listen))
         .route("/events", get(events))
         .route("/events/{seq}", get(event::show))
         .route("/dead-letters", get(dead_letters))
@@ -74,6 +83,11 @@ pub(super) fn routes(parts: Arc<Parts>) -> Router<Arc<Parts>> {
 pub(super) async fn style() -> impl IntoResponse {
     let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8")];
     (headers, include_str!("style.css"))
+}
+
+pub(super) async fn script() -> impl IntoResponse {
+    let headers = [(header::CONTENT_TYPE, "text/javascript; charset=utf-8")];
+    (headers, include_str!("page.js"))
 }
 
 async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Result<Response, Sorry> {
