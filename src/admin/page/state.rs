@@ -54,7 +54,7 @@ fn one_source(name: &Name, source: &SourceStatus, now: Timestamp) -> Markup {
             }
             (fact("Last gap", html! { (source.last_gap.as_deref().unwrap_or("none")) }))
             @if let Some(end) = &source.last_end {
-                (fact("Last connection ended", html! { (end) }))
+                (fact("Last disconnect", html! { (end) }))
             }
         }
     }
@@ -107,7 +107,7 @@ fn one_sink(name: &Name, sink: &SinkStatus, depths: &Depths, now: Timestamp) -> 
             (fact("Accepted", html! { (success(sink)) }))
             (fact("Event to accepted", html! {
                 @match sink.durations.quantiles([50, 99]) {
-                    Some([half, most]) => { "p50 " (exactly(half)) ", p99 " (exactly(most)) },
+                    Some([half, most]) => { span.keep { "p50 " (exactly(half)) "," } " " span.keep { "p99 " (exactly(most)) } },
                     None => "–",
                 }
             }))
