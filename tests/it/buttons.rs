@@ -77,6 +77,7 @@ async fn an_instance_with_nothing_says_so() {
     let page = shows(&bridge, "/", "bellwire.started").await;
     for text in [
         "No rule listens to it.",
+        "No alert</a> accepted yet.",
         "No sink is configured.",
         "None. Nothing was given up.",
         "matched by no rule",
@@ -103,7 +104,10 @@ async fn a_dead_letter_is_shown_with_its_reason_and_retry_delivers_it() {
     let refusal = Answer::status(422).body(MARKUP);
     let (_upstream, phones, bridge) = running(Some(refusal), 1).await;
     let page = shows(&bridge, "/", "Dead letters (1)").await;
-    assert!(page.contains("422"), "{page}");
+    for text in ["422", "1 dead letter</a>"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    shows(&bridge, "/", "</time> by own.").await;
     let letters = bridge.page("/dead-letters").await.body;
     let retry = action(&letters, "/retry");
     // Every attempt and what was answered, on the event's own page.
@@ -308,4 +312,19 @@ async fn the_lists_are_bounded_and_lead_on() {
     }
     let first = bridge.page("/").await.body;
     assert_eq!(first.matches("and 3 earlier deliveries").count(), 25);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_payload_is_shown_by_its_start() {
+    let (upstream, _phones, bridge) = running(None, 0).await;
+    let long = "x".repeat(10_000);
+    let payload = format!(r#"{{"type":"long","eventId":1,"data":{{"text":"{long}"}}}}"#);
+    let length = payload.len();
+    upstream.send(payload).await;
+    shows(&bridge, "/", ">long</a>").await;
+    let whole = bridge.page("/events/2").await.body;
+    let cut = format!("The first 4096 of {length} bytes.");
+    assert!(whole.contains(&cut), "{whole}");
+    let shown = whole.matches('x').count();
+    assert!((4_000..4_200).contains(&shown), "{shown}");
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
-use axum::extract::rejection::PathRejection;
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, State};
 use axum::http::{Method, Request, header};
 use axum::response::Response;
@@ -17,6 +17,9 @@ use tower::ServiceExt as _;
 use super::super::{Parts, api};
 use super::frame::to;
 use super::{Asked, Site};
+
+/// What a form sent, if it can be had.
+pub(super) type Sent = Result<Bytes, BytesRejection>;
 
 /// What the API tells, as JSON.
 pub(super) type Told = Value;
@@ -72,7 +75,7 @@ impl Site {
 pub(super) async fn retry(
     State(site): State<Arc<Site>>,
     id: Result<Path<String>, PathRejection>,
-    body: Bytes,
+    body: Sent,
 ) -> Response {
     let told = one_delivery(&site, id, "retry").await;
     let reply = told.map(|told| match told["state"].as_str() {
@@ -86,7 +89,7 @@ pub(super) async fn retry(
 pub(super) async fn drop(
     State(site): State<Arc<Site>>,
     id: Result<Path<String>, PathRejection>,
-    body: Bytes,
+    body: Sent,
 ) -> Response {
     let told = one_delivery(&site, id, "drop").await;
     let reply = told.map(|_| "It is a dead letter now.".to_owned());
@@ -142,8 +145,8 @@ async fn one_delivery(
 }
 
 /// The page that a button of a delivery stands on.
-fn back(body: &[u8]) -> String {
-    let asked = Asked::read(body);
+fn back(sent: &Sent) -> String {
+    let asked = Asked::of_form(sent);
     let event: Option<i64> = asked.text("event").and_then(|seq| seq.parse().ok());
     event.map_or_else(|| "/".to_owned(), |seq| format!("/events/{seq}"))
 }

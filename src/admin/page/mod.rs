@@ -111,7 +111,7 @@ async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Result<Response, S
     let all_dead = dead_count(&depths);
     let main = html! {
         (site.reply(&asked))
-        (state::verdict(&reasons))
+        (state::verdict(&reasons, &snapshot, all_dead, now))
         (state::sources(&snapshot, now))
         (state::sinks(&snapshot, &depths, now))
         section #dead-letters aria-labelledby="dead-letters-title" {
@@ -192,6 +192,11 @@ fn dead_count(depths: &Depths) -> u64 {
 impl Asked {
     fn read(text: &[u8]) -> Self {
         Self(form_urlencoded::parse(text).into_owned().collect())
+    }
+
+    /// What a form sent; nothing, where that is too much to be one of ours.
+    fn of_form(sent: &acts::Sent) -> Self {
+        sent.as_deref().map(Self::read).unwrap_or_default()
     }
 
     fn text(&self, key: &str) -> Option<&str> {

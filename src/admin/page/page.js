@@ -9,8 +9,9 @@
 
   const main = document.getElementById("main");
   const connection = document.getElementById("connection");
+  let live = null; // Where the server says that something has changed.
   let busy = false; // A page is on its way.
-  let stale = false; // Something has changed since it was asked for, or while nobody looked.
+  let stale = false; // Something has changed since it was asked for.
   let seen = new Date();
 
   const say = (text) => {
@@ -51,7 +52,8 @@
   }
 
   async function renew() {
-    if (busy || document.hidden) return void (stale = true);
+    if (document.hidden) return;
+    if (busy) return void (stale = true);
     busy = true;
     stale = false;
     try {
@@ -74,13 +76,15 @@
   }
 
   function listen() {
-    const live = new EventSource("/live");
+    if (live || document.hidden) return;
+    live = new EventSource("/live");
     live.onopen = renew;
     live.onmessage = renew;
     live.onerror = () => {
       lost();
       // It tries again by itself, unless it was refused.
       if (live.readyState !== EventSource.CLOSED) return;
+      live = null;
       setTimeout(() => {
         renew();
         listen();
@@ -88,7 +92,13 @@
     };
   }
 
-  document.addEventListener("visibilitychange", () => stale && renew());
+  // A browser has few connections to one server: a page that nobody looks at leaves its own to others.
+  function rest() {
+    live?.close();
+    live = null;
+  }
+
+  document.addEventListener("visibilitychange", () => (document.hidden ? rest() : listen()));
   setInterval(renew, AGES_CHANGE);
   listen();
 })();

@@ -7,11 +7,10 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use bytes::Bytes;
 use maud::{Markup, html};
 use serde_json::json;
 
-use super::acts::{Told, ask};
+use super::acts::{Sent, Told, ask};
 use super::frame::{Frame, page};
 use super::words::count;
 use super::{Asked, Site};
@@ -59,8 +58,8 @@ pub(super) async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Respons
 }
 
 /// Makes the deliveries.
-pub(super) async fn send(State(site): State<Arc<Site>>, body: Bytes) -> Response {
-    let wish = Wish::of(&Asked::read(&body));
+pub(super) async fn send(State(site): State<Arc<Site>>, sent: Sent) -> Response {
+    let wish = Wish::of(&Asked::of_form(&sent));
     let told = ask(&site.parts, Method::POST, "/replay", wish.body(false)).await;
     let text = told.map(|told| {
         let made = number(&told, "deliveries");

@@ -9,8 +9,16 @@ use crate::model::{Attempt, Name, State as DeliveryState};
 use crate::status::{SinkStatus, Snapshot, SourceStatus};
 use crate::store::Depths;
 
-/// The answer to the first question, and why it is no where it is no.
-pub(super) fn verdict(reasons: &[String]) -> Markup {
+/// The answers to the three questions at a glance: whether it is ready, whether the last alert went
+/// out, and why not.
+pub(super) fn verdict(
+    reasons: &[String],
+    snapshot: &Snapshot,
+    dead: u64,
+    now: Timestamp,
+) -> Markup {
+    let accepted = snapshot.sinks.iter();
+    let accepted = accepted.filter_map(|(name, sink)| Some((sink.last_delivered?, name)));
     html! {
         section #verdict {
             // Only the sentence is read out when it changes: reasons count seconds.
@@ -22,6 +30,13 @@ pub(super) fn verdict(reasons: &[String]) -> Markup {
                 }
             }
             @if !reasons.is_empty() { ul { @for reason in reasons { li { (reason) } } } }
+            p {
+                @match accepted.max() {
+                    Some((at, name)) => { a href="#timeline" { "Last alert" } " accepted " (ago(Some(at), now)) " by " (name) "." },
+                    None => { a href="#timeline" { "No alert" } " accepted yet." },
+                }
+                @if dead > 0 { " " a href="#dead-letters" { (count(dead, "dead letter", "dead letters")) } "." }
+            }
         }
     }
 }
