@@ -18,7 +18,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{Request, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Request, StatusCode, header};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
@@ -80,51 +81,77 @@ pub async fn run(
     listener: TcpListener,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(parts))
+    let router = match parts.token {
+        Some(_) => router(parts, stop.clone()),
+        None => router(parts, stop.clone()).layer(from_fn(access::refuse_other_hosts)),
+    };
+    axum::serve(listener, router.layer(map_response(sealed)))
         .with_graceful_shutdown(async move { stop.cancelled().await })
         .await
 }
 
 /// Answers one request without a socket: status and body.
 pub async fn answer(parts: Parts, request: Request<Bytes>) -> (u16, Bytes) {
-    let Ok(response) = router(parts).oneshot(request.map(Body::from)).await;
+    let Ok(response) = router(parts, CancellationToken::new())
+        .oneshot(request.map(Body::from))
+        .await;
     let status = response.status().as_u16();
     // The bodies of this room are made in memory, so reading one cannot fail.
     let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
     (status, body.unwrap_or_default())
 }
 
-fn router(parts: Parts) -> Router {
+fn router(parts: Parts, stop: CancellationToken) -> Router {
     let shared = Arc::new(parts);
+    let door = access::Door::new(Arc::clone(&shared));
+    let pages = page::routes(Arc::clone(&shared), stop)
+        .route_layer(from_fn_with_state(Arc::clone(&door), access::require_login));
     let guarded = Router::new()
-        .route("/", get(page::show))
-        .route("/style.css", get(style))
         .route("/metrics", get(metrics::show))
         .nest("/api/v1", api::routes())
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
-        .layer(axum::middleware::from_fn_with_state(
-            Arc::clone(&shared),
-            access::require_token,
-        ));
+        .layer(from_fn_with_state(Arc::clone(&door), access::require_token));
     Router::new()
         .route("/healthz", get(alive))
         .route("/readyz", get(ready::show))
+        .route("/style.css", get(page::style))
+        .route("/page.js", get(page::script))
+        .merge(access::login(door))
         .method_not_allowed_fallback(wrong_method)
+        .merge(pages)
         .merge(guarded)
-        .layer(axum::middleware::from_fn(access::refuse_other_origins))
+        .layer(from_fn(access::refuse_other_origins))
         .with_state(shared)
+}
+
+/// Says to browsers what holds for everything here: nothing comes from elsewhere, nothing is shown
+/// inside other pages, and nothing is kept. The address of a page goes nowhere else; to our own it
+/// does, since without it a browser would not name the origin of what a form sends.
+async fn sealed(mut response: Response) -> Response {
+    const SEALS: [(HeaderName, &str); 5] = [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+             form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::CACHE_CONTROL, "no-store"),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+    ];
+    for (name, value) in SEALS {
+        let headers = response.headers_mut();
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 async fn alive() -> &'static str {
     "alive\n"
-}
-
-async fn style() -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, "text/css; charset=utf-8")],
-        include_str!("style.css"),
-    )
 }
 
 async fn nothing_here(State(_): State<Arc<Parts>>) -> Response {

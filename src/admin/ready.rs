@@ -25,7 +25,7 @@ pub(super) async fn show(State(parts): State<Arc<Parts>>, headers: HeaderMap) ->
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let body = if access::is_allowed(parts.token.as_ref(), &headers) {
+    let body = if access::is_allowed(&parts, &headers) {
         let mut body = whole(&snapshot, &reasons, now);
         body["orphaned"] = orphaned(&parts, &snapshot).await;
         body

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::model::{Accepted, Attempt, Name, Notice};
 
@@ -25,6 +25,8 @@ const NOTICES_MAX: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct Status {
     inner: Arc<Mutex<Snapshot>>,
+    /// Counts the changes, for those who wait for one.
+    changes: watch::Sender<u64>,
     notices: mpsc::Sender<Notice>,
 }
 
@@ -134,6 +136,7 @@ impl Status {
         let (notices, line) = mpsc::channel(NOTICES_MAX);
         let status = Self {
             inner: Arc::default(),
+            changes: watch::Sender::default(),
             notices,
         };
         (status, line)
@@ -145,69 +148,72 @@ impl Status {
         self.lock().clone()
     }
 
+    /// Hears that something has changed; what it is, a snapshot shows.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
     /// Says that there is a source, and whether a rule uses it.
     pub fn expect_source(&self, name: &Name, used: bool) {
-        let mut snapshot = self.lock();
-        snapshot.sources.entry(name.clone()).or_default().used = used;
+        self.change(|all| all.sources.entry(name.clone()).or_default().used = used);
     }
 
     /// Says that there is a sink, and whether a rule uses it.
     pub fn expect_sink(&self, name: &Name, used: bool) {
-        let mut snapshot = self.lock();
-        snapshot.sinks.entry(name.clone()).or_default().used = used;
+        self.change(|all| all.sinks.entry(name.clone()).or_default().used = used);
     }
 
     /// Changes what is known about a source. Whoever speaks of one that there is no more, such as a
     /// task on its way out, changes nothing.
     pub fn source(&self, name: &Name, change: impl FnOnce(&mut SourceStatus)) {
-        if let Some(source) = self.lock().sources.get_mut(name) {
-            change(source);
-        }
+        self.change(|all| all.sources.get_mut(name).map(change));
     }
 
     /// Changes what is known about a sink, as [`Status::source`] does.
     pub fn sink(&self, name: &Name, change: impl FnOnce(&mut SinkStatus)) {
-        if let Some(sink) = self.lock().sinks.get_mut(name) {
-            change(sink);
-        }
+        self.change(|all| all.sinks.get_mut(name).map(change));
     }
 
     /// Counts what was put into the queue, for the sinks and as events of bellwire's own; a source counts
     /// its own.
     pub fn accepted(&self, accepted: &Accepted, internal: bool) {
-        let mut snapshot = self.lock();
-        for (sink, count) in &accepted.throttled {
-            if let Some(sink) = snapshot.sinks.get_mut(sink) {
-                sink.throttled += count;
+        self.change(|all| {
+            for (sink, count) in &accepted.throttled {
+                if let Some(sink) = all.sinks.get_mut(sink) {
+                    sink.throttled += count;
+                }
             }
-        }
-        for (kind, count) in accepted.types.iter().filter(|_| internal) {
-            snapshot.internal.count(kind, *count);
-        }
+            for (kind, count) in accepted.types.iter().filter(|_| internal) {
+                all.internal.count(kind, *count);
+            }
+        });
     }
 
     /// Counts an expression of a rule that could not be worked out.
     pub fn expression_failed(&self, rule: &Arc<str>) {
-        let mut snapshot = self.lock();
-        let count = snapshot.expression_failures.entry(Arc::clone(rule));
-        *count.or_default() += 1;
+        self.change(|all| {
+            let count = all.expression_failures.entry(Arc::clone(rule));
+            *count.or_default() += 1;
+        });
     }
 
     /// Forgets sources and sinks that there are no more.
     pub fn keep(&self, sources: &[Name], sinks: &[Name]) {
-        let mut snapshot = self.lock();
-        snapshot.sources.retain(|name, _| sources.contains(name));
-        snapshot.sinks.retain(|name, _| sinks.contains(name));
+        self.change(|all| {
+            all.sources.retain(|name, _| sources.contains(name));
+            all.sinks.retain(|name, _| sinks.contains(name));
+        });
     }
 
     /// Says whether the store can be written.
     pub fn store(&self, fault: Option<String>) {
-        self.lock().store_fault = fault;
+        self.change(|all| all.store_fault = fault);
     }
 
     /// Says that the process is on its way out.
     pub fn stopping(&self) {
-        self.lock().stopping = true;
+        self.change(|all| all.stopping = true);
     }
 
     /// Says something about bellwire itself. Never waits; answers whether it found a place on the line.
@@ -216,10 +222,18 @@ impl Status {
         let found_place = sent.is_ok();
         if let Err(error) = sent {
             let kind = error.into_inner().kind;
-            self.lock().notices_dropped += 1;
+            self.change(|all| all.notices_dropped += 1);
             tracing::warn!(kind, "a notice found no place and was dropped");
         }
         found_place
+    }
+
+    /// Changes the snapshot, and says so once the change can be seen.
+    fn change<T>(&self, apply: impl FnOnce(&mut Snapshot) -> T) -> T {
+        let changed = apply(&mut self.lock());
+        self.changes
+            .send_modify(|count| *count = count.wrapping_add(1));
+        changed
     }
 
     fn lock(&self) -> MutexGuard<'_, Snapshot> {

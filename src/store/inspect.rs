@@ -45,7 +45,7 @@ impl Filter {
 fn delivery_select() -> String {
     format!(
         "SELECT {HEAD_COLUMNS}, d.seq, d.sink, d.rule, d.state, d.attempts, d.created, d.due, d.reason, \
-             d.replayed_from, {ATTEMPT_COLUMNS}
+             d.replayed_from, d.event, {ATTEMPT_COLUMNS}
          FROM deliveries d LEFT JOIN events e ON e.seq = d.event
          LEFT JOIN attempts a ON a.delivery = d.seq
              AND a.number = (SELECT max(number) FROM attempts WHERE delivery = d.seq)"
@@ -300,9 +300,10 @@ fn delivery(row: &Row<'_>, tag: &str, standing: &Standing) -> rusqlite::Result<D
     let seq = row.get(at)?;
     let sink = shown_name(row, at + 1)?;
     let replayed_from: Option<i64> = row.get(at + 8)?;
-    let last = at + 9;
+    let last = at + 10;
     Ok(DeliveryRow {
         row: seq,
+        of: row.get(at + 9)?,
         id: delivery_id(tag, seq),
         event: head(row)?,
         rule: shown(row, at + 2)?,

@@ -41,6 +41,8 @@ pub struct EventRow {
 pub struct DeliveryRow {
     /// Its row in the queue.
     pub row: i64,
+    /// The place of its event in the queue's order.
+    pub of: i64,
     /// Its stable id.
     pub id: DeliveryId,
     /// Its event.

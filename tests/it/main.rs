@@ -1,6 +1,9 @@
 //! Black-box tests: the real program, real files, real sockets on loopback.
 
+mod access;
 mod api;
+mod browser;
+mod buttons;
 mod configuration;
 mod connections;
 mod crash;
@@ -16,6 +19,7 @@ mod harness;
 mod hostile;
 mod kinds;
 mod limits;
+mod live;
 mod metrics;
 mod missed;
 mod obligations;

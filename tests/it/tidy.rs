@@ -24,7 +24,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("eventsource_client", &["sources"]),
     ("figment", &["config"]),
     ("governor", &["dispatch"]),
-    ("hmac", &["sinks"]),
+    ("hmac", &["admin", "sinks"]),
     ("minijinja", &["expr"]),
     ("mqtt_codec_kit", &["transport"]),
     ("opentelemetry", &["telemetry"]),
@@ -35,7 +35,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("reqwest", &["transport"]),
     ("rusqlite", &["store"]),
     ("rustix", &["transport"]),
-    ("sha2", &["sinks"]),
+    ("sha2", &["admin", "sinks"]),
     ("toml_edit", &["config"]),
     ("tracing_subscriber", &["telemetry"]),
 ];

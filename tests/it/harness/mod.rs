@@ -4,6 +4,7 @@
 //! as an operator or a power cut would. Waiting is always for a condition, with a deadline.
 
 mod bridge;
+mod eyes;
 mod page;
 mod program;
 mod server;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 pub(crate) use bridge::Bridge;
+pub(crate) use eyes::Eyes;
 pub(crate) use page::Page;
 pub(crate) use program::{Ran, program, ran, wrapped};
 pub(crate) use server::{Server, Visit};

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# The status page in a real browser: a headless Chromium logs in, sees an event arrive, retries a dead letter, and does
+# it all again without scripts. axe-core judges every page, light and dark, at the width of a phone and of a desk. With
+# SCREENSHOTS=FOLDER there is a picture of each. Skips, loudly, where Chromium or axe-core cannot be had.
+. "$(dirname "$0")/parts/common.sh"
+
+needs npm curl
+have_chromium() { command -v chromium >/dev/null && command -v chromedriver >/dev/null; }
+have_chromium || {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+        && apt-get install -y chromium chromium-driver >"$work/apt.log" 2>&1 || true
+}
+have_chromium || skip "no Chromium with its driver can be had (in Debian: chromium, chromium-driver)"
+install_npm "$work/axe" axe-core@4.14.1 || skip "axe-core cannot be had"
+
+port=$(free_port)
+chromedriver --port="$port" >"$work/chromedriver.log" 2>&1 &
+pids+=($!)
+until_ready "the browser's driver" curl -fsS "http://127.0.0.1:$port/status" || fail "the browser's driver"
+
+export BELLWIRE_WEBDRIVER="http://127.0.0.1:$port" BELLWIRE_AXE="$work/axe/node_modules/axe-core/axe.min.js"
+if [ -n "${SCREENSHOTS:-}" ]; then
+    mkdir -p "$SCREENSHOTS"
+    BELLWIRE_SCREENSHOTS=$(cd "$SCREENSHOTS" && pwd)
+    export BELLWIRE_SCREENSHOTS
+fi
+# One after the other: each has a browser of its own, which is enough for a small machine.
+cargo test --locked --test it browser:: -- --nocapture --test-threads=1 2>&1 | tee "$work/tests.log" || fail "see above"
+! grep -q "SKIPPED" "$work/tests.log" || fail "the tests found no browser"
+grep -q "test result: ok. 3 passed" "$work/tests.log" || fail "not every test was run"
+echo "the status page works in $(chromium --version 2>/dev/null)"

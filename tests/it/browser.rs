@@ -1,0 +1,169 @@
+//! The pages in a real browser, with scripts and without. `tests/browser.sh` brings the browser along;
+//! where there is none these tests say so and do nothing.
+
+use bellwire::simulator::Answer;
+use serde_json::json;
+
+use crate::harness::{Bridge, Eyes, Phones, Upstream, shut, soon, until};
+
+const TOKEN: &str = "a-t0ken";
+
+/// What would be noticed if it were ever read as markup.
+const MARKUP: &str = "<script>window.hurt = 1</script><img src=x onerror='window.hurt = 1'>";
+
+fn event(kind: &str, number: u32) -> String {
+    let data = json!({ "symbol": MARKUP, "realized_pl": 12.5 });
+    let event = json!({
+        "type": kind, "eventId": number, "timestamp": "2026-06-11T08:00:00.000Z", "data": data,
+    });
+    event.to_string()
+}
+
+async fn eyes() -> Option<Eyes> {
+    let eyes = Eyes::open().await;
+    if eyes.is_none() {
+        #[expect(clippy::print_stderr, reason = "tests explain themselves there")]
+        {
+            eprintln!("SKIPPED: the environment names no browser");
+        }
+    }
+    eyes
+}
+
+/// A running bridge with a token, and the address of its first page.
+async fn running() -> (Upstream, Phones, Bridge, String) {
+    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
+    let sources = format!("http.token = \"{TOKEN}\"\n{}", upstream.source());
+    let mut bridge = Bridge::watched(&sources, &phones).token(TOKEN);
+    bridge.start();
+    soon("the connection", upstream.handle.heard()).await;
+    let page = format!("http://{}/", bridge.address().await);
+    (upstream, phones, bridge, page)
+}
+
+async fn log_in(eyes: &Eyes, page: &str) {
+    eyes.goto(page).await;
+    eyes.types("#token", TOKEN).await;
+    eyes.press("form.login button").await;
+    eyes.sees("#verdict").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_logs_in_sees_events_arrive_and_retries_a_dead_letter() {
+    let Some(eyes) = eyes().await else { return };
+    let (upstream, phones, _bridge, page) = running().await;
+    eyes.goto(&page).await;
+    eyes.types("#token", "a-t0keN").await;
+    eyes.press("form.login button").await;
+    eyes.reads("This is not the token.").await;
+    eyes.judges("login").await;
+    log_in(&eyes, &page).await;
+    eyes.judges("quiet").await;
+
+    // What is on the page stays the same page: a mark of ours survives, and so does the focus.
+    eyes.value("(window.mark = 'here', document.querySelector('#sink-events button').focus())")
+        .await;
+    upstream.send(event("tp_hit", 1)).await;
+    eyes.reads("tp_hit").await;
+    eyes.reads("100 % of 1 request").await;
+    let focused = "document.activeElement.getAttribute('aria-label')";
+    assert_eq!(eyes.value(focused).await, "Test events");
+    assert_eq!(eyes.value("window.mark").await, "here");
+
+    phones.handle.answer_by("/webhook/events", |_| {
+        Some(Answer::status(422).body(MARKUP))
+    });
+    upstream.send(event("trade_finalized", 2)).await;
+    upstream.send(event(MARKUP, 3)).await;
+    eyes.reads("Dead letters (2)").await;
+    eyes.reads(MARKUP).await;
+    assert_eq!(eyes.value("window.mark").await, "here");
+    eyes.judges("busy").await;
+    eyes.press("#dead a").await;
+    eyes.reads("Payload").await;
+    eyes.reads("422").await;
+    eyes.judges("event").await;
+    let hurt = eyes.value("typeof window.hurt").await;
+    assert_eq!(hurt, "undefined", "what came from outside was carried out");
+
+    phones.handle.answer_as_ever("/webhook/events");
+    eyes.goto(&page).await;
+    for left in ["Dead letters (1)", "None. Nothing was given up."] {
+        eyes.press("#dead button").await;
+        eyes.reads("It is tried again now.").await;
+        eyes.reads(left).await;
+    }
+    until("all three", || phones.events().len() == 5).await;
+    eyes.goto(&format!("{page}dead-letters")).await;
+    eyes.judges("none-dead").await;
+    eyes.goto(&format!("{page}replay?since=1h")).await;
+    eyes.reads("3 events, 3 deliveries").await;
+    eyes.judges("replay").await;
+    eyes.press("#confirmation button").await;
+    eyes.reads("3 deliveries were put into the queue.").await;
+    eyes.judges("reply").await;
+    let complaints = eyes.complaints().await;
+    // It says of the refused login that it was one.
+    let others: Vec<_> = complaints
+        .iter()
+        .filter(|line| !line.contains("/login") && !line.contains("/favicon.ico"))
+        .collect();
+    assert!(others.is_empty(), "{others:#?}");
+    eyes.press("header button").await;
+    eyes.sees("#token").await;
+    eyes.goto(&page).await;
+    eyes.sees("#token").await;
+    eyes.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_scripts_everything_can_be_done_as_well() {
+    let Some(eyes) = eyes().await else { return };
+    let (upstream, phones, bridge, page) = running().await;
+    eyes.scripts(false).await;
+    log_in(&eyes, &page).await;
+    phones
+        .handle
+        .answer_by("/webhook/events", |_| Some(Answer::status(422)));
+    upstream.send(event("tp_hit", 1)).await;
+    let dead = |ready: &serde_json::Value| ready["sinks"]["events"]["dead"] == 1;
+    bridge.ready("the dead letter", dead).await;
+    eyes.goto(&page).await;
+    eyes.reads("Dead letters (1)").await;
+    eyes.press("#sink-own form button").await;
+    eyes.reads("`own` accepted the test").await;
+    phones.handle.answer_as_ever("/webhook/events");
+    eyes.press("#dead button").await;
+    eyes.reads("It is tried again now.").await;
+    until("the delivery", || phones.events().len() == 2).await;
+    eyes.goto(&format!("{page}replay")).await;
+    eyes.press("form.fields button").await;
+    eyes.press("#confirmation button").await;
+    eyes.reads("1 delivery was put into the queue.").await;
+    eyes.press("header button").await;
+    eyes.sees("#token").await;
+    eyes.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_instance_is_as_easy_to_read() {
+    let Some(eyes) = eyes().await else { return };
+    let (upstream, _phones, mut bridge) = shut().await;
+    for number in 1..=8 {
+        upstream.send(event("tp_hit", number)).await;
+    }
+    let page = format!("http://{}/", bridge.address().await);
+    eyes.goto(&page).await;
+    eyes.reads("sink `events` is suspended").await;
+    eyes.reads("held").await;
+    let refusal = |_: &_| Some(Answer::status(401));
+    upstream.handle.answer_by("/api/v1/stream", refusal);
+    upstream.handle.drop_stream().await;
+    eyes.reads("needs a person").await;
+    eyes.judges("broken").await;
+    // Whoever looks on is told that there is nothing to look at.
+    bridge.kill();
+    eyes.reads("Not connected. What you see is of").await;
+    eyes.judges("gone").await;
+    eyes.close().await;
+}
