@@ -5,6 +5,7 @@
 //! or configuration. Each command is a file with its `Args` and its `run`.
 
 mod check;
+mod completions;
 mod configuration;
 mod demo;
 mod explain;
@@ -42,6 +43,7 @@ enum Command {
     Queue(queue::Args),
     Replay(replay::Args),
     Send(send::Args),
+    Completions(completions::Args),
 }
 
 /// What a command came to.
@@ -89,6 +91,7 @@ pub fn main() -> ExitCode {
             Command::Queue(args) => Box::pin(queue::run(args)).await,
             Command::Replay(args) => Box::pin(replay::run(args)).await,
             Command::Send(args) => Box::pin(send::run(args)).await,
+            Command::Completions(args) => Ok(completions::run(&args)),
         }
     });
     // What a command left behind, such as a read from standard input, must not keep the process alive.

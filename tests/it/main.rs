@@ -1,6 +1,7 @@
 //! Black-box tests: the real program, real files, real sockets on loopback.
 
 mod api;
+mod completions;
 mod configuration;
 mod connections;
 mod crash;
