@@ -15,12 +15,12 @@ mod ready;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -71,6 +71,10 @@ pub struct Setup {
     pub sources: Vec<(Name, &'static str, String)>,
 }
 
+/// When answers that have no end of their own come to theirs.
+#[derive(Clone)]
+struct Ending(CancellationToken);
+
 /// Serves until `stop`, then lets open requests finish.
 ///
 /// # Errors
@@ -80,7 +84,8 @@ pub async fn run(
     listener: TcpListener,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(parts))
+    let router = router(parts).layer(Extension(Ending(stop.clone())));
+    axum::serve(listener, router)
         .with_graceful_shutdown(async move { stop.cancelled().await })
         .await
 }

@@ -18,6 +18,7 @@ mod run;
 mod send;
 mod simulate;
 mod table;
+mod tail;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,7 @@ enum Command {
     Queue(queue::Args),
     Replay(replay::Args),
     Send(send::Args),
+    Tail(tail::Args),
     Completions(completions::Args),
 }
 
@@ -91,6 +93,7 @@ pub fn main() -> ExitCode {
             Command::Queue(args) => Box::pin(queue::run(args)).await,
             Command::Replay(args) => Box::pin(replay::run(args)).await,
             Command::Send(args) => Box::pin(send::run(args)).await,
+            Command::Tail(args) => Box::pin(tail::run(args)).await,
             Command::Completions(args) => Ok(completions::run(&args)),
         }
     });

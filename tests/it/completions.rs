@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::harness::{program, ran};
 
 /// Every command of the top level, which each script has to know.
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "run",
     "check",
     "demo",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 10] = [
     "queue",
     "replay",
     "send",
+    "tail",
     "completions",
 ];
 

@@ -3,6 +3,7 @@
 //! The upstream and the receivers run in the test; the bridge is the built binary, started and killed
 //! as an operator or a power cut would. Waiting is always for a condition, with a deadline.
 
+mod begun;
 mod bridge;
 mod page;
 mod program;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+pub(crate) use begun::Begun;
 pub(crate) use bridge::Bridge;
 pub(crate) use page::Page;
 pub(crate) use program::{Ran, program, ran, wrapped};
