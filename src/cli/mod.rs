@@ -12,6 +12,7 @@ mod explain;
 mod health;
 mod instance;
 mod output;
+mod progress;
 mod queue;
 mod replay;
 mod run;
@@ -27,7 +28,20 @@ use clap::{Parser, Subcommand};
 /// Keeps a Server-Sent-Events stream open, keeps the events that rules ask for, and delivers each one,
 /// signed, to webhooks, Discord, Slack, ntfy, Telegram, MQTT and programs through a queue on disk.
 #[derive(Debug, Parser)]
-#[command(name = "bellwire", version, arg_required_else_help = true)]
+#[command(
+    name = "bellwire",
+    version,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  bellwire demo
+  bellwire check --online
+  bellwire run
+
+Exit status: 0 done (healthy, delivered, valid), 1 it failed (unhealthy, refused, a bad line of input), \
+2 wrong command line or configuration. Results go to standard output, logs and complaints to standard \
+error. Each command has a help of its own."
+)]
 struct Line {
     #[command(subcommand)]
     command: Command,
@@ -106,13 +120,4 @@ pub fn main() -> ExitCode {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_well_formed() {
-        Line::command().debug_assert();
-    }
-}
+mod tests;

@@ -36,6 +36,7 @@ mod send;
 mod shutdown;
 mod source;
 mod tail;
+mod terminal;
 mod throttle;
 mod tidy;
 mod told;

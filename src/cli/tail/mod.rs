@@ -34,10 +34,10 @@ Examples:
   bellwire tail ttmt
   bellwire tail --json | jq --unbuffered 'select(.rules == [])'
 
-A line is: time, source, type, title, and each matching rule with the sinks that it sends to; a rule
+A line is: time, source, type, title, and each matching rule with the sinks that it sends to; a rule \
 without any was not the first to name its sinks.
 
-Exit status: 0 ended by Ctrl-C or a closed pipe, 1 no instance answers, 2 wrong command line (a source
+Exit status: 0 ended by Ctrl-C or a closed pipe, 1 no instance answers, 2 wrong command line (a source \
 that there is not) or configuration.")]
 pub(super) struct Args {
     /// Only events of this source; `bellwire` for what bellwire says about itself.
