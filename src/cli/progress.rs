@@ -17,7 +17,7 @@ pub(super) struct Progress(ProgressBar);
 impl Progress {
     /// For so many steps, unless they are few or somebody wants nothing but the result.
     pub(super) fn of(steps: usize, what: &'static str, is_wanted: bool) -> Self {
-        let bar = Self::new(is_wanted && steps > STEPS_MIN, what);
+        let bar = bar(is_wanted && steps > STEPS_MIN, what);
         bar.set_length(u64::try_from(steps).unwrap_or(u64::MAX));
         bar.set_style(style("{msg} {wide_bar} {pos}/{len}"));
         bar.tick();
@@ -26,7 +26,7 @@ impl Progress {
 
     /// For what takes as long as it takes.
     pub(super) fn uncounted(what: &'static str, is_wanted: bool) -> Self {
-        let bar = Self::new(is_wanted, what);
+        let bar = bar(is_wanted, what);
         bar.set_style(style("{spinner} {msg}, {elapsed}"));
         bar.enable_steady_tick(TURN);
         Self(bar)
@@ -41,20 +41,20 @@ impl Progress {
     pub(super) fn aside<T>(&self, speak: impl FnOnce() -> T) -> T {
         self.0.suspend(speak)
     }
-
-    fn new(is_wanted: bool, what: &'static str) -> ProgressBar {
-        let target = match is_wanted && std::io::stderr().is_terminal() {
-            true => ProgressDrawTarget::stderr(),
-            false => ProgressDrawTarget::hidden(),
-        };
-        ProgressBar::with_draw_target(None, target).with_message(what)
-    }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }
+}
+
+fn bar(is_wanted: bool, what: &'static str) -> ProgressBar {
+    let target = match is_wanted && std::io::stderr().is_terminal() {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
+    };
+    ProgressBar::with_draw_target(None, target).with_message(what)
 }
 
 fn style(template: &str) -> ProgressStyle {

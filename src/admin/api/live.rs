@@ -184,10 +184,11 @@ fn told(rules: &Rules, arrived: &Arrived) -> Value {
     let matches = |event| {
         let explained = rules.explain(event).into_iter();
         let matching = explained.filter(|(_, why)| *why == Why::Matched);
-        matching.map(|(rule, _)| rule.to_string()).collect()
+        let names = matching.map(|(rule, _)| rule.to_string());
+        names.collect::<Vec<_>>()
     };
     value["title"] = json!(event.map(|event| Wording::of(event).title));
-    value["rules"] = json!(event.map(matches).unwrap_or_else(Vec::new));
+    value["rules"] = json!(event.map(matches).unwrap_or_default());
     let bytes = event.and_then(Event::data_bytes).map_or(0, <[u8]>::len);
     if bytes > DATA_BYTES_MAX {
         value["data"] = Value::Null;

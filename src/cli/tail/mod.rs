@@ -192,9 +192,9 @@ fn may_pass(end: &End) -> bool {
 /// What a refusal says.
 fn detail(refusal: &Refusal) -> String {
     let body: Value = serde_json::from_str(&refusal.body).unwrap_or_default();
-    match (body["detail"].as_str(), refusal.status) {
-        (Some(detail), _) => table::printable(detail),
-        (None, 404) => "what answers is no bellwire of this version".to_owned(),
-        (None, status) => format!("what answers refuses it with status {status}"),
+    match (refusal.status, body["detail"].as_str()) {
+        (404, _) => "what answers is no bellwire of this version".to_owned(),
+        (_, Some(detail)) => table::printable(detail),
+        (status, None) => format!("what answers refuses it with status {status}"),
     }
 }
