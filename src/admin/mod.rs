@@ -15,13 +15,13 @@ mod ready;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -72,6 +72,10 @@ pub struct Setup {
     pub sources: Vec<(Name, &'static str, String)>,
 }
 
+/// When answers that have no end of their own come to theirs.
+#[derive(Clone)]
+struct Ending(CancellationToken);
+
 /// Serves until `stop`, then lets open requests finish.
 ///
 /// # Errors
@@ -85,6 +89,7 @@ pub async fn run(
         Some(_) => router(parts, stop.clone()),
         None => router(parts, stop.clone()).layer(from_fn(access::refuse_other_hosts)),
     };
+    let router = router.layer(Extension(Ending(stop.clone())));
     axum::serve(listener, router.layer(map_response(sealed)))
         .with_graceful_shutdown(async move { stop.cancelled().await })
         .await

@@ -28,7 +28,9 @@ use crate::app::{self, Plan};
 /// only a warning, as it may be there where the configuration is for.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
-Example:
+Examples:
+  $ bellwire check
+  config.toml: valid, 1 source, 2 sinks, 1 rule
   $ bellwire check --online
   config.toml: valid, 1 source, 2 sinks, 1 rule
   source ttmt (app.telegramtometatrader.com): ok, the key is valid; 29 requests left this minute

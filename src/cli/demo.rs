@@ -24,6 +24,10 @@ const RATE: f64 = 4.0;
 
 /// See it ring, without an account: a simulated TTMT, local receivers, and the whole bridge between them.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  bellwire demo
+  bellwire demo --listen 127.0.0.1:8080 --seed 7")]
 pub(super) struct Args {
     /// Where the status page listens; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
+use serde_json::{Value, json};
 
 use super::instance::{authorize, reachable};
-use super::{Exit, configuration, output};
+use super::{Exit, configuration, output, table};
 use crate::transport::{Client, Reach};
 
 /// Longest wait for the answer: shorter than what container engines allow a health check.
@@ -15,8 +16,18 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Ask the running instance whether an alert would get through; exit 0 when it would.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  bellwire health
+  bellwire health --json
+
+Exit status: 0 an alert would get through, 1 it would not or nothing answers within 4 seconds, 2 wrong \
+command line or configuration.")]
 pub(super) struct Args {
-    /// The configuration file.
+    /// Print one JSON document: what `/readyz` answers, or why it cannot be asked
+    #[arg(long)]
+    json: bool,
+    /// The configuration file [default: `BELLWIRE_CONFIG`, ./config.toml, /etc/bellwire/config.toml]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -26,9 +37,16 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         Ok(plan) => plan.config.http,
         Err(exit) => return Ok(exit),
     };
+    let unasked = |ready: Option<bool>, reason: &str| {
+        output::complain(reason);
+        if args.json {
+            output::line(&json!({ "ready": ready, "reasons": [reason] }).to_string());
+        }
+        Ok(Exit::Failed)
+    };
     let Some(listen) = http.listen else {
-        output::complain("`http.listen` is \"off\", so nobody can tell whether bellwire is ready");
-        return Ok(Exit::Failed);
+        let reason = "`http.listen` is \"off\", so nobody can tell whether bellwire is ready";
+        return unasked(None, reason);
     };
     let address = reachable(listen);
     let mut request = http::Request::get(format!("http://{address}/readyz")).body(Bytes::new())?;
@@ -37,14 +55,33 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let reply = match client.send(request, TIMEOUT, Reach::LinkLocalToo).await {
         Ok(reply) => reply,
         Err(failure) => {
-            output::complain(&format!("nothing answers at {listen}: {failure}"));
-            return Ok(Exit::Failed);
+            return unasked(
+                Some(false),
+                &format!("nothing answers at {listen}: {failure}"),
+            );
         }
     };
-    output::line(String::from_utf8_lossy(&reply.body).trim_end());
+    let Ok(told) = serde_json::from_slice::<Value>(&reply.body) else {
+        let reason = format!("what answers at {listen} is no bellwire of this version");
+        return unasked(Some(false), &reason);
+    };
+    if args.json {
+        output::line(&told.to_string());
+    } else {
+        lines(&told).iter().for_each(|line| output::line(line));
+    }
     Ok(if reply.status == 200 {
         Exit::Done
     } else {
         Exit::Failed
     })
+}
+
+/// Whether an alert would get through, and below that every reason why not.
+fn lines(told: &Value) -> Vec<String> {
+    let is_ready = told["ready"] == true;
+    let head = if is_ready { "ready" } else { "not ready" };
+    let reasons = told["reasons"].as_array().into_iter().flatten();
+    let reasons = reasons.filter_map(Value::as_str).map(table::printable);
+    std::iter::once(head.to_owned()).chain(reasons).collect()
 }

@@ -76,10 +76,15 @@ impl Instance {
                     .context("`http.listen` is \"off\", so a running instance cannot be asked"));
             }
         };
+        Self::running(reachable(listen), plan.config.http.token.clone())
+    }
+
+    /// The process that listens at an address.
+    pub(super) fn running(address: SocketAddr, token: Option<Secret>) -> anyhow::Result<Self> {
         Ok(Self::Running {
             client: Client::new(None)?.reading(ANSWER_BYTES_MAX),
-            address: reachable(listen),
-            token: plan.config.http.token.clone(),
+            address,
+            token,
         })
     }
 

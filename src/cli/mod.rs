@@ -5,18 +5,21 @@
 //! or configuration. Each command is a file with its `Args` and its `run`.
 
 mod check;
+mod completions;
 mod configuration;
 mod demo;
 mod explain;
 mod health;
 mod instance;
 mod output;
+mod progress;
 mod queue;
 mod replay;
 mod run;
 mod send;
 mod simulate;
 mod table;
+mod tail;
 
 use std::process::ExitCode;
 
@@ -25,7 +28,20 @@ use clap::{Parser, Subcommand};
 /// Keeps a Server-Sent-Events stream open, keeps the events that rules ask for, and delivers each one,
 /// signed, to webhooks, Discord, Slack, ntfy, Telegram, MQTT and programs through a queue on disk.
 #[derive(Debug, Parser)]
-#[command(name = "bellwire", version, arg_required_else_help = true)]
+#[command(
+    name = "bellwire",
+    version,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  bellwire demo
+  bellwire check --online
+  bellwire run
+
+Exit status: 0 done (healthy, delivered, valid), 1 it failed (unhealthy, refused, a bad line of input), \
+2 wrong command line or configuration. Results go to standard output, logs and complaints to standard \
+error. Each command has a help of its own."
+)]
 struct Line {
     #[command(subcommand)]
     command: Command,
@@ -42,6 +58,8 @@ enum Command {
     Queue(queue::Args),
     Replay(replay::Args),
     Send(send::Args),
+    Tail(tail::Args),
+    Completions(completions::Args),
 }
 
 /// What a command came to.
@@ -89,6 +107,8 @@ pub fn main() -> ExitCode {
             Command::Queue(args) => Box::pin(queue::run(args)).await,
             Command::Replay(args) => Box::pin(replay::run(args)).await,
             Command::Send(args) => Box::pin(send::run(args)).await,
+            Command::Tail(args) => Box::pin(tail::run(args)).await,
+            Command::Completions(args) => Ok(completions::run(&args)),
         }
     });
     // What a command left behind, such as a read from standard input, must not keep the process alive.
@@ -100,13 +120,4 @@ pub fn main() -> ExitCode {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_well_formed() {
-        Line::command().debug_assert();
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::instance::{Answer, Instance};
+use super::progress::Progress;
 use super::{Exit, configuration, output, queue};
 
 /// Send stored events again: those since a time, by the rules of today, after showing how many.
@@ -13,7 +14,13 @@ use super::{Exit, configuration, output, queue};
 /// Events that matched no rule before are sent, too, if one matches them now. Each new delivery has a
 /// new id. What bellwire said about itself is sent again only by a rule that is named.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: bellwire replay --since 2h --rule gold-tp --yes")]
+#[command(after_help = "\
+Examples:
+  bellwire replay --since 2h
+  bellwire replay --since 2026-06-11T08:00:00Z --rule gold-tp --sink phone --yes
+
+Exit status: 0 done, 1 it failed, was not confirmed, or nobody was there to ask, 2 wrong command line \
+(a rule or a sink that there is not) or configuration.")]
 pub(super) struct Args {
     /// Events that arrived since then: an age such as `2h`, or a time such as `2026-06-11T08:00:00Z`.
     #[arg(long, value_name = "WHEN", value_parser = queue::since)]
@@ -89,6 +96,8 @@ async fn wish(instance: &Instance, args: &Args, dry_run: bool) -> anyhow::Result
         "sink": args.sink,
         "dry_run": dry_run,
     });
+    let what = if dry_run { "counting" } else { "sending" };
+    let _progress = Progress::uncounted(what, !args.json);
     instance.post(&["replay"], body.to_string()).await
 }
 

@@ -10,6 +10,13 @@ use crate::{app, telemetry};
 /// Run the bridge until SIGTERM or SIGINT, then drain within 8 seconds. SIGHUP, or another content of the
 /// file, has the configuration read again; one that is wrong is refused, and the one before stays in force.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  bellwire run
+  bellwire run --config /etc/bellwire/config.toml
+
+Exit status: 0 told to stop, 1 it cannot start or a part of it failed, 2 wrong command line or \
+configuration.")]
 pub(super) struct Args {
     /// The configuration file [default: `BELLWIRE_CONFIG`, ./config.toml, /etc/bellwire/config.toml]
     #[arg(long, value_name = "FILE")]

@@ -12,7 +12,13 @@ use super::{Exit, configuration, output, table};
 /// Through the running instance, where an accepted message also ends the sink's suspension, or directly
 /// while none runs.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: bellwire send phone --event samples/tp.json")]
+#[command(after_help = "\
+Examples:
+  bellwire send phone
+  bellwire send phone --event samples/tp.json
+
+Exit status: 0 the receiver has accepted it, 1 it has not, 2 wrong command line (a sink that there is \
+not) or configuration.")]
 pub(super) struct Args {
     /// The name of the sink.
     sink: String,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use serde_json::json;
 
 use super::{Exit, output};
 use crate::app;
@@ -18,6 +19,7 @@ const SPEED_MAX: f64 = 1_000_000.0;
 
 /// Be an upstream on this machine, for trying out and for tests.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: bellwire simulate ttmt")]
 pub(super) struct Args {
     #[command(subcommand)]
     upstream: Upstream,
@@ -30,8 +32,15 @@ enum Upstream {
 
 /// The TTMT API with its limits and its faults: a small market that lives, or a script of events.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  bellwire simulate ttmt
+  bellwire simulate ttmt --listen 127.0.0.1:0 --rate 20 --seed 7
+  bellwire simulate ttmt --script yesterday.jsonl --speed 60
+
+Exit status: 0 told to stop, 1 it cannot listen, 2 wrong command line or script.")]
 struct Ttmt {
-    /// Where to listen.
+    /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8181")]
     listen: SocketAddr,
     /// The API key that is accepted.
@@ -43,7 +52,7 @@ struct Ttmt {
     /// The seed of the market: the same seed, the same events.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// How long a connection lives before it is recycled.
+    /// How long a connection lives before it is recycled, such as `30s` or `5m`.
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = humantime::parse_duration)]
     recycle: Duration,
     /// Play this file instead of the market: one event or `{"simulate": …}` directive to a line.
@@ -52,6 +61,9 @@ struct Ttmt {
     /// Play the script so many times faster than the timestamps of its events say; 1 is as it happened.
     #[arg(long, value_name = "N", requires = "script", conflicts_with = "rate", value_parser = speed)]
     speed: Option<f64>,
+    /// Print one JSON document: `base_url` and `api_key`, as a source takes them.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
@@ -76,8 +88,13 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     })
     .await
     .with_context(|| format!("cannot listen on {}", args.listen))?;
-    output::line(&format!("base_url = \"{}\"", simulator.base_url()));
-    output::line(&format!("api_key = \"{}\"", args.key));
+    let base_url = simulator.base_url();
+    if args.json {
+        output::line(&json!({ "base_url": base_url, "api_key": args.key }).to_string());
+    } else {
+        output::line(&format!("base_url = \"{base_url}\""));
+        output::line(&format!("api_key = \"{}\"", args.key));
+    }
     let stop = app::stop_on_signals().context("signals cannot be watched")?;
     simulator.run(stop).await.context("the simulator failed")?;
     Ok(Exit::Done)

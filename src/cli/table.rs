@@ -2,9 +2,9 @@
 
 use std::io::IsTerminal;
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
-/// Columns where there is no terminal.
+/// Columns of a terminal that does not say how many it has.
 const COLUMNS: usize = 80;
 
 /// A column that has to shrink keeps this much, as far as there is room at all.
@@ -13,7 +13,11 @@ const SHRUNK_MIN: usize = 6;
 /// Between two columns.
 const GAP: &str = "  ";
 
-/// Rows of cells under a head. Only columns that may shrink are cut.
+/// Before what goes on in a further line.
+const INDENT: &str = "  ";
+
+/// Rows of cells under a head. Only columns that may shrink are cut. Where there is no room even so, head
+/// and rows go on in further lines.
 #[derive(Debug)]
 pub(super) struct Table {
     head: Vec<&'static str>,
@@ -39,51 +43,98 @@ impl Table {
 
     /// The lines, none of them wider than `columns`.
     pub(super) fn lines(&self, columns: usize) -> Vec<String> {
-        let widths = self.widths(columns);
+        let decks = self.decks(columns);
         let head: Vec<String> = self.head.iter().map(|&cell| cell.to_owned()).collect();
-        let line = |cells: &Vec<String>| {
-            let cells = cells.iter().zip(&widths).map(|(cell, width)| {
-                let cell = cut(cell, *width);
-                let padding = width.saturating_sub(cell.width());
-                format!("{cell}{}", " ".repeat(padding))
-            });
-            let line = cells.collect::<Vec<_>>().join(GAP);
-            cut(line.trim_end(), columns)
-        };
-        std::iter::once(&head).chain(&self.rows).map(line).collect()
+        let rows = std::iter::once(&head).chain(&self.rows);
+        let lines = rows.flat_map(|cells| {
+            decks.iter().map(|deck| {
+                let cells = deck.columns.iter().map(|(column, width)| {
+                    let cell = cut(&cells[*column], *width);
+                    let padding = width.saturating_sub(cell.width());
+                    format!("{cell}{}", " ".repeat(padding))
+                });
+                let line = cells.collect::<Vec<_>>().join(GAP);
+                cut(&format!("{}{}", deck.indent, line.trim_end()), columns)
+            })
+        });
+        // Of a row whose last cells are empty nothing goes on.
+        lines.filter(|line| !line.trim().is_empty()).collect()
     }
 
-    /// As wide as the widest cell; then the widest columns that may shrink give way.
-    fn widths(&self, columns: usize) -> Vec<usize> {
+    /// Deals the columns out over as few lines as there is room for.
+    fn decks(&self, columns: usize) -> Vec<Deck> {
+        let mut decks: Vec<Deck> = Vec::new();
+        let mut taken = 0;
+        for (column, width) in self.widths().into_iter().enumerate() {
+            let least = match self.shrinks[column] {
+                true => width.min(SHRUNK_MIN),
+                false => width,
+            };
+            match decks.last_mut() {
+                Some(deck) if taken + GAP.len() + least <= columns => {
+                    taken += GAP.len() + least;
+                    deck.columns.push((column, width));
+                }
+                last => {
+                    let indent = if last.is_some() { INDENT } else { "" };
+                    taken = indent.len() + least;
+                    let columns = vec![(column, width)];
+                    decks.push(Deck { indent, columns });
+                }
+            }
+        }
+        for deck in &mut decks {
+            deck.shrink(&self.shrinks, columns);
+        }
+        decks
+    }
+
+    /// As wide as the widest cell.
+    fn widths(&self) -> Vec<usize> {
         let mut widths: Vec<usize> = self.head.iter().map(|cell| cell.width()).collect();
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = cell.width().max(*width);
             }
         }
-        let gaps = GAP.len() * widths.len().saturating_sub(1);
-        let mut excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(columns);
+        widths
+    }
+}
+
+/// The columns that stand in one line, each with its width.
+struct Deck {
+    indent: &'static str,
+    columns: Vec<(usize, usize)>,
+}
+
+impl Deck {
+    /// Has the widest columns that may shrink give way until all of them fit.
+    fn shrink(&mut self, shrinks: &[bool], columns: usize) {
+        let gaps = GAP.len() * self.columns.len().saturating_sub(1);
+        let widths: usize = self.columns.iter().map(|(_, width)| width).sum();
+        let mut excess = (self.indent.len() + widths + gaps).saturating_sub(columns);
         while excess > 0 {
-            let widest = widths.iter_mut().zip(&self.shrinks);
-            let widest = widest.filter(|(width, shrinks)| **shrinks && **width > SHRUNK_MIN);
-            let Some((width, _)) = widest.max_by_key(|(width, _)| **width) else {
+            let shrink = self
+                .columns
+                .iter_mut()
+                .filter(|(column, width)| shrinks[*column] && *width > SHRUNK_MIN);
+            let Some((_, width)) = shrink.max_by_key(|(_, width)| *width) else {
                 break;
             };
             *width -= 1;
             excess -= 1;
         }
-        widths
     }
 }
 
-/// How wide a table may be.
+/// How wide a table may be. Where there is no terminal, whoever reads on gets all of it.
 pub(super) fn columns() -> usize {
     let output = std::io::stdout();
     if !output.is_terminal() {
-        return COLUMNS;
+        return usize::MAX;
     }
     let size = terminal_size::terminal_size_of(output);
-    size.map_or(COLUMNS, |(width, _)| usize::from(width.0).max(1))
+    size.map_or(COLUMNS, |(width, _)| usize::from(width.0))
 }
 
 /// Text without anything that a terminal would obey, or that turns the reading direction.
@@ -109,15 +160,16 @@ pub(super) fn cut(text: &str, columns: usize) -> String {
     if text.width() <= columns {
         return text.to_owned();
     }
-    let mut room = columns.saturating_sub(1);
+    let room = columns.saturating_sub(1);
     let mut shown = String::new();
     for character in text.chars() {
-        let width = character.width().unwrap_or_default();
-        if width > room {
+        let before = shown.len();
+        shown.push(character);
+        // Of the whole, since some characters are wider with the one behind them.
+        if shown.width() > room {
+            shown.truncate(before);
             break;
         }
-        room -= width;
-        shown.push(character);
     }
     if columns > 0 {
         shown.push('…');
@@ -158,6 +210,78 @@ mod tests {
         assert!(narrow[1].ends_with('…'), "{narrow:?}");
         let lines = table().lines(5);
         assert!(lines.iter().all(|line| line.width() <= 5), "{lines:?}");
+    }
+
+    #[test]
+    fn where_the_columns_have_no_room_rows_go_on_in_further_lines() {
+        let mut table = Table::new(&[
+            ("ID", false),
+            ("STATE", false),
+            ("SINK", true),
+            ("TRIES", false),
+            ("REASON", true),
+        ]);
+        let reason = "422 Unprocessable Entity";
+        table.row(&[
+            "msg_1f0c5a9be2d7_412",
+            "in_flight",
+            "automation",
+            "12",
+            reason,
+        ]);
+        table.row(&["msg_1f0c5a9be2d7_411", "dead", "取引取引取引", "1", ""]);
+        let expected = [
+            "ID                    STATE      SINK",
+            "  TRIES  REASON",
+            "msg_1f0c5a9be2d7_412  in_flight  automa…",
+            "  12     422 Unprocessable Entity",
+            "msg_1f0c5a9be2d7_411  dead       取引取…",
+            "  1",
+        ];
+        assert_eq!(table.lines(40), expected);
+        let expected = [
+            "ID                    STATE",
+            "  SINK          TRIES  REASON",
+            "msg_1f0c5a9be2d7_412  in_flight",
+            "  automation    12     422 Unproce…",
+            "msg_1f0c5a9be2d7_411  dead",
+            "  取引取引取引  1",
+        ];
+        assert_eq!(table.lines(35), expected);
+        let expected = [
+            "ID                    STATE      SINK          TRIES  REASON",
+            "msg_1f0c5a9be2d7_412  in_flight  automation    12     422 Unprocessable Entity",
+            "msg_1f0c5a9be2d7_411  dead       取引取引取引  1",
+        ];
+        assert_eq!(table.lines(usize::MAX), expected, "all of it in one line");
+        for columns in 1..100 {
+            let lines = table.lines(columns);
+            assert!(
+                lines.iter().all(|line| line.width() <= columns),
+                "{lines:?}"
+            );
+        }
+        // Nobody has to guess which delivery it is, down to the width of an id.
+        for columns in 20..100 {
+            let text = table.lines(columns).concat();
+            for id in ["msg_1f0c5a9be2d7_412", "msg_1f0c5a9be2d7_411"] {
+                assert!(text.contains(id), "{columns}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_cut_text_is_as_wide_as_it_is_shown() {
+        // A heart that the selector behind it makes an emoji, two columns wide.
+        let hearts = "\u{2764}\u{fe0f}".repeat(5);
+        assert_eq!(hearts.width(), 10);
+        for columns in 0..10 {
+            let shown = cut(&hearts, columns);
+            assert!(shown.width() <= columns, "{columns}: {shown}");
+        }
+        assert_eq!(cut("取引失敗", 6), "取引…");
+        assert_eq!(cut("取引失敗", 8), "取引失敗");
+        assert_eq!(cut("x", 0), "");
     }
 
     #[test]

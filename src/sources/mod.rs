@@ -13,6 +13,7 @@ mod filter;
 mod frames;
 mod gate;
 mod json;
+mod live;
 mod options;
 mod pace;
 pub mod picture;
@@ -36,6 +37,7 @@ use std::time::Duration;
 use url::Url;
 
 pub use self::decode::Frame;
+pub use self::live::Live;
 pub use self::options::EVENT_BYTES_MAX;
 pub use self::recording::{Input, Recorded, Recording};
 use self::ttmt_rest::Uuid;

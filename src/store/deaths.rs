@@ -45,11 +45,14 @@ impl Store {
     /// [`StoreError`]; nothing of the batch is then in the queue, and nothing counts as told.
     pub async fn tell(&self, batch: Batch, told: Vec<Told>) -> Result<Accepted, StoreError> {
         // They have the reserve: one of them says that the disk is full.
-        self.call(move |connection, _| {
-            told.iter().try_for_each(|told| note(connection, told))?;
-            accept::accept(connection, &batch)
-        })
-        .await
+        let accepted = self
+            .call(move |connection, _| {
+                told.iter().try_for_each(|told| note(connection, told))?;
+                accept::accept(connection, &batch)
+            })
+            .await?;
+        self.has_arrived(accepted.new);
+        Ok(accepted)
     }
 }
 

@@ -34,6 +34,10 @@ const LOOKED_AT: u32 = 4096;
 const HEAD_COLUMNS: &str = "e.source, e.id, e.kind, e.time, e.backfilled";
 const HEAD_COLUMN_COUNT: usize = 5;
 
+/// Columns that [`event_row`] reads, in its order: the head and two more.
+pub(super) const EVENT_ROW_COLUMNS: &str =
+    "e.source, e.id, e.kind, e.time, e.backfilled, e.seq, e.received";
+
 impl Filter {
     /// Whether every delivery passes.
     const fn is_for_all(&self) -> bool {
@@ -134,29 +138,42 @@ fn events(
     limit: u32,
 ) -> Result<Vec<EventRow>, StoreError> {
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {HEAD_COLUMNS}, e.seq, e.received FROM events e
+        "SELECT {EVENT_ROW_COLUMNS} FROM events e
          WHERE e.seq < ?1 ORDER BY e.seq DESC LIMIT ?2"
     ))?;
-    let mut events = select
-        .query_map(params![after.unwrap_or(i64::MAX), limit], |row| {
-            Ok(EventRow {
-                seq: row.get(HEAD_COLUMN_COUNT)?,
-                head: head(row)?,
-                received: time(row.get(HEAD_COLUMN_COUNT + 1)?),
-                deliveries: Vec::new(),
-            })
-        })?
-        .collect::<Result<Vec<_>, _>>()?;
+    let rows = select.query_map(params![after.unwrap_or(i64::MAX), limit], event_row)?;
+    let mut events = rows.collect::<Result<Vec<_>, _>>()?;
+    add_deliveries(connection, tag, standing, &mut events)?;
+    Ok(events)
+}
+
+/// An event of [`EVENT_ROW_COLUMNS`], its deliveries not yet read.
+pub(super) fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
+    Ok(EventRow {
+        seq: row.get(HEAD_COLUMN_COUNT)?,
+        head: head(row)?,
+        received: time(row.get(HEAD_COLUMN_COUNT + 1)?),
+        deliveries: Vec::new(),
+    })
+}
+
+/// Reads the deliveries of events.
+pub(super) fn add_deliveries(
+    connection: &Connection,
+    tag: &str,
+    standing: &Standing,
+    events: &mut [EventRow],
+) -> Result<(), StoreError> {
     let mut of_event = connection.prepare_cached(&format!(
         "{} WHERE d.event = ?1 ORDER BY d.seq",
         delivery_select()
     ))?;
-    for event in &mut events {
+    for event in events {
         event.deliveries = of_event
             .query_map([event.seq], |row| delivery(row, tag, standing))?
             .collect::<Result<_, _>>()?;
     }
-    Ok(events)
+    Ok(())
 }
 
 /// Deliveries, newest first, of the next share of rows. Answers behind which row the share after it

@@ -13,6 +13,7 @@
 
 mod accept;
 mod alarm;
+mod arrived;
 mod aside;
 mod by_hand;
 mod claim;
@@ -42,13 +43,14 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use rusqlite::Connection;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::model::{
     Accepted, Attempt, Batch, Checkpoint, INTERNAL_SOURCE, Name, PictureRow, Settlement, Wake,
 };
 use crate::status::Status;
 
+pub use arrived::Arrived;
 pub use aside::Aside;
 pub use by_hand::{ByHand, Past};
 pub use deaths::Deaths;
@@ -72,6 +74,8 @@ pub struct Store {
     #[cfg(test)]
     made: Arc<std::sync::atomic::AtomicU64>,
     fault: Arc<OnceLock<String>>,
+    /// Changes whenever events have been put into the queue.
+    arrivals: watch::Sender<u64>,
 }
 
 impl Store {
@@ -106,6 +110,7 @@ impl Store {
             requests,
             looks,
             fault,
+            arrivals: watch::Sender::new(0),
             #[cfg(test)]
             made: Arc::default(),
         })
@@ -158,10 +163,10 @@ impl Store {
     pub async fn accept(&self, batch: Batch) -> Result<Accepted, StoreError> {
         // bellwire's own events have the reserve: one of them says that the disk is full.
         let bytes = (batch.source.as_str() != INTERNAL_SOURCE).then(|| accept::bytes(&batch));
-        self.request(bytes, move |connection, _| {
-            accept::accept(connection, &batch)
-        })
-        .await
+        let accept = move |connection: &Connection, _: &str| accept::accept(connection, &batch);
+        let accepted = self.request(bytes, accept).await?;
+        self.has_arrived(accepted.new);
+        Ok(accepted)
     }
 
     /// How far a source has been followed.

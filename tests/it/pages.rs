@@ -136,7 +136,12 @@ async fn health_exits_0_when_ready_1_when_not_and_2_for_a_wrong_configuration() 
     let here = [("BELLWIRE_HTTP__LISTEN", address.as_str())];
     let told = bridge.output("health", &here).await;
     assert_eq!(told.status, Some(0), "{told:?}");
-    assert!(told.out.contains("\"ready\":true"), "{told:?}");
+    assert_eq!(told.out, "ready\n");
+    let told = bridge.tool(&["health", "--json"]).await;
+    assert_eq!(
+        (told.status, &told.json()["ready"]),
+        (Some(0), &json!(true))
+    );
 
     phones
         .handle
@@ -147,16 +152,36 @@ async fn health_exits_0_when_ready_1_when_not_and_2_for_a_wrong_configuration() 
     bridge.ready("trouble", failing).await;
     let told = bridge.output("health", &here).await;
     assert_eq!(told.status, Some(1), "{told:?}");
-    assert!(told.out.contains("sink `events` is failing"), "{told:?}");
+    let (head, reason) = told.out.split_once('\n').expect("more than a line");
+    assert_eq!(head, "not ready");
+    assert!(reason.starts_with("sink `events` is failing"), "{told:?}");
+    let told = bridge.tool(&["health", "--json"]).await;
+    assert_eq!(
+        (told.status, &told.json()["ready"]),
+        (Some(1), &json!(false))
+    );
+    assert_eq!(told.json()["reasons"][0], reason.trim_end());
 
     bridge.kill();
     let told = bridge.output("health", &here).await;
     assert_eq!(told.status, Some(1), "{told:?}");
     assert!(told.complaint.contains("nothing answers"), "{told:?}");
-    let told = bridge
-        .output("health", &[("BELLWIRE_HTTP__LISTEN", "off")])
-        .await;
-    assert_eq!(told.status, Some(1), "{told:?}");
+    assert_eq!(told.out, "");
+    let told = bridge.told("health", &["--json"]).await;
+    assert_eq!(
+        (told.status, &told.json()["ready"]),
+        (Some(1), &json!(false))
+    );
+    let off = [("BELLWIRE_HTTP__LISTEN", "off")];
+    let told = bridge.output("health", &off).await;
+    assert_eq!((told.status, told.out.as_str()), (Some(1), ""), "{told:?}");
+    bridge.configure(&format!("http.listen = \"off\"\n{}", upstream.source()));
+    let told = bridge.tool(&["health", "--json"]).await;
+    assert_eq!(
+        (told.status, &told.json()["ready"]),
+        (Some(1), &Value::Null)
+    );
+    assert_eq!(told.json()["reasons"][0], told.complaint.trim_end());
     let told = bridge
         .output("health", &[("BELLWIRE_HTTP__LISTEN", "nowhere")])
         .await;

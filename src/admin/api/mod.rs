@@ -5,6 +5,7 @@
 
 mod by_hand;
 mod lists;
+mod live;
 mod query;
 mod replay;
 mod trial;
@@ -34,6 +35,7 @@ type Answer = Result<Response, Refusal>;
 pub(super) fn routes() -> Router<Arc<Parts>> {
     Router::new()
         .route("/events", get(lists::events))
+        .route("/events/live", live::live())
         .route("/deliveries", get(lists::deliveries))
         .route("/sources", get(lists::sources))
         .route("/sinks", get(lists::sinks))

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::instance::Instance;
+use super::progress::Progress;
 use super::{Exit, configuration, output, table};
 use crate::clock;
 use crate::model::State;
@@ -17,7 +18,14 @@ use crate::model::State;
 ///
 /// Works on the running instance of the configuration, or on its files while none runs.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: bellwire queue --state dead --since 24h")]
+#[command(after_help = "\
+Examples:
+  bellwire queue --state dead --since 24h
+  bellwire queue show msg_0123456789ab_42
+  bellwire queue retry msg_0123456789ab_42
+
+Exit status: 0 done, 1 it failed or one of the ids was refused, 2 wrong command line (a sink that there \
+is not) or configuration.")]
 pub(super) struct Args {
     #[command(subcommand)]
     what: Option<What>,
@@ -99,19 +107,24 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
 }
 
 /// Does the same to each delivery; one that is refused does not keep the others.
-async fn act(instance: &Instance, verb: &str, ids: &[String], json: bool) -> anyhow::Result<Exit> {
+async fn act(
+    instance: &Instance,
+    verb: &'static str,
+    ids: &[String],
+    json: bool,
+) -> anyhow::Result<Exit> {
     let mut exit = Exit::Done;
     let mut done = Vec::new();
+    let progress = Progress::of(ids.len(), verb, !json);
     for id in ids {
-        match instance
-            .post(&["deliveries", id, verb], "")
-            .await?
-            .granted()
-        {
+        let answer = instance.post(&["deliveries", id, verb], "").await?;
+        match progress.aside(|| answer.granted()) {
             Ok(delivery) => done.push(delivery),
             Err(failed) => exit = failed,
         }
+        progress.step();
     }
+    drop(progress);
     if json {
         output::line(&Value::Array(done).to_string());
         return Ok(exit);

@@ -1,7 +1,7 @@
 //! Moments as people read them: how long ago, and what the clock on their wall said.
 //!
-//! A file of its own because it is the only place that knows of time zones. It asks no clock: the
-//! moment of rendering comes with the scope.
+//! A file of its own because it is the only place below the terminal that knows of time zones. It asks
+//! no clock: the moment of rendering comes with the scope.
 
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;

@@ -78,6 +78,10 @@ async fn a_row_that_cannot_be_read_becomes_a_dead_letter_and_the_others_go_on() 
         );
         store.depths().await.expect(sql);
         store.events(Standing::default(), None, 9).await.expect(sql);
+        let arrived = store.arrived(Standing::default(), 0, None, 9).await;
+        let (arrived, reached) = arrived.expect(sql);
+        let readable = arrived.iter().filter(|one| one.event.is_some());
+        assert!(readable.count() >= 2 && reached == 3, "{sql}");
         assert!(store.fault().is_none());
         let again = store
             .claim(&name("phone"), now(), limit, 0)

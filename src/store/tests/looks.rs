@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::store::inspect::share;
 use crate::store::prune::OLD;
-use crate::store::{Filter, Past, by_hand};
+use crate::store::{Filter, Past, arrived, by_hand};
 
 /// Longest that a test waits for what has to happen at once.
 const AT_ONCE: Duration = Duration::from_secs(30);
@@ -240,6 +240,7 @@ async fn every_share_is_found_where_the_one_before_ended() {
             by_hand::SHARE.to_owned(),
             "PRIMARY KEY (rowid>? AND rowid<?)",
         ),
+        (arrived::SHARE.to_owned(), "PRIMARY KEY (rowid>?)"),
         (
             OLD.to_owned(),
             "events_received (received>? AND received<?)",

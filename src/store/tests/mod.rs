@@ -1,5 +1,6 @@
 //! The queue on a real file in a folder of its own.
 
+mod arrived;
 mod bad_rows;
 mod by_hand;
 mod deaths;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Page, Ran, ran, soon, until, wrapped};
+use super::{Begun, Page, Ran, ran, soon, until, wrapped};
 
 /// A folder with a configuration, and the process that runs on it, while there is one.
 pub(crate) struct Bridge {
@@ -120,12 +120,21 @@ impl Bridge {
 
     /// Runs a command line to its end; it is told where the instance listens, while one runs.
     pub(crate) async fn tool(&self, arguments: &[&str]) -> Ran {
+        ran(&mut self.line(arguments).await).await
+    }
+
+    /// Starts a command line that goes on until it is told to end; otherwise as [`Bridge::tool`].
+    pub(crate) async fn begin(&self, arguments: &[&str]) -> Begun {
+        Begun::new(&mut self.line(arguments).await)
+    }
+
+    async fn line(&self, arguments: &[&str]) -> Command {
         let mut line = self.command(arguments[0]);
         line.args(&arguments[1..]);
         if self.child.is_some() {
             line.env("BELLWIRE_HTTP__LISTEN", self.address().await.to_string());
         }
-        ran(&mut line).await
+        line
     }
 
     /// Another configuration, for the next start.

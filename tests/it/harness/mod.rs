@@ -3,6 +3,7 @@
 //! The upstream and the receivers run in the test; the bridge is the built binary, started and killed
 //! as an operator or a power cut would. Waiting is always for a condition, with a deadline.
 
+mod begun;
 mod bridge;
 mod eyes;
 mod page;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+pub(crate) use begun::Begun;
 pub(crate) use bridge::Bridge;
 pub(crate) use eyes::Eyes;
 pub(crate) use page::Page;

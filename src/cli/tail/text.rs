@@ -1,0 +1,275 @@
+//! An event in one line, for people.
+//!
+//! On a terminal no line is wider than it: the title gives way first. Anywhere else all of it is whole.
+
+use std::io::IsTerminal;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::Value;
+use unicode_width::UnicodeWidthStr;
+
+use super::super::table::{self, printable};
+
+/// Widest columns of sources and types. What is wider pushes the rest of its line aside.
+const SOURCE_MAX: usize = 16;
+const TYPE_MAX: usize = 22;
+
+/// Narrowest terminal on which columns stand below each other.
+const COLUMNS_MIN: usize = 80;
+
+/// Narrowest title. A terminal with less room cuts what stands behind it.
+const TITLE_MIN: usize = 12;
+
+const BOLD: &str = "1";
+const GREEN: &str = "32";
+const YELLOW: &str = "33";
+const DIM: &str = "2";
+
+/// What the lines are for, and how wide their columns are by now.
+pub(super) struct Look {
+    colour: bool,
+    columns: Option<usize>,
+    zone: TimeZone,
+    source: usize,
+    kind: usize,
+}
+
+impl Look {
+    /// For standard output, whatever it is.
+    pub(super) fn of_terminal() -> Self {
+        let is_terminal = std::io::stdout().is_terminal();
+        Self {
+            colour: is_terminal && std::env::var_os("NO_COLOR").is_none(),
+            columns: is_terminal.then(table::columns),
+            zone: TimeZone::system(),
+            source: 0,
+            kind: 0,
+        }
+    }
+
+    /// The line of an event.
+    pub(super) fn event(&mut self, event: &Value) -> String {
+        let time = moment(&event["time"]).or_else(|| moment(&event["received"]));
+        let time = time.map_or_else(|| "-".to_owned(), |time| self.clock(time));
+        let (source, kind) = (text(&event["source"]), text(&event["type"]));
+        if self.columns.is_none_or(|columns| columns >= COLUMNS_MIN) {
+            self.source = self.source.max(source.width().min(SOURCE_MAX));
+            self.kind = self.kind.max(kind.width().min(TYPE_MAX));
+        }
+        let before = [
+            (DIM, time),
+            ("", padded(&source, self.source)),
+            (BOLD, padded(&kind, self.kind)),
+        ];
+        let rules = rules(event);
+        let is_late = event["backfilled"] == true;
+        let mut behind = vec![match rules.is_empty() {
+            true => (DIM, "no rule".to_owned()),
+            false => (GREEN, rules),
+        }];
+        if is_late {
+            behind.push((YELLOW, "backfilled".to_owned()));
+        }
+        let mut title = text(&event["title"]);
+        if let Some(columns) = self.columns {
+            let parts = before.iter().chain(&behind);
+            let taken: usize = parts.map(|(_, part)| part.width() + 2).sum();
+            title = table::cut(&title, columns.saturating_sub(taken).max(TITLE_MIN));
+        }
+        let parts = before.into_iter().chain([("", title)]).chain(behind);
+        self.line(parts.filter(|(_, part)| !part.is_empty()))
+    }
+
+    /// Whether a source is heard.
+    pub(super) fn source(&self, source: &Value) -> String {
+        let name = text(&source["name"]);
+        if source["connected"] != true {
+            let fault = source["fault"].as_str().or(source["activity"].as_str());
+            return format!("{name}: not connected: {}", printable(fault.unwrap_or("-")));
+        }
+        let since = moment(&source["since"]);
+        let since = since.map(|since| format!(" since {}", self.clock(since)));
+        format!("{name}: connected{}", since.unwrap_or_default())
+    }
+
+    fn clock(&self, time: Timestamp) -> String {
+        let local = time.to_zoned_datetime(self.zone.clone());
+        local.strftime("%H:%M:%S").to_string()
+    }
+
+    /// Parts of a line beside each other, cut where it has to be.
+    fn line(&self, parts: impl Iterator<Item = (&'static str, String)>) -> String {
+        let mut left = self.columns.unwrap_or(usize::MAX);
+        let mut line = String::new();
+        for (style, part) in parts {
+            let gap = if line.is_empty() { "" } else { "  " };
+            if left <= gap.len() {
+                break;
+            }
+            left -= gap.len();
+            let part = table::cut(&part, left);
+            left -= part.width();
+            line.push_str(gap);
+            match self.colour && !style.is_empty() {
+                true => line.push_str(&format!("\u{1b}[{style}m{part}\u{1b}[0m")),
+                false => line.push_str(&part),
+            }
+        }
+        line
+    }
+}
+
+/// Each rule with the sinks that it sends to. One without any comes behind others that do.
+fn rules(event: &Value) -> String {
+    let list = |value: &'_ Value| value.as_array().cloned().unwrap_or_default();
+    let deliveries = list(&event["deliveries"]);
+    let mut rules: Vec<String> = list(&event["rules"]).iter().map(text).collect();
+    // The rules may have changed since its deliveries were made.
+    for delivery in &deliveries {
+        let rule = text(&delivery["rule"]);
+        if !rules.contains(&rule) {
+            rules.push(rule);
+        }
+    }
+    let shown = rules.iter().map(|rule| {
+        let mut sinks: Vec<String> = Vec::new();
+        for delivery in deliveries
+            .iter()
+            .filter(|delivery| text(&delivery["rule"]) == *rule)
+        {
+            let sink = match delivery["state"].as_str() {
+                // On the way, or there: as it should be.
+                Some("waiting" | "in_flight" | "delivered") | None => text(&delivery["sink"]),
+                Some(state) => format!("{} ({})", text(&delivery["sink"]), printable(state)),
+            };
+            if !sinks.contains(&sink) {
+                sinks.push(sink);
+            }
+        }
+        match sinks.is_empty() {
+            true => rule.clone(),
+            false => format!("{rule} → {}", sinks.join(", ")),
+        }
+    });
+    shown.collect::<Vec<_>>().join("; ")
+}
+
+fn moment(value: &Value) -> Option<Timestamp> {
+    value.as_str()?.parse().ok()
+}
+
+fn text(value: &Value) -> String {
+    printable(value.as_str().unwrap_or_default())
+}
+
+fn padded(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn look(columns: Option<usize>, colour: bool) -> Look {
+        Look {
+            colour,
+            columns,
+            zone: TimeZone::get("Europe/Berlin").expect("a zone"),
+            source: 0,
+            kind: 0,
+        }
+    }
+
+    fn hit() -> Value {
+        json!({
+            "source": "ttmt", "type": "tp_hit", "time": "2026-06-11T08:00:00.123Z",
+            "received": "2026-06-11T08:00:01Z", "backfilled": false, "title": "XAUUSD 取引 +19.84 USD",
+            "rules": ["gold", "also", "all"],
+            "deliveries": [
+                { "rule": "gold", "sink": "phone", "state": "delivered" },
+                { "rule": "gold", "sink": "team", "state": "throttled" },
+                { "rule": "gone", "sink": "desk", "state": "waiting" },
+            ],
+        })
+    }
+
+    #[test]
+    fn a_line_says_when_what_and_where_it_goes() {
+        let expected = "10:00:00  ttmt  tp_hit  XAUUSD 取引 +19.84 USD  \
+                        gold → phone, team (throttled); also; all; gone → desk";
+        assert_eq!(look(None, false).event(&hit()), expected);
+        let mut late = hit();
+        (late["backfilled"], late["time"]) = (json!(true), Value::Null);
+        (late["rules"], late["deliveries"]) = (json!([]), json!([]));
+        let expected = "10:00:01  ttmt  tp_hit  XAUUSD 取引 +19.84 USD  no rule  backfilled";
+        assert_eq!(look(None, false).event(&late), expected);
+        assert_eq!(look(None, false).event(&json!({})), "-  no rule");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal_and_the_title_gives_way_first() {
+        let line = look(Some(92), false).event(&hit());
+        let expected = "10:00:00  ttmt  tp_hit  XAUUSD 取引…  \
+                        gold → phone, team (throttled); also; all; gone → desk";
+        assert_eq!(line, expected);
+        for columns in 1..120 {
+            let line = look(Some(columns), false).event(&hit());
+            assert!(line.width() <= columns, "{columns}: {line}");
+        }
+    }
+
+    #[test]
+    fn columns_stay_where_the_widest_so_far_has_put_them() {
+        let mut look = look(None, false);
+        let wide = json!({ "source": "bellwire", "type": "bellwire.source_lost" });
+        look.event(&wide);
+        let line = look.event(&hit());
+        assert!(
+            line.starts_with("10:00:00  ttmt      tp_hit                XAUUSD"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn foreign_text_cannot_steer_the_terminal() {
+        let mut hostile = hit();
+        for key in ["source", "type", "title"] {
+            hostile[key] = json!("a\u{1b}[31m\r\nb\u{202e}");
+        }
+        hostile["rules"] = json!(["\u{1b}]0;x\u{7}"]);
+        hostile["deliveries"][0]["sink"] = json!("\u{9b}1m");
+        let line = look(None, false).event(&hostile);
+        assert!(!line.contains(char::is_control), "{line:?}");
+        assert!(!line.contains('\u{202e}'), "{line:?}");
+        let coloured = look(None, true).event(&hit());
+        assert!(
+            coloured.contains("\u{1b}[1mtp_hit\u{1b}[0m"),
+            "{coloured:?}"
+        );
+    }
+
+    #[test]
+    fn a_source_is_heard_or_it_is_said_why_not() {
+        let look = look(None, false);
+        let since = "2026-06-11T08:00:00.123Z";
+        for (source, expected) in [
+            (
+                json!({ "name": "ttmt", "connected": true, "since": since }),
+                "ttmt: connected since 10:00:00",
+            ),
+            (
+                json!({ "name": "ttmt", "connected": false, "activity": "waiting 4 s", "fault": null }),
+                "ttmt: not connected: waiting 4 s",
+            ),
+            (
+                json!({ "name": "ttmt", "connected": false, "activity": "x", "fault": "the key is revoked" }),
+                "ttmt: not connected: the key is revoked",
+            ),
+        ] {
+            assert_eq!(look.source(&source), expected);
+        }
+    }
+}
