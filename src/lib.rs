@@ -45,7 +45,7 @@
 //! | 2 | [`sources`] | one connection from a cursor to a named end; what to do after it; the TTMT REST calls | eventsource-client |
 //! | 2 | [`store`] | the queue: accept, claim, settle, inspect | SQLite |
 //! | 2 | [`telemetry`] | log set-up | tracing-subscriber |
-//! | 1 | [`config`] | file and environment to one checked configuration | figment |
+//! | 1 | [`config`] | file and environment to one checked configuration; the schema of its form | figment |
 //! | 1 | [`expr`] | expressions and templates over an event, bounded | minijinja |
 //! | 1 | [`transport`] | one request within limits, over HTTP, to a broker or to a program; the open end of a stream | reqwest, the packets of MQTT |
 //! | 1 | [`status`], [`clock`], [`crew`] | the shared snapshot; wall time; named tasks that can be exchanged | |

@@ -14,6 +14,7 @@ mod output;
 mod queue;
 mod replay;
 mod run;
+mod schema;
 mod send;
 mod simulate;
 mod table;
@@ -42,6 +43,7 @@ enum Command {
     Queue(queue::Args),
     Replay(replay::Args),
     Send(send::Args),
+    Schema(schema::Args),
 }
 
 /// What a command came to.
@@ -89,6 +91,7 @@ pub fn main() -> ExitCode {
             Command::Queue(args) => Box::pin(queue::run(args)).await,
             Command::Replay(args) => Box::pin(replay::run(args)).await,
             Command::Send(args) => Box::pin(send::run(args)).await,
+            Command::Schema(args) => schema::run(args),
         }
     });
     // What a command left behind, such as a read from standard input, must not keep the process alive.

@@ -29,6 +29,7 @@ mod queue;
 mod reload;
 mod replay;
 mod retry;
+mod schema;
 mod secrets;
 mod send;
 mod shutdown;

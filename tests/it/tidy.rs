@@ -31,6 +31,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("reqwest", &["transport"]),
     ("rusqlite", &["store"]),
     ("rustix", &["transport"]),
+    ("schemars", &["config", "sinks", "sources"]),
     ("sha2", &["sinks"]),
     ("toml_edit", &["config"]),
     ("tracing_subscriber", &["telemetry"]),

@@ -4,16 +4,17 @@
 //! configuration's alone: nothing of an event stands in them.
 
 use http::{HeaderName, HeaderValue};
+use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::super::address::sensitive;
 use super::is_harmless;
-use crate::config::Table;
+use crate::config::{Table, form};
 use crate::model::Secret;
 
 /// ntfy's own limit.
-const ACTIONS_MAX: usize = 3;
+pub(super) const ACTIONS_MAX: usize = 3;
 
 /// All of them as JSON. It leaves room for the message with every other field at its maximum.
 const JSON_BYTES_MAX: usize = 1536;
@@ -28,6 +29,59 @@ const URL_HELP: &str = "such as `https://example.org/`";
 enum Tap {
     View,
     Http,
+}
+
+/// A button, as the schema of the configuration shows it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described and never made")]
+#[schemars(deny_unknown_fields, extend("if" = is_request(), "else" = without_request()))]
+pub(super) struct Form {
+    /// `view` opens a link, `http` has the phone make a request. Default: `view`.
+    #[schemars(extend("default" = "view"))]
+    action: Option<Word>,
+    /// What stands on the button.
+    #[schemars(regex(pattern = r"\S"))]
+    label: String,
+    /// What is opened or requested.
+    url: form::Secret,
+    /// Whether the message goes once the button was used. Default: false.
+    #[schemars(extend("default" = false))]
+    clear: Option<bool>,
+    /// The method of a request. Default: `POST`.
+    #[schemars(extend("default" = "POST"))]
+    method: Option<Method>,
+    /// Headers of a request, up to eight.
+    #[schemars(extend("maxProperties" = HEADERS_MAX))]
+    headers: Option<form::Headers>,
+    /// The body of a request.
+    body: Option<form::Secret>,
+}
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described and never made")]
+#[schemars(rename_all = "lowercase")]
+enum Word {
+    View,
+    Http,
+}
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described and never made")]
+#[schemars(rename_all = "UPPERCASE")]
+enum Method {
+    Post,
+    Get,
+    Put,
+    Patch,
+    Delete,
+}
+
+fn is_request() -> Value {
+    json!({ "required": ["action"], "properties": { "action": { "const": "http" } } })
+}
+
+fn without_request() -> Value {
+    json!({ "properties": { "method": false, "headers": false, "body": false } })
 }
 
 /// Reads `actions`: the JSON of all of them, which may hold a receiver's credentials.
