@@ -9,6 +9,7 @@
 mod access;
 mod api;
 mod metrics;
+mod openapi;
 mod page;
 mod ready;
 
@@ -116,6 +117,13 @@ fn router(parts: Parts) -> Router {
         .with_state(shared)
 }
 
+/// Whether the process is alive.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    security(()),
+    responses((status = 200, description = "It is.", body = String)),
+)]
 async fn alive() -> &'static str {
     "alive\n"
 }

@@ -20,6 +20,7 @@ mod metrics;
 mod missed;
 mod obligations;
 mod online;
+mod openapi;
 mod order;
 mod outage;
 mod pace;

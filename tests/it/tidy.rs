@@ -35,6 +35,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sha2", &["sinks"]),
     ("toml_edit", &["config"]),
     ("tracing_subscriber", &["telemetry"]),
+    ("utoipa", &["admin"]),
 ];
 
 const LINES_MAX: usize = 400;

@@ -10,13 +10,25 @@ use serde_json::{Value, json};
 use super::super::{Parts, Refusal, no_such, ready, standing};
 use super::query::Query;
 use super::{Answer, json};
+use crate::admin::openapi::{
+    self, Delivery, Event, NoQueue, NoToken, NotUnderstood, Page, Paging, Source, Which,
+};
 use crate::model::{Name, State as DeliveryState};
 use crate::rules::Rule;
 use crate::sinks::Sink;
 use crate::store::{DeliveryRow, EventRow, Filter};
 
 /// Events, newest first.
-pub(super) async fn events(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQuery) -> Answer {
+#[utoipa::path(
+    get,
+    path = "/api/v1/events",
+    params(Paging),
+    responses((status = 200, description = "A page of them.", body = Page<Event>), NotUnderstood, NoToken, NoQueue),
+)]
+pub(in crate::admin) async fn events(
+    State(parts): State<Arc<Parts>>,
+    RawQuery(raw): RawQuery,
+) -> Answer {
     let query = Query::read(raw.as_deref(), &["limit", "after"])?;
     let (limit, after) = (query.limit()?, query.after()?);
     let standing = standing(&parts.status.snapshot());
@@ -25,7 +37,16 @@ pub(super) async fn events(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQu
 }
 
 /// Deliveries, newest first.
-pub(super) async fn deliveries(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQuery) -> Answer {
+#[utoipa::path(
+    get,
+    path = "/api/v1/deliveries",
+    params(Which, Paging),
+    responses((status = 200, description = "A page of them.", body = Page<Delivery>), NotUnderstood, NoToken, NoQueue),
+)]
+pub(in crate::admin) async fn deliveries(
+    State(parts): State<Arc<Parts>>,
+    RawQuery(raw): RawQuery,
+) -> Answer {
     let query = Query::read(
         raw.as_deref(),
         &["limit", "after", "state", "sink", "since"],
@@ -70,7 +91,16 @@ async fn check_sink(parts: &Parts, name: &str) -> Result<(), Refusal> {
 }
 
 /// Sources, in the order of the configuration.
-pub(super) async fn sources(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQuery) -> Answer {
+#[utoipa::path(
+    get,
+    path = "/api/v1/sources",
+    params(Paging),
+    responses((status = 200, description = "A page of them.", body = Page<Source>), NotUnderstood, NoToken),
+)]
+pub(in crate::admin) async fn sources(
+    State(parts): State<Arc<Parts>>,
+    RawQuery(raw): RawQuery,
+) -> Answer {
     let query = Query::read(raw.as_deref(), &["limit", "after"])?;
     let snapshot = parts.status.snapshot();
     let setup = Arc::clone(&parts.setup.borrow());
@@ -83,7 +113,16 @@ pub(super) async fn sources(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQ
 
 /// Sinks, in the order of the configuration, with what of their deliveries is where; behind them those
 /// that are no longer configured and that something still waits for.
-pub(super) async fn sinks(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQuery) -> Answer {
+#[utoipa::path(
+    get,
+    path = "/api/v1/sinks",
+    params(Paging),
+    responses((status = 200, description = "A page of them.", body = Page<openapi::Sink>), NotUnderstood, NoToken, NoQueue),
+)]
+pub(in crate::admin) async fn sinks(
+    State(parts): State<Arc<Parts>>,
+    RawQuery(raw): RawQuery,
+) -> Answer {
     let query = Query::read(raw.as_deref(), &["limit", "after"])?;
     let snapshot = parts.status.snapshot();
     let standing = standing(&snapshot);
@@ -116,7 +155,16 @@ pub(super) async fn sinks(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQue
 }
 
 /// Rules, in the order of the configuration.
-pub(super) async fn rules(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQuery) -> Answer {
+#[utoipa::path(
+    get,
+    path = "/api/v1/rules",
+    params(Paging),
+    responses((status = 200, description = "A page of them.", body = Page<openapi::Rule>), NotUnderstood, NoToken),
+)]
+pub(in crate::admin) async fn rules(
+    State(parts): State<Arc<Parts>>,
+    RawQuery(raw): RawQuery,
+) -> Answer {
     let query = Query::read(raw.as_deref(), &["limit", "after"])?;
     let setup = Arc::clone(&parts.setup.borrow());
     let of_rule = |rule: &Rule| {
