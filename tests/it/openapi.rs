@@ -293,6 +293,9 @@ async fn every_described_answer_comes_and_has_its_form() {
         format!("/api/v1/deliveries/{flying}/retry"),
         "",
     ));
+    let list = "/api/v1/deliveries";
+    let of_nobody = format!("{list}?sink=nobody");
+    asked.push(("get", list, of_nobody, token(), String::new()));
     asked.push((
         "get",
         "/api/v1/deliveries/{id}",

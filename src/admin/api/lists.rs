@@ -11,7 +11,7 @@ use super::super::{Parts, Refusal, no_such, ready, standing};
 use super::query::Query;
 use super::{Answer, json};
 use crate::admin::openapi::{
-    self, Delivery, Event, NoQueue, NoToken, NotUnderstood, Page, Paging, Source, Which,
+    self, Delivery, Event, NoQueue, NoToken, NotUnderstood, Page, Paging, Source, Unknown, Which,
 };
 use crate::model::{Name, State as DeliveryState};
 use crate::rules::Rule;
@@ -41,7 +41,8 @@ pub(in crate::admin) async fn events(
     get,
     path = "/api/v1/deliveries",
     params(Which, Paging),
-    responses((status = 200, description = "A page of them.", body = Page<Delivery>), NotUnderstood, NoToken, NoQueue),
+    responses((status = 200, description = "A page of them.", body = Page<Delivery>), NotUnderstood, NoToken,
+        Unknown, NoQueue),
 )]
 pub(in crate::admin) async fn deliveries(
     State(parts): State<Arc<Parts>>,
@@ -58,8 +59,10 @@ pub(in crate::admin) async fn deliveries(
         since: query.since(parts.clock.now())?,
         after: query.after()?,
     };
-    // Whoever reads on had a page before.
-    if let Some(sink) = filter.sink.as_deref().filter(|_| filter.after.is_none()) {
+    // Whoever reads on had a page before, though not of what no sink can be called.
+    let is_first = filter.after.is_none();
+    let unheard_of = |sink: &&str| is_first || Name::new(sink).is_err();
+    if let Some(sink) = filter.sink.as_deref().filter(unheard_of) {
         check_sink(&parts, sink).await?;
     }
     let standing = standing(&parts.status.snapshot());
@@ -87,7 +90,11 @@ async fn check_sink(parts: &Parts, name: &str) -> Result<(), Refusal> {
     if known.contains(name) {
         return Ok(());
     }
-    Err(Refusal::bad(no_such("sink", name, known.iter().copied())))
+    Err(Refusal::unknown(no_such(
+        "sink",
+        name,
+        known.iter().copied(),
+    )))
 }
 
 /// Sources, in the order of the configuration.

@@ -171,7 +171,7 @@ enum Outcome {
 #[serde(deny_unknown_fields)]
 pub(in crate::admin) struct Replay {
     /// An age such as `2h`, or a time as RFC 3339 has it.
-    #[schema(example = "2h")]
+    #[schema(schema_with = super::shared::moment)]
     since: String,
     /// Only what this rule routes.
     rule: Option<String>,

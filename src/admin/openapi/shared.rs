@@ -4,9 +4,23 @@
 
 #![expect(dead_code, reason = "these types are described and never made")]
 
+use utoipa::openapi::schema::{
+    AnyOfBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type,
+};
 use utoipa::{IntoParams, IntoResponses};
 
 use super::answers::{Problem, State};
+
+/// An age or a time.
+pub(super) fn moment() -> Schema {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let moment = AnyOfBuilder::new()
+        .description(Some("An age such as `2h`, or a time as RFC 3339 has it."))
+        .item(text().pattern(Some("^(0|[0-9]{1,5}(s|m|h|d|w))$")))
+        .item(text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))))
+        .build();
+    Schema::AnyOf(moment)
+}
 
 /// Something in the request is not understood.
 #[derive(IntoResponses)]
@@ -66,6 +80,6 @@ pub(in crate::admin) struct Which {
     sink: Option<String>,
     /// Only those that were put into the queue since then: an age such as `2h`, or a time as RFC 3339
     /// has it.
-    #[param(example = "2h")]
+    #[param(schema_with = moment)]
     since: Option<String>,
 }
