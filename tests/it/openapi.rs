@@ -140,6 +140,26 @@ async fn a_list_takes_the_parameters_that_are_described_and_no_other() {
     assert_eq!(lists, 5);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_method_than_those_described_is_a_problem_that_names_them() {
+    let (_upstream, _phones, bridge) = running(0).await;
+    let address = bridge.address().await;
+    let token = [format!("Authorization: Bearer {TOKEN}")];
+    let described = operations(&committed());
+    for (method, path) in described.keys() {
+        let path = path.replace("{id}", "x").replace("{name}", "events");
+        let (page, allowed) = match method.as_str() {
+            "get" => (Page::post(address, &path, &token, "").await, "get"),
+            _ => (Page::get(address, &path, &token).await, "post"),
+        };
+        assert_eq!(page.status, 405, "{page:?}");
+        let head = page.head.to_lowercase();
+        assert!(head.contains(&format!("allow: {allowed}")), "{page:?}");
+        assert!(head.contains("application/problem+json"), "{page:?}");
+        assert_eq!(page.json()["status"], 405, "{page:?}");
+    }
+}
+
 /// Holds an answer to the description: its status, the type of its content and its form.
 fn is_as_described(description: &Value, (method, path, ..): &Asked<'_>, page: &Page) {
     let at = format!("{method} {path}: {page:?}");

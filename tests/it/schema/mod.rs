@@ -2,6 +2,7 @@
 //! beside the example.
 
 mod cases;
+mod defaults;
 mod files;
 mod keys;
 
