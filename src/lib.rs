@@ -37,7 +37,7 @@
 //! | 3 | [`intake`] | source to store: keep a connection open, route events, commit them with the cursor; read over REST what the stream missed | |
 //! | 3 | [`dispatch`] | store to sink: claim, send, judge, settle; a lane for each sink | governor |
 //! | 3 | [`upkeep`] | notices become internal events; old rows leave the disk | |
-//! | 3 | [`admin`] | health, readiness, metrics, the pages and who may see them; the API, and through it the queue by hand | axum, with `simulator`; hmac and sha2, with `sinks`; prometheus-client |
+//! | 3 | [`admin`] | health, readiness, metrics, the pages and who may see them; the API and its description, and through it the queue by hand | axum, with `simulator`; hmac and sha2, with `sinks`; prometheus-client; utoipa |
 //! | 3 | [`simulator`] | the TTMT API and local receivers, for demos and tests; knows nothing of the bridge | axum, with `admin` |
 //! | 2 | [`rules`] | event in, routes out; compiled once, pure | |
 //! | 2 | [`sinks`] | delivery to request, answer to verdict; pure translators, one for each kind | hmac and sha2, with `admin` |
@@ -45,7 +45,7 @@
 //! | 2 | [`sources`] | one connection from a cursor to a named end; what to do after it; the TTMT REST calls | eventsource-client |
 //! | 2 | [`store`] | the queue: accept, claim, settle, inspect | SQLite |
 //! | 2 | [`telemetry`] | log set-up; the steps of an event as spans, and their export | tracing-subscriber, opentelemetry |
-//! | 1 | [`config`] | file and environment to one checked configuration | figment |
+//! | 1 | [`config`] | file and environment to one checked configuration; the schema of its form | figment; schemars, with `sinks` and `sources` |
 //! | 1 | [`expr`] | expressions and templates over an event, bounded | minijinja |
 //! | 1 | [`transport`] | one request within limits, over HTTP, to a broker or to a program; the open end of a stream | reqwest, the packets of MQTT |
 //! | 1 | [`status`], [`clock`], [`crew`] | the shared snapshot; wall time; named tasks that can be exchanged | |

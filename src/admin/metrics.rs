@@ -17,6 +17,7 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
+use super::openapi::{NoQueue, NoToken};
 use super::{Parts, Setup, problem, standing};
 use crate::model::{INTERNAL_SOURCE, Name, State as DeliveryState};
 use crate::status::{SinkStatus, Snapshot, SourceStatus};
@@ -25,6 +26,17 @@ use crate::store::Depths;
 /// What waits, in each way of waiting.
 const OPEN: [DeliveryState; 2] = [DeliveryState::Waiting, DeliveryState::InFlight];
 
+/// All counts and how things stand, for Prometheus.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "metrics",
+    responses(
+        (status = 200, description = "Text in Prometheus' own format.", body = String, content_type = "text/plain"),
+        NoToken,
+        NoQueue,
+    ),
+)]
 pub(super) async fn show(State(parts): State<Arc<Parts>>) -> Response {
     let snapshot = parts.status.snapshot();
     let setup = Arc::clone(&parts.setup.borrow());

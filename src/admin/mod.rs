@@ -9,6 +9,7 @@
 mod access;
 mod api;
 mod metrics;
+mod openapi;
 mod page;
 mod ready;
 
@@ -155,6 +156,13 @@ async fn sealed(mut response: Response) -> Response {
     response
 }
 
+/// Whether the process is alive.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    security(()),
+    responses((status = 200, description = "It is.", body = String)),
+)]
 async fn alive() -> &'static str {
     "alive\n"
 }

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::openapi::Readiness;
 use super::{Parts, access, standing};
 use crate::status::{SinkStatus, Snapshot, SourceStatus};
 
@@ -16,6 +17,16 @@ use crate::status::{SinkStatus, Snapshot, SourceStatus};
 const QUEUE_ANSWERS: Duration = Duration::from_secs(1);
 
 /// Answers 200 or 503. Without the token, where one is set, only the bare status is told.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    operation_id = "ready",
+    security((), ("token" = [])),
+    responses(
+        (status = 200, description = "An alert would get through.", body = Readiness),
+        (status = 503, description = "It would not.", body = Readiness),
+    ),
+)]
 pub(super) async fn show(State(parts): State<Arc<Parts>>, headers: HeaderMap) -> Response {
     let snapshot = parts.status.snapshot();
     let now = parts.clock.now();

@@ -16,6 +16,7 @@ mod progress;
 mod queue;
 mod replay;
 mod run;
+mod schema;
 mod send;
 mod simulate;
 mod table;
@@ -60,6 +61,7 @@ enum Command {
     Send(send::Args),
     Tail(tail::Args),
     Completions(completions::Args),
+    Schema(schema::Args),
 }
 
 /// What a command came to.
@@ -109,6 +111,7 @@ pub fn main() -> ExitCode {
             Command::Send(args) => Box::pin(send::run(args)).await,
             Command::Tail(args) => Box::pin(tail::run(args)).await,
             Command::Completions(args) => Ok(completions::run(&args)),
+            Command::Schema(args) => schema::run(args),
         }
     });
     // What a command left behind, such as a read from standard input, must not keep the process alive.

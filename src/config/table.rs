@@ -90,6 +90,7 @@ impl Table {
     /// Whether the key is there and not yet taken. Asking makes the key a known one.
     #[must_use]
     pub fn has(&mut self, key: &str) -> bool {
+        self.context.asked(keypath::entry(&self.path, key));
         self.known.insert(key.to_owned());
         self.entries.contains_key(key)
     }

@@ -7,9 +7,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use schemars::{JsonSchema, SchemaGenerator, json_schema};
+
 use super::record;
 use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator};
-use crate::config::Table;
+use crate::config::{Table, form};
 use crate::model::{Reply, Rests, Secret, Verdict};
 use crate::transport::Outgoing;
 use crate::transport::program::Call;
@@ -22,6 +24,7 @@ pub(super) const KIND: Kind = Kind {
         max: Duration::from_secs(15 * 60),
     },
     build,
+    form: SchemaGenerator::subschema_for::<Form>,
 };
 
 const COMMAND_HELP: &str =
@@ -44,6 +47,26 @@ struct Exec {
     program: PathBuf,
     arguments: Vec<Secret>,
 }
+
+/// Its options, as the schema of the configuration shows them.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described and never made")]
+#[schemars(deny_unknown_fields)]
+struct Form {
+    /// The program and its arguments; each may be a secret. There is no shell.
+    command: Command,
+    /// It runs with bellwire's rights, so this has to be said.
+    allow_exec: Allowed,
+}
+
+form::value! {
+    Command = {
+        let part = form::secret_like(".");
+        json_schema!({ "anyOf": [part, { "type": "array", "items": part, "minItems": 1 }] })
+    }
+}
+
+form::value! { Allowed = json_schema!({ "type": "boolean", "const": true }) }
 
 fn build(options: &mut Table) -> Option<Parts> {
     if options.boolean("allow_exec") != Some(true) {

@@ -10,9 +10,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use schemars::{Schema, SchemaGenerator};
 
 use self::credentials::Credentials;
-use crate::config::{SinkConfig, Table};
+use crate::config::{SinkConfig, Table, form};
 use crate::expr::Template;
 use crate::model::{
     DeliveryId, Event, Failure, Ladder, Living, Name, Reply, Rests, Trace, Verdict,
@@ -230,6 +231,8 @@ pub struct Kind {
     pub rests: Rests,
     /// Reads the options of this kind.
     build: fn(&mut Table) -> Option<Parts>,
+    /// Describes them.
+    form: form::Form,
 }
 
 /// What a kind makes of its own options.
@@ -237,6 +240,16 @@ struct Parts {
     display: String,
     slots: Vec<Slot>,
     translator: Box<dyn Translator>,
+}
+
+/// Describes the table of a sink: for each kind its own options and those of all.
+pub fn form(generator: &mut SchemaGenerator) -> Schema {
+    let kinds = KINDS.iter().map(|kind| (kind.name, kind.form));
+    form::kinds(
+        generator,
+        SchemaGenerator::subschema_for::<options::Form>,
+        kinds,
+    )
 }
 
 /// Makes a sink of its configuration. `None` when something is wrong, which the table's list of

@@ -8,13 +8,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use schemars::{JsonSchema, SchemaGenerator, json_schema};
 use serde_json::json;
 use url::Url;
 
 use super::address::Address;
 use super::question::Heard;
 use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, record, wording};
-use crate::config::Table;
+use crate::config::{Table, form};
 use crate::model::{Reply, Rests, Secret, Verdict};
 use crate::transport::Outgoing;
 use crate::transport::mqtt::{self, Broker, Post, Publication, Trust};
@@ -27,6 +28,7 @@ pub(super) const KIND: Kind = Kind {
         max: Duration::from_secs(15 * 60),
     },
     build,
+    form: SchemaGenerator::subschema_for::<Form>,
 };
 
 const URL_HELP: &str =
@@ -53,6 +55,37 @@ struct Mqtt {
     announcement: Option<Post>,
     /// Tells this sink's connections from those of others.
     hash: String,
+}
+
+/// Its options, as the schema of the configuration shows them.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described and never made")]
+#[schemars(deny_unknown_fields, extend("dependentRequired" = json!({ "password": ["username"] })))]
+struct Form {
+    /// The broker: `mqtt://HOST`, or `mqtts://HOST` where the connection is encrypted.
+    url: BrokerAddress,
+    /// The topic to publish to, without `#` and `+`.
+    topic: Topic,
+    /// A user of the broker.
+    username: Option<String>,
+    /// The user's password.
+    password: Option<form::Secret>,
+    /// Home Assistant's prefix of announcements; with `false` nothing is announced. Default:
+    /// `homeassistant`.
+    #[schemars(extend("default" = DISCOVERY))]
+    discovery: Option<Prefix>,
+    /// The certificates, as PEM, that the broker's has to lead to. Default: those the system trusts.
+    ca: Option<form::Secret>,
+}
+
+form::value! { BrokerAddress = form::secret_like(r"^\s*[Mm][Qq][Tt][Tt][Ss]?:") }
+
+form::value! {
+    Topic = form::text_like(r"^[^$#+\u0000][^#+\u0000]*$")
+}
+
+form::value! {
+    Prefix = json_schema!({ "type": ["boolean", "string"], "pattern": r"^[^#+\u0000]+$" })
 }
 
 fn build(options: &mut Table) -> Option<Parts> {

@@ -5,8 +5,10 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
+
 use super::Kind;
-use crate::config::Table;
+use crate::config::{Table, form};
 use crate::expr::{Expression, Fault, Mistake, Scope, Template};
 use crate::model::Ladder;
 
@@ -200,4 +202,66 @@ fn ladder(table: &mut Table) -> Ladder {
     }
     retry.finish();
     ladder
+}
+
+/// What every sink takes, as the schema of the configuration shows it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described and never made")]
+pub(super) struct Form {
+    /// Longest wait for an answer, from a second to five minutes. Default: `15s`.
+    #[schemars(extend("default" = "15s"))]
+    timeout: Option<form::Duration>,
+    /// Most requests at once. Default: 4.
+    #[schemars(range(min = 1, max = 64), extend("default" = 4))]
+    concurrency: Option<u8>,
+    /// Most requests in a second, a minute or an hour, or `off`. Default: what the platform allows.
+    rate_limit: Option<Pace>,
+    /// `true`: one at a time, in the order of the events; an expression: so for each of its values.
+    /// Default: false.
+    #[schemars(extend("default" = false))]
+    ordered: Option<Order>,
+    /// An alert older than this is not worth a ring, from a second to 30 days. Default: none is too old.
+    expires: Option<form::Duration>,
+    retry: Option<Retry>,
+    /// Whether link-local and cloud-metadata addresses may be reached. Default: false.
+    #[schemars(extend("default" = false))]
+    allow_link_local: Option<bool>,
+    /// A template of the title. Default: what the kind has for each type of event.
+    title: Option<String>,
+    /// A template of the message. Default: what the kind has for each type of event.
+    message: Option<String>,
+}
+
+/// The waits between two attempts, and when they end.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described and never made")]
+#[schemars(deny_unknown_fields)]
+struct Retry {
+    /// The first wait, from 10ms to an hour. Default: `1s`.
+    #[schemars(extend("default" = "1s"))]
+    initial: Option<form::Duration>,
+    /// By what each wait is longer than the one before. Default: 3.
+    #[schemars(range(min = 1.0, max = 100.0), extend("default" = 3.0))]
+    factor: Option<f64>,
+    /// The longest wait, from 10ms to a day. Default: `1h`.
+    #[schemars(extend("default" = "1h"))]
+    max: Option<form::Duration>,
+    /// When a delivery becomes a dead letter, from a second to 30 days. Default: `24h`.
+    #[schemars(extend("default" = "24h"))]
+    max_age: Option<form::Duration>,
+    /// Most failures. Default: `max_age` alone ends the tries.
+    #[schemars(range(min = 1, max = 10_000))]
+    max_attempts: Option<u32>,
+}
+
+form::value! {
+    Pace = schemars::json_schema!({
+        "type": "string",
+        "pattern": r"^(off|\+?0*([1-9][0-9]{0,3}|10000)\s*/\s*(s|sec|second|m|min|minute|h|hour)\s*)$",
+        "examples": ["5/s", "30/min", "100/h", "off"],
+    })
+}
+
+form::value! {
+    Order = schemars::json_schema!({ "type": ["boolean", "string"], "examples": [true, "data.trade_id"] })
 }

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use http::Uri;
+use schemars::{JsonSchema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -15,7 +16,7 @@ use super::cut::{Unit, cut};
 use super::options::RateLimit;
 use super::question::{Heard, odd};
 use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, judge, request};
-use crate::config::Table;
+use crate::config::{Table, form};
 use crate::model::{Reply, Rests, Secret, Verdict};
 use crate::transport::{self, Outgoing};
 
@@ -32,6 +33,7 @@ pub(super) const KIND: Kind = Kind {
         max: Duration::from_secs(15 * 60),
     },
     build,
+    form: SchemaGenerator::subschema_for::<Form>,
 };
 
 const SERVER: &str = "https://api.telegram.org";
@@ -55,6 +57,36 @@ struct Telegram {
     chat_id: Value,
     thread_id: Option<i64>,
     silent: bool,
+}
+
+/// Its options, as the schema of the configuration shows them.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described and never made")]
+#[schemars(deny_unknown_fields)]
+struct Form {
+    /// The bot's token, as BotFather shows it.
+    token: Token,
+    /// The number of a chat, or `@name` of a channel.
+    #[schemars(extend("examples" = [-1_001_234_567_890_i64, "@my_channel"]))]
+    chat_id: Chat,
+    /// A topic of a group that has topics.
+    #[schemars(range(min = 1))]
+    thread_id: Option<i64>,
+    /// Whether every message comes without a sound. Default: false.
+    #[schemars(extend("default" = false))]
+    silent: Option<bool>,
+    /// The Bot API server. Default: `https://api.telegram.org`.
+    #[schemars(extend("default" = SERVER))]
+    server: Option<form::Address>,
+}
+
+form::value! { Token = form::secret_like("^[0-9]+:[A-Za-z0-9_-]{20,128}$") }
+
+form::value! {
+    Chat = json_schema!({
+        "type": ["integer", "string"],
+        "pattern": r"^\s*([+-]?[0-9]+|@[A-Za-z0-9_]{1,64})\s*$",
+    })
 }
 
 fn build(options: &mut Table) -> Option<Parts> {

@@ -34,6 +34,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::{Schema, SchemaGenerator};
 use url::Url;
 
 pub use self::decode::Frame;
@@ -42,7 +43,7 @@ pub use self::options::EVENT_BYTES_MAX;
 pub use self::recording::{Input, Recorded, Recording};
 use self::ttmt_rest::Uuid;
 use crate::clock::Clock;
-use crate::config::{SourceConfig, Table};
+use crate::config::{SourceConfig, Table, form};
 use crate::model::{Cursor, Event, Failure, Name, Secret};
 
 /// Every kind of source, in the order of their names.
@@ -53,6 +54,8 @@ pub struct Kind {
     /// Its name.
     pub name: &'static str,
     build: fn(&SourceConfig, &mut Table, &Clock) -> Option<Source>,
+    /// Describes them.
+    form: form::Form,
 }
 
 /// One upstream, ready to be connected to.
@@ -85,6 +88,16 @@ pub struct RestAccess {
     pub backfill: bool,
     /// The way out, if it is not direct.
     pub proxy: Option<Url>,
+}
+
+/// Describes the table of a source: for each kind its own options and those of all.
+pub fn form(generator: &mut SchemaGenerator) -> Schema {
+    let kinds = KINDS.iter().map(|kind| (kind.name, kind.form));
+    form::kinds(
+        generator,
+        SchemaGenerator::subschema_for::<options::Form>,
+        kinds,
+    )
 }
 
 /// Reads the options of a source. Mistakes go to the configuration's list of problems; `None` says

@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use url::Url;
 
-use crate::config::Table;
+use crate::config::{Table, form};
 use crate::model::Secret;
 
 /// Largest event where nothing else is configured.
@@ -76,4 +77,22 @@ pub(super) fn secrets(url: &Url) -> Vec<Secret> {
     let parts = [Some(url.username()), url.password(), url.query()];
     let parts = parts.into_iter().flatten().map(str::to_owned);
     parts.chain(values).map(Secret::new).collect()
+}
+
+/// What every source takes, as the schema of the configuration shows it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described and never made")]
+pub(super) struct Form {
+    /// How long it may be away before `bellwire.source_lost`, from a second to a day. Default: `2m`.
+    #[schemars(extend("default" = "2m"))]
+    lost_after: Option<form::Duration>,
+    /// A connection without a byte for this long is dead, from a second to a day. Default: `5m` for
+    /// `sse`, none for `ttmt`.
+    idle_timeout: Option<form::Duration>,
+    /// The largest event, from 1KiB to 64MiB; a sixteenth of `retention.max_disk` at most. Default:
+    /// `1MiB`.
+    #[schemars(extend("default" = "1MiB"))]
+    max_event_size: Option<form::Size>,
+    /// The address of an HTTP proxy that leads to it.
+    proxy: Option<form::Address>,
 }

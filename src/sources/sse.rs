@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, header};
 use jiff::Timestamp;
+use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::value::RawValue;
 
 use super::body::Patience;
@@ -17,12 +18,16 @@ use super::json::{self, Pointer};
 use super::resume::Ids;
 use super::{Kind, Source, What, options};
 use crate::clock::Clock;
-use crate::config::{SourceConfig, Table};
+use crate::config::{SourceConfig, Table, form};
 use crate::model::{DataAt, Event, Name, Secret};
 use crate::transport::{StreamLimits, StreamTransport};
 
 /// `kind = "sse"`.
-pub(super) const KIND: Kind = Kind { name: "sse", build };
+pub(super) const KIND: Kind = Kind {
+    name: "sse",
+    build,
+    form: SchemaGenerator::subschema_for::<Form>,
+};
 
 /// How long such a stream may be silent where nothing else is configured.
 const IDLE_DEFAULT: Duration = Duration::from_secs(5 * 60);
@@ -38,6 +43,29 @@ const RESERVED: [HeaderName; 5] = [
     header::TRANSFER_ENCODING,
     HeaderName::from_static("last-event-id"),
 ];
+
+/// Its options, as the schema of the configuration shows them.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described and never made")]
+#[schemars(deny_unknown_fields)]
+struct Form {
+    /// The address of the stream.
+    url: form::Address,
+    /// Headers of the request; each value may be a secret.
+    headers: Option<form::Headers>,
+    /// JSON pointer to the type of an event. Default: the stream's `event:` field.
+    #[schemars(regex(pattern = POINTER), extend("examples" = ["/type"]))]
+    r#type: Option<String>,
+    /// JSON pointer to the time of an event. Default: its arrival.
+    #[schemars(regex(pattern = POINTER), extend("examples" = ["/timestamp"]))]
+    time: Option<String>,
+    /// JSON pointer to what rules see as `data`. Default: the whole document.
+    #[schemars(regex(pattern = POINTER), extend("examples" = ["/data"]))]
+    data: Option<String>,
+}
+
+/// RFC 6901.
+const POINTER: &str = "^(/([^~]|~[01])*)?$";
 
 fn build(config: &SourceConfig, options: &mut Table, clock: &Clock) -> Option<Source> {
     let common = options::common(options);

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::header;
+use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::value::RawValue;
 use url::Url;
 
@@ -20,7 +21,7 @@ use super::resume::Ids;
 use super::ttmt_rest::Uuid;
 use super::{Control, Kind, RestAccess, Source, What, json, options};
 use crate::clock::Clock;
-use crate::config::{SourceConfig, Table};
+use crate::config::{SourceConfig, Table, form};
 use crate::model::{DataAt, Event, INTERNAL_SOURCE, Name, Secret};
 use crate::transport::{StreamLimits, StreamTransport};
 
@@ -28,6 +29,7 @@ use crate::transport::{StreamLimits, StreamTransport};
 pub(super) const KIND: Kind = Kind {
     name: "ttmt",
     build,
+    form: SchemaGenerator::subschema_for::<Form>,
 };
 
 const BASE_URL: &str = "https://app.telegramtometatrader.com/api/v1";
@@ -38,6 +40,26 @@ const AGE_MAX: Duration = Duration::from_secs(330);
 
 const KEY_PREFIX: &str = "ttmt_live_";
 const KEY_CHARS: usize = 53;
+
+/// Its options, as the schema of the configuration shows them.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described and never made")]
+#[schemars(deny_unknown_fields)]
+struct Form {
+    /// A key of the Power-User API.
+    api_key: Key,
+    /// Where the API is. Default: `https://app.telegramtometatrader.com/api/v1`.
+    #[schemars(extend("default" = BASE_URL))]
+    base_url: Option<form::Address>,
+    /// One account only: its UUID from `GET /accounts`. Default: all.
+    #[schemars(regex(pattern = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"))]
+    account_id: Option<String>,
+    /// Whether the REST API is asked for what the stream cannot replay. Default: true.
+    #[schemars(extend("default" = true))]
+    backfill: Option<bool>,
+}
+
+form::value! { Key = form::secret_like("^[!-~]+$") }
 
 fn build(config: &SourceConfig, options: &mut Table, clock: &Clock) -> Option<Source> {
     let common = options::common(options);

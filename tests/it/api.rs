@@ -122,6 +122,12 @@ async fn what_is_not_understood_is_a_problem_document() {
     ] {
         is_problem(&bridge.page(&format!("/api/v1/{wrong}")).await, 400);
     }
+    for unknown in ["sink=nobody", "sink=&after=1"] {
+        is_problem(
+            &bridge.page(&format!("/api/v1/deliveries?{unknown}")).await,
+            404,
+        );
+    }
     for nothing in ["deliveries/msg_1_1", "nothing", "", "deliveries/%ff"] {
         let page = bridge.page(&format!("/api/v1/{nothing}")).await;
         is_problem(&page, if nothing.ends_with("%ff") { 400 } else { 404 });

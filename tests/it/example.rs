@@ -14,7 +14,7 @@ use crate::harness::{program, ran};
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
 /// Every variable that the example names, with a value that is well formed.
-const VARIABLES: &[(&str, &str)] = &[
+pub(crate) const VARIABLES: &[(&str, &str)] = &[
     (
         "TTMT_API_KEY",
         "ttmt_live_no-real-key-no-real-key-no-real-key-no-real",
@@ -73,6 +73,15 @@ fn every_option_of_the_example_passes_check_alone_and_with_all_others() {
         check(lines[option.start], text);
     }
     check("everything", switched_on(&lines, &options));
+}
+
+/// The example as it stands, with each option switched on alone, and with all of them.
+pub(crate) fn variants() -> Vec<String> {
+    let lines: Vec<&str> = EXAMPLE.lines().collect();
+    let options = options(&lines);
+    let alone = options.iter().map(std::slice::from_ref);
+    let chosen = alone.chain([&options[..], &[]]);
+    chosen.map(|options| switched_on(&lines, options)).collect()
 }
 
 fn environment() -> BTreeMap<String, String> {

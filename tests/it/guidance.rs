@@ -73,7 +73,7 @@ async fn a_name_that_nothing_has_is_refused_with_those_there_are() {
         .ready("the start", |ready| ready["ready"] == true)
         .await;
     let page = bridge.page("/api/v1/deliveries?sink=evnets").await;
-    assert_eq!(page.status, 400, "{page:?}");
+    assert_eq!(page.status, 404, "{page:?}");
     assert!(page.head.contains("application/problem+json"), "{page:?}");
     for running in [true, false] {
         if !running {

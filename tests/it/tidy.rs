@@ -35,9 +35,11 @@ const HOMES: &[(&str, &[&str])] = &[
     ("reqwest", &["transport"]),
     ("rusqlite", &["store"]),
     ("rustix", &["transport"]),
+    ("schemars", &["config", "sinks", "sources"]),
     ("sha2", &["admin", "sinks"]),
     ("toml_edit", &["config"]),
     ("tracing_subscriber", &["telemetry"]),
+    ("utoipa", &["admin"]),
 ];
 
 const LINES_MAX: usize = 400;

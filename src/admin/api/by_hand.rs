@@ -7,10 +7,20 @@ use axum::http::StatusCode;
 
 use super::super::{Parts, Refusal, standing};
 use super::{Answer, Named, json, named};
+use crate::admin::openapi::{
+    Delivery, NoQueue, NoToken, NotNow, NotUnderstood, OtherOrigin, Unknown, Whole,
+};
 use crate::store::ByHand;
 
 /// The delivery with every attempt.
-pub(super) async fn show(State(parts): State<Arc<Parts>>, id: Named) -> Answer {
+#[utoipa::path(
+    get,
+    path = "/api/v1/deliveries/{id}",
+    operation_id = "delivery",
+    params(("id" = String, Path, description = "The delivery's id.")),
+    responses((status = 200, description = "It, with every attempt.", body = Whole), NotUnderstood, NoToken, Unknown, NoQueue),
+)]
+pub(in crate::admin) async fn show(State(parts): State<Arc<Parts>>, id: Named) -> Answer {
     let id = named(id)?;
     let standing = standing(&parts.status.snapshot());
     match parts.store.delivery(standing, &id).await? {
@@ -20,7 +30,13 @@ pub(super) async fn show(State(parts): State<Arc<Parts>>, id: Named) -> Answer {
 }
 
 /// Due now, its ladder anew, its id as before.
-pub(super) async fn retry(State(parts): State<Arc<Parts>>, id: Named) -> Answer {
+#[utoipa::path(
+    post,
+    path = "/api/v1/deliveries/{id}/retry",
+    params(("id" = String, Path, description = "The delivery's id.")),
+    responses((status = 200, description = "The delivery as it stands now.", body = Delivery), NotUnderstood, NoToken, OtherOrigin, Unknown, NotNow, NoQueue),
+)]
+pub(in crate::admin) async fn retry(State(parts): State<Arc<Parts>>, id: Named) -> Answer {
     let id = named(id)?;
     let (standing, now) = (standing(&parts.status.snapshot()), parts.clock.now());
     let became = parts.store.retry(standing, &id, now).await?;
@@ -29,7 +45,13 @@ pub(super) async fn retry(State(parts): State<Arc<Parts>>, id: Named) -> Answer 
 }
 
 /// A dead letter, by a person's will.
-pub(super) async fn drop(State(parts): State<Arc<Parts>>, id: Named) -> Answer {
+#[utoipa::path(
+    post,
+    path = "/api/v1/deliveries/{id}/drop",
+    params(("id" = String, Path, description = "The delivery's id.")),
+    responses((status = 200, description = "The delivery as it stands now.", body = Delivery), NotUnderstood, NoToken, OtherOrigin, Unknown, NotNow, NoQueue),
+)]
+pub(in crate::admin) async fn drop(State(parts): State<Arc<Parts>>, id: Named) -> Answer {
     let id = named(id)?;
     let (standing, now) = (standing(&parts.status.snapshot()), parts.clock.now());
     let became = parts.store.drop_delivery(standing, &id, now).await?;

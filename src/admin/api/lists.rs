@@ -10,13 +10,25 @@ use serde_json::{Value, json};
 use super::super::{Parts, Refusal, no_such, ready, standing};
 use super::query::Query;
 use super::{Answer, json};
+use crate::admin::openapi::{
+    self, Delivery, Event, NoQueue, NoToken, NotUnderstood, Page, Paging, Source, Unknown, Which,
+};
 use crate::model::{Name, State as DeliveryState};
 use crate::rules::Rule;
 use crate::sinks::Sink;
 use crate::store::{DeliveryRow, EventRow, Filter};
 
 /// Events, newest first.
-pub(super) async fn events(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQuery) -> Answer {
+#[utoipa::path(
+    get,
+    path = "/api/v1/events",
+    params(Paging),
+    responses((status = 200, description = "A page of them.", body = Page<Event>), NotUnderstood, NoToken, NoQueue),
+)]
+pub(in crate::admin) async fn events(
+    State(parts): State<Arc<Parts>>,
+    RawQuery(raw): RawQuery,
+) -> Answer {
     let query = Query::read(raw.as_deref(), &["limit", "after"])?;
     let (limit, after) = (query.limit()?, query.after()?);
     let standing = standing(&parts.status.snapshot());
@@ -25,7 +37,17 @@ pub(super) async fn events(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQu
 }
 
 /// Deliveries, newest first.
-pub(super) async fn deliveries(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQuery) -> Answer {
+#[utoipa::path(
+    get,
+    path = "/api/v1/deliveries",
+    params(Which, Paging),
+    responses((status = 200, description = "A page of them.", body = Page<Delivery>), NotUnderstood, NoToken,
+        Unknown, NoQueue),
+)]
+pub(in crate::admin) async fn deliveries(
+    State(parts): State<Arc<Parts>>,
+    RawQuery(raw): RawQuery,
+) -> Answer {
     let query = Query::read(
         raw.as_deref(),
         &["limit", "after", "state", "sink", "since"],
@@ -37,8 +59,10 @@ pub(super) async fn deliveries(State(parts): State<Arc<Parts>>, RawQuery(raw): R
         since: query.since(parts.clock.now())?,
         after: query.after()?,
     };
-    // Whoever reads on had a page before.
-    if let Some(sink) = filter.sink.as_deref().filter(|_| filter.after.is_none()) {
+    // Whoever reads on had a page before, though not of what no sink can be called.
+    let is_first = filter.after.is_none();
+    let unheard_of = |sink: &&str| is_first || Name::new(sink).is_err();
+    if let Some(sink) = filter.sink.as_deref().filter(unheard_of) {
         check_sink(&parts, sink).await?;
     }
     let standing = standing(&parts.status.snapshot());
@@ -66,11 +90,24 @@ async fn check_sink(parts: &Parts, name: &str) -> Result<(), Refusal> {
     if known.contains(name) {
         return Ok(());
     }
-    Err(Refusal::bad(no_such("sink", name, known.iter().copied())))
+    Err(Refusal::unknown(no_such(
+        "sink",
+        name,
+        known.iter().copied(),
+    )))
 }
 
 /// Sources, in the order of the configuration.
-pub(super) async fn sources(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQuery) -> Answer {
+#[utoipa::path(
+    get,
+    path = "/api/v1/sources",
+    params(Paging),
+    responses((status = 200, description = "A page of them.", body = Page<Source>), NotUnderstood, NoToken),
+)]
+pub(in crate::admin) async fn sources(
+    State(parts): State<Arc<Parts>>,
+    RawQuery(raw): RawQuery,
+) -> Answer {
     let query = Query::read(raw.as_deref(), &["limit", "after"])?;
     let snapshot = parts.status.snapshot();
     let setup = Arc::clone(&parts.setup.borrow());
@@ -83,7 +120,16 @@ pub(super) async fn sources(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQ
 
 /// Sinks, in the order of the configuration, with what of their deliveries is where; behind them those
 /// that are no longer configured and that something still waits for.
-pub(super) async fn sinks(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQuery) -> Answer {
+#[utoipa::path(
+    get,
+    path = "/api/v1/sinks",
+    params(Paging),
+    responses((status = 200, description = "A page of them.", body = Page<openapi::Sink>), NotUnderstood, NoToken, NoQueue),
+)]
+pub(in crate::admin) async fn sinks(
+    State(parts): State<Arc<Parts>>,
+    RawQuery(raw): RawQuery,
+) -> Answer {
     let query = Query::read(raw.as_deref(), &["limit", "after"])?;
     let snapshot = parts.status.snapshot();
     let standing = standing(&snapshot);
@@ -116,7 +162,16 @@ pub(super) async fn sinks(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQue
 }
 
 /// Rules, in the order of the configuration.
-pub(super) async fn rules(State(parts): State<Arc<Parts>>, RawQuery(raw): RawQuery) -> Answer {
+#[utoipa::path(
+    get,
+    path = "/api/v1/rules",
+    params(Paging),
+    responses((status = 200, description = "A page of them.", body = Page<openapi::Rule>), NotUnderstood, NoToken),
+)]
+pub(in crate::admin) async fn rules(
+    State(parts): State<Arc<Parts>>,
+    RawQuery(raw): RawQuery,
+) -> Answer {
     let query = Query::read(raw.as_deref(), &["limit", "after"])?;
     let setup = Arc::clone(&parts.setup.borrow());
     let of_rule = |rule: &Rule| {

@@ -3,12 +3,12 @@
 //! Every list has the same form, and every refusal is a problem document. Bodies are small and have
 //! limits; whether a caller may ask at all is decided before.
 
-mod by_hand;
-mod lists;
+pub(super) mod by_hand;
+pub(super) mod lists;
 mod live;
 mod query;
-mod replay;
-mod trial;
+pub(super) mod replay;
+pub(super) mod trial;
 
 use std::sync::Arc;
 
@@ -21,6 +21,7 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::openapi::{self, NoToken};
 use super::{Parts, Refusal};
 
 /// Most bytes of a request's body: an event as large as a source takes by default fits in.
@@ -34,6 +35,7 @@ type Answer = Result<Response, Refusal>;
 
 pub(super) fn routes() -> Router<Arc<Parts>> {
     Router::new()
+        .route("/openapi.json", get(describe))
         .route("/events", get(lists::events))
         .route("/events/live", live::live())
         .route("/deliveries", get(lists::deliveries))
@@ -46,6 +48,18 @@ pub(super) fn routes() -> Router<Arc<Parts>> {
         .route("/replay", post(replay::replay))
         .route("/sinks/{name}/test", post(trial::test))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+}
+
+/// This description.
+#[utoipa::path(
+    get,
+    path = "/api/v1/openapi.json",
+    operation_id = "openapi",
+    responses((status = 200, description = "It, in OpenAPI 3.1.", body = serde_json::Value), NoToken),
+)]
+pub(super) async fn describe() -> Response {
+    let headers = [(header::CONTENT_TYPE, "application/json")];
+    (headers, format!("{:#}\n", openapi::description())).into_response()
 }
 
 fn json(status: StatusCode, value: &Value) -> Response {

@@ -14,6 +14,9 @@ use serde_json::json;
 use super::super::{Parts, Refusal, Setup, no_such};
 use super::query::since;
 use super::{Answer, json, whole};
+use crate::admin::openapi::{
+    Counted, NoQueue, NoToken, NotUnderstood, OtherOrigin, Replay, TooLarge, Unknown,
+};
 use crate::expr::Scope;
 use crate::model::{Event, Route};
 use crate::rules::Why;
@@ -34,7 +37,13 @@ struct Wish {
 }
 
 /// Puts new deliveries of past events into the queue, or counts them.
-pub(super) async fn replay(
+#[utoipa::path(
+    post,
+    path = "/api/v1/replay",
+    request_body = Replay,
+    responses((status = 200, description = "What was sent again, or would be.", body = Counted), NotUnderstood, NoToken, OtherOrigin, Unknown, TooLarge, NoQueue),
+)]
+pub(in crate::admin) async fn replay(
     State(parts): State<Arc<Parts>>,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use super::super::{Parts, Refusal};
 use super::{Answer, Named, json, named, whole};
+use crate::admin::openapi::{NoToken, NotUnderstood, OtherOrigin, Test, Tested, TooLarge, Unknown};
 use crate::model::{DataAt, Event, INTERNAL_SOURCE, Name, Outcome};
 
 /// The type of the message, where the caller brings no event.
@@ -39,8 +40,19 @@ struct Envelope<'a> {
     data: Option<&'a RawValue>,
 }
 
-/// 200 where the receiver accepted it, 502 where it did not.
-pub(super) async fn test(
+/// Sends one message to a sink, now: 200 where the receiver accepted it, 502 where it did not.
+#[utoipa::path(
+    post,
+    path = "/api/v1/sinks/{name}/test",
+    params(("name" = String, Path, description = "The sink's name.")),
+    request_body = Option<Test>,
+    responses(
+        (status = 200, description = "The receiver accepted it.", body = Tested),
+        (status = 502, description = "The receiver did not accept it.", body = Tested),
+        NotUnderstood, NoToken, OtherOrigin, Unknown, TooLarge,
+    ),
+)]
+pub(in crate::admin) async fn test(
     State(parts): State<Arc<Parts>>,
     name: Named,
     body: Result<Bytes, BytesRejection>,
@@ -49,13 +61,13 @@ pub(super) async fn test(
     let setup = Arc::clone(&parts.setup.borrow());
     let sink = setup.sink(&name)?;
     let now = parts.clock.now();
-    let wish = match body.is_empty() {
-        true => Wish { event: None },
+    let wish: Option<Wish<'_>> = match body.is_empty() {
+        true => None,
         false => serde_json::from_slice(&body).map_err(|error| {
             Refusal::bad(format!("the body is empty, or JSON with `event`: {error}"))
         })?,
     };
-    let event = match wish.event {
+    let event = match wish.and_then(|wish| wish.event) {
         Some(payload) => brought(payload, now)?,
         None => own(&name, now),
     };

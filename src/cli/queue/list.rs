@@ -93,7 +93,7 @@ async fn pages(
         parameters.extend(after.take().map(|after| ("after", after)));
         let answer = instance.get(&["deliveries"], &parameters).await?;
         // A name that no sink has is a mistake of the command line.
-        let is_wrong = answer.status == 400;
+        let is_wrong = matches!(answer.status, 400 | 404);
         let page = match answer.granted() {
             Ok(page) => page,
             Err(_) if is_wrong => return Ok(Err(Exit::Wrong)),

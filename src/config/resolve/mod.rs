@@ -33,7 +33,7 @@ const RETENTION_EVENTS: RangeInclusive<Duration> = MINUTE..=Duration::from_secs(
 const RETENTION_DISK: RangeInclusive<u64> = (16 << 20)..=(16 << 40);
 
 /// Most characters of the name of a rule, a watch or a test.
-const TITLE_CHARS_MAX: usize = 100;
+pub(super) const TITLE_CHARS_MAX: usize = 100;
 
 /// Reads the whole configuration; also returns what is allowed but hardly meant.
 pub(super) fn config(mut top: Table, file: &Path) -> (Config, Vec<String>) {

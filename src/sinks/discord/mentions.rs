@@ -7,10 +7,11 @@
 
 use std::num::NonZeroU64;
 
+use schemars::json_schema;
 use serde_json::{Value, json};
 
 use super::super::wording::{Author, Wording};
-use crate::config::Table;
+use crate::config::{Table, form};
 
 const HELP: &str =
     "`everyone`, `roles`, `users`, or one of them as Discord writes it: `<@USER>`, `<@&ROLE>`";
@@ -41,6 +42,13 @@ pub(super) enum Ping {
     Here,
     Role(NonZeroU64),
     User(NonZeroU64),
+}
+
+form::value! {
+    pub(super) Form = {
+        let one = form::text_like("^(everyone|roles|users|<@&?[1-9][0-9]{0,19}>)$");
+        json_schema!({ "anyOf": [one, { "type": "array", "items": one, "maxItems": ENTRIES_MAX }] })
+    }
 }
 
 /// Reads `mentions`.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::header::USER_AGENT;
 use http::{HeaderValue, Method};
+use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::address::Address;
@@ -14,7 +15,7 @@ use super::cut::{Unit, cut, cut_escaped};
 use super::options::RateLimit;
 use super::wording::{Author, Tone};
 use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, address, request};
-use crate::config::Table;
+use crate::config::{Table, form};
 use crate::model::{Reply, Rests, Verdict};
 use crate::transport::Outgoing;
 
@@ -43,6 +44,7 @@ pub(super) const KIND: Kind = Kind {
         max: Duration::from_secs(15 * 60),
     },
     build,
+    form: SchemaGenerator::subschema_for::<Form>,
 };
 
 /// Discord lets in what says `DiscordBot` and names an address and a version; more may follow.
@@ -79,6 +81,30 @@ struct Discord {
     avatar_url: Option<String>,
     silent: bool,
     mentions: Mentions,
+}
+
+/// Its options, as the schema of the configuration shows them.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described and never made")]
+#[schemars(deny_unknown_fields)]
+struct Form {
+    /// The webhook's address, as Discord shows it.
+    url: form::Address,
+    /// The digits of a thread, in quotes.
+    #[schemars(regex(pattern = "^[0-9]{1,20}$"))]
+    thread_id: Option<String>,
+    /// The name that messages come under, 1 to 80 characters. Default: the webhook's own.
+    #[schemars(regex(pattern = r"\S"))]
+    username: Option<String>,
+    /// The address of a picture. Default: the webhook's own.
+    #[schemars(length(max = AVATAR_MAX), regex(pattern = r"^\s*[Hh][Tt][Tt][Pp][Ss]?:"))]
+    avatar_url: Option<String>,
+    /// Whether every message comes without a sound. Default: false.
+    #[schemars(extend("default" = false))]
+    silent: Option<bool>,
+    /// Whom templates may ping: `everyone`, `roles`, `users`, or one as Discord writes it. Default:
+    /// nobody.
+    mentions: Option<mentions::Form>,
 }
 
 fn build(options: &mut Table) -> Option<Parts> {

@@ -4,6 +4,7 @@
 //! stands in them but what a template of their address or body has put there.
 
 use http::{HeaderName, HeaderValue};
+use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -11,12 +12,12 @@ use super::super::address::sensitive;
 use super::super::options;
 use super::super::slot::{self, Filled, Fit, Slot};
 use super::link::Schemes;
-use crate::config::Table;
+use crate::config::{Table, form};
 use crate::expr::Template;
 use crate::model::Secret;
 
 /// ntfy's own limit.
-const ACTIONS_MAX: usize = 3;
+pub(super) const ACTIONS_MAX: usize = 3;
 
 /// All of them as JSON. It leaves room for the message with every other field at its maximum.
 const JSON_BYTES_MAX: usize = 1536;
@@ -34,6 +35,59 @@ const URL_HELP: &str = "such as `https://example.org/`";
 enum Tap {
     View,
     Http,
+}
+
+/// A button, as the schema of the configuration shows it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described and never made")]
+#[schemars(deny_unknown_fields, extend("if" = is_request(), "else" = without_request()))]
+pub(super) struct Form {
+    /// `view` opens a link, `http` has the phone make a request. Default: `view`.
+    #[schemars(extend("default" = "view"))]
+    action: Option<Word>,
+    /// What stands on the button.
+    #[schemars(regex(pattern = r"\S"))]
+    label: String,
+    /// What is opened or requested.
+    url: form::Secret,
+    /// Whether the message goes once the button was used. Default: false.
+    #[schemars(extend("default" = false))]
+    clear: Option<bool>,
+    /// The method of a request. Default: `POST`.
+    #[schemars(extend("default" = "POST"))]
+    method: Option<Method>,
+    /// Headers of a request, up to eight.
+    #[schemars(extend("maxProperties" = HEADERS_MAX))]
+    headers: Option<form::Headers>,
+    /// The body of a request.
+    body: Option<form::Secret>,
+}
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described and never made")]
+#[schemars(rename_all = "lowercase")]
+enum Word {
+    View,
+    Http,
+}
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described and never made")]
+#[schemars(rename_all = "UPPERCASE")]
+enum Method {
+    Post,
+    Get,
+    Put,
+    Patch,
+    Delete,
+}
+
+fn is_request() -> Value {
+    json!({ "required": ["action"], "properties": { "action": { "const": "http" } } })
+}
+
+fn without_request() -> Value {
+    json!({ "properties": { "method": false, "headers": false, "body": false } })
 }
 
 /// All buttons of a sink.

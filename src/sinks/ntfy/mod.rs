@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use http::HeaderValue;
+use schemars::{JsonSchema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -15,7 +16,7 @@ use super::address::{self, Address};
 use super::cut::{Unit, cut};
 use super::options::RateLimit;
 use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, request};
-use crate::config::Table;
+use crate::config::{Table, form};
 use crate::model::{Reply, Rests, Secret, Verdict};
 use crate::transport::Outgoing;
 
@@ -24,7 +25,7 @@ mod answer;
 mod link;
 mod look;
 
-use actions::Actions;
+use actions::{ACTIONS_MAX, Actions};
 use link::Schemes;
 
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub(super) const KIND: Kind = Kind {
         max: Duration::from_secs(300),
     },
     build,
+    form: SchemaGenerator::subschema_for::<Form>,
 };
 
 const SERVER: &str = "https://ntfy.sh";
@@ -80,6 +82,54 @@ struct Ntfy {
     click: Option<String>,
     icon: Option<String>,
     actions: Option<Actions>,
+}
+
+/// Its options, as the schema of the configuration shows them.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described and never made")]
+#[schemars(deny_unknown_fields, extend("dependentRequired" = pairs(), "not" = token_and_user()))]
+struct Form {
+    /// The topic: whoever knows it can read it.
+    topic: Topic,
+    /// The server, without the topic. Default: `https://ntfy.sh`.
+    #[schemars(extend("default" = SERVER))]
+    server: Option<form::Address>,
+    /// An access token, in place of `username` and `password`.
+    token: Option<form::Secret>,
+    /// A user of the server.
+    username: Option<String>,
+    /// The user's password.
+    password: Option<form::Secret>,
+    /// From 1 (no sound) to 5 (rings on). Default: by the type of the event.
+    #[schemars(range(min = 1, max = 5))]
+    priority: Option<u8>,
+    /// Up to 10 tags; those that name an emoji show it. Default: by the type of the event.
+    tags: Option<Tags>,
+    /// The address that a tap opens.
+    click: Option<String>,
+    /// The address of a picture, `http` or `https`.
+    #[schemars(regex(pattern = "^\\s*[Hh][Tt][Tt][Pp][Ss]?:"))]
+    icon: Option<String>,
+    /// Up to three buttons.
+    #[schemars(length(max = ACTIONS_MAX))]
+    actions: Option<Vec<actions::Form>>,
+}
+
+fn token_and_user() -> Value {
+    json!({ "required": ["token", "username"] })
+}
+
+fn pairs() -> Value {
+    json!({ "username": ["password"], "password": ["username"] })
+}
+
+form::value! { Topic = form::secret_like(&format!("^[A-Za-z0-9_-]{{1,{TOPIC_MAX}}}$")) }
+
+form::value! {
+    Tags = {
+        let tag = form::text_like(r"^[^,]*[^,\s][^,]*$");
+        json_schema!({ "anyOf": [tag, { "type": "array", "items": tag, "maxItems": TAGS_MAX }] })
+    }
 }
 
 fn build(options: &mut Table) -> Option<Parts> {

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -14,7 +15,7 @@ use super::cut::{Unit, cut_escaped};
 use super::options::RateLimit;
 use super::wording::{Author, Field};
 use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, judge, request};
-use crate::config::Table;
+use crate::config::{Table, form};
 use crate::model::{Reply, Rests, Verdict};
 use crate::transport::Outgoing;
 
@@ -33,6 +34,7 @@ pub(super) const KIND: Kind = Kind {
         max: Duration::from_secs(15 * 60),
     },
     build,
+    form: SchemaGenerator::subschema_for::<Form>,
 };
 
 const URL_HELP: &str =
@@ -52,6 +54,15 @@ const CONTEXT_MAX: usize = 2000;
 #[derive(Debug)]
 struct Slack {
     address: Address,
+}
+
+/// Its options, as the schema of the configuration shows them.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described and never made")]
+#[schemars(deny_unknown_fields)]
+struct Form {
+    /// The address of an incoming webhook, as Slack shows it.
+    url: form::Address,
 }
 
 fn build(options: &mut Table) -> Option<Parts> {

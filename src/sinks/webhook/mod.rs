@@ -9,11 +9,13 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 
+use schemars::{JsonSchema, SchemaGenerator, json_schema};
+
 use super::address::{self, Address};
 use super::request::{AGENT, WEBHOOK_ID, identity};
 use super::slot::{self, Filled, Slot};
 use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, judge};
-use crate::config::Table;
+use crate::config::{Table, form};
 use crate::model::{Reply, Rests, Verdict};
 use crate::transport::Outgoing;
 
@@ -35,6 +37,7 @@ pub(super) const KIND: Kind = Kind {
         max: Duration::from_secs(15 * 60),
     },
     build,
+    form: SchemaGenerator::subschema_for::<Form>,
 };
 
 const URL_HELP: &str = "the receiver's address, such as `https://example.org/hook`";
@@ -71,6 +74,59 @@ struct Webhook {
     signature: Signatures,
     body: Body,
     headers: HeaderMap,
+}
+
+/// Its options, as the schema of the configuration shows them.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described and never made")]
+#[schemars(deny_unknown_fields, extend("anyOf" = signed_or_not()))]
+struct Form {
+    /// The receiver's address.
+    url: form::Address,
+    /// The method of the request. Default: `POST`.
+    #[schemars(extend("default" = "POST"))]
+    method: Option<Word>,
+    /// `whsec_…` for `standard`, any text for `github` and `stripe`; a list while rotating, newest first.
+    secret: Option<form::Secrets>,
+    /// How requests are signed: a scheme, a list of schemes beside each other, or `none`. Default:
+    /// `standard`.
+    #[schemars(extend("default" = "standard"))]
+    signature: Option<signature::Form>,
+    /// `event`: the upstream's bytes, unchanged; `canonical`: re-encoded, with `webhook_id` added;
+    /// `cloudevents`; or a template. Default: `event`.
+    #[schemars(extend("default" = "event"))]
+    body: Option<BodyForm>,
+    /// More headers, up to 32; each value may be a secret.
+    #[schemars(extend("maxProperties" = HEADERS_MAX))]
+    headers: Option<form::Headers>,
+}
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described and never made")]
+#[schemars(rename_all = "UPPERCASE")]
+enum Word {
+    Post,
+    Put,
+    Patch,
+}
+
+form::value! {
+    BodyForm = json_schema!({
+        "anyOf": [
+            { "enum": ["event", "canonical", "cloudevents"] },
+            { "type": "string", "pattern": r"\{\{|\{%" },
+        ]
+    })
+}
+
+fn signed_or_not() -> serde_json::Value {
+    serde_json::json!([
+        { "required": ["secret"] },
+        {
+            "required": ["signature"],
+            "properties": { "signature": { "enum": ["none", ["none"]] } },
+        },
+    ])
 }
 
 fn build(options: &mut Table) -> Option<Parts> {

@@ -7,11 +7,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use schemars::json_schema;
 use sha2::Sha256;
 
 use super::super::Message;
 use super::body::kind;
-use crate::config::Table;
+use crate::config::{Table, form};
 use crate::model::Secret;
 
 /// Most secrets at once. Rotation needs two.
@@ -73,6 +74,19 @@ const SCHEMES: [(&str, Scheme); 4] = [
     ("stripe", Scheme::Stripe),
     ("none", Scheme::None),
 ];
+
+form::value! {
+    pub(super) Form = {
+        let signing = ["standard", "github", "stripe"];
+        json_schema!({
+            "anyOf": [
+                { "enum": SCHEMES.map(|(name, _)| name) },
+                { "type": "array", "items": { "enum": signing }, "minItems": 1, "uniqueItems": true },
+                { "const": ["none"] },
+            ]
+        })
+    }
+}
 
 /// Reads `signature` and `secret`.
 pub(super) fn read(options: &mut Table) -> Option<Signatures> {

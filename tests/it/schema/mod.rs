@@ -1,0 +1,101 @@
+//! `bellwire schema` against the loader: it knows the same keys, takes the same files, and lies committed
+//! beside the example.
+
+mod cases;
+mod defaults;
+mod files;
+mod keys;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use bellwire::app::Plan;
+use bellwire::config;
+use jsonschema::Validator;
+use serde_json::{Map, Number, Value};
+use tempfile::TempDir;
+
+use crate::harness::{program, ran};
+
+/// The whole schema.
+fn schema() -> Value {
+    config::form::schema(bellwire::sources::form, bellwire::sinks::form)
+}
+
+fn validator() -> Validator {
+    let schema = schema();
+    jsonschema::meta::validate(&schema).expect("it is a schema itself");
+    jsonschema::draft202012::new(&schema).expect("its patterns compile")
+}
+
+/// What the loader says of a file.
+fn loaded(text: &str) -> Result<(), String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config.toml");
+    let loaded = config::load_text(&file, text.to_owned(), environment());
+    Plan::make(loaded, false).map(|_| ())
+}
+
+fn environment() -> BTreeMap<String, String> {
+    let variables = crate::example::VARIABLES.iter();
+    variables
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+/// A file as JSON; `None` where it is no TOML.
+fn json(text: &str) -> Option<Value> {
+    let document: toml_edit::DocumentMut = text.parse().ok()?;
+    Some(table(document.as_table()))
+}
+
+fn table(table: &dyn toml_edit::TableLike) -> Value {
+    let entries = table.iter().map(|(key, item)| (key.to_owned(), of(item)));
+    Value::Object(entries.collect::<Map<_, _>>())
+}
+
+fn of(item: &toml_edit::Item) -> Value {
+    match item {
+        toml_edit::Item::None => Value::Null,
+        toml_edit::Item::Value(value) => of_value(value),
+        toml_edit::Item::Table(inner) => table(inner),
+        toml_edit::Item::ArrayOfTables(items) => items.iter().map(|one| table(one)).collect(),
+    }
+}
+
+fn of_value(value: &toml_edit::Value) -> Value {
+    match value {
+        toml_edit::Value::String(text) => Value::String(text.value().clone()),
+        toml_edit::Value::Integer(number) => Value::Number((*number.value()).into()),
+        toml_edit::Value::Float(number) => {
+            Value::Number(Number::from_f64(*number.value()).expect("a JSON number"))
+        }
+        toml_edit::Value::Boolean(truth) => Value::Bool(*truth.value()),
+        toml_edit::Value::Datetime(date) => Value::String(date.value().to_string()),
+        toml_edit::Value::Array(items) => items.iter().map(of_value).collect(),
+        toml_edit::Value::InlineTable(inner) => table(inner),
+    }
+}
+
+#[tokio::test]
+async fn the_program_prints_what_lies_in_deploy() {
+    let folder = TempDir::new().expect("a folder");
+    let told = ran(program(folder.path()).arg("schema")).await;
+    assert_eq!(told.status, Some(0), "{told:?}");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/config.schema.json");
+    let committed = fs::read_to_string(path).expect("it is committed");
+    assert!(
+        committed == told.out,
+        "print it anew: `bellwire schema > deploy/config.schema.json`"
+    );
+    assert_eq!(told.json(), schema());
+}
+
+#[test]
+fn the_first_line_of_the_example_leads_an_editor_to_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let example = fs::read_to_string(root.join("config.example.toml")).expect("an example");
+    let first = example.lines().next().expect("a line");
+    let path = first.strip_prefix("#:schema ").expect("the directive");
+    assert!(root.join(path).is_file(), "{path}");
+}
