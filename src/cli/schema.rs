@@ -8,6 +8,9 @@ use crate::{config, sinks, sources};
 /// Editors that know TOML complete keys and words by it, show what each means, and mark what is wrong.
 /// They find it by a first line such as `#:schema ./config.schema.json`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  bellwire schema > config.schema.json")]
 pub(super) struct Args {}
 
 pub(super) fn run(Args {}: Args) -> anyhow::Result<Exit> {

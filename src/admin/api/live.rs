@@ -13,7 +13,7 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{self, MethodRouter};
 use bytes::Bytes;
 use futures_util::stream;
 use serde_json::{Value, json};
@@ -21,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::super::openapi::{NoQueue, NoToken, NotUnderstood, Since};
 use super::super::{Ending, Parts, Refusal, no_such, standing};
 use super::Answer;
 use super::query::Query;
@@ -45,9 +46,9 @@ const DATA_BYTES_MAX: usize = 64 * 1024;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// The stream, with places for so many readers.
-pub(super) fn live() -> MethodRouter<Arc<Parts>> {
+pub(super) fn get() -> MethodRouter<Arc<Parts>> {
     let places = Arc::new(Semaphore::new(READERS_MAX));
-    get(
+    routing::get(
         move |ending: Option<Extension<Ending>>,
               parts: State<Arc<Parts>>,
               raw: RawQuery,
@@ -58,7 +59,17 @@ pub(super) fn live() -> MethodRouter<Arc<Parts>> {
     )
 }
 
-async fn open(
+/// Events as they arrive, oldest first, without an end: Server-Sent Events whose `data` is an event as the
+/// list has it, with its `title`, the `rules` that match it, and its `data`.
+#[utoipa::path(
+    get,
+    path = "/api/v1/events/live",
+    operation_id = "live",
+    params(Since),
+    responses((status = 200, description = "The stream.", content_type = "text/event-stream", body = String),
+        NotUnderstood, NoToken, NoQueue),
+)]
+pub(in crate::admin) async fn open(
     places: &Arc<Semaphore>,
     ending: Option<Extension<Ending>>,
     State(parts): State<Arc<Parts>>,

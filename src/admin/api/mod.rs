@@ -5,7 +5,7 @@
 
 pub(super) mod by_hand;
 pub(super) mod lists;
-mod live;
+pub(super) mod live;
 mod query;
 pub(super) mod replay;
 pub(super) mod trial;
@@ -37,7 +37,7 @@ pub(super) fn routes() -> Router<Arc<Parts>> {
     Router::new()
         .route("/openapi.json", get(describe))
         .route("/events", get(lists::events))
-        .route("/events/live", live::live())
+        .route("/events/live", live::get())
         .route("/deliveries", get(lists::deliveries))
         .route("/sources", get(lists::sources))
         .route("/sinks", get(lists::sinks))

@@ -14,11 +14,11 @@ use utoipa::{Modify, OpenApi, openapi};
 
 pub(super) use answers::{Counted, Delivery, Event, Page, Replay, Rule, Test, Tested, Whole};
 pub(super) use shared::{
-    NoQueue, NoToken, NotNow, NotUnderstood, OtherOrigin, Paging, TooLarge, Unknown, Which,
+    NoQueue, NoToken, NotNow, NotUnderstood, OtherOrigin, Paging, Since, TooLarge, Unknown, Which,
 };
 pub(super) use standing::{Readiness, Sink, Source};
 
-use super::api::{self, by_hand, lists, replay, trial};
+use super::api::{self, by_hand, lists, live, replay, trial};
 use super::{metrics, ready};
 
 /// Forms that have all members of another one, and more.
@@ -95,6 +95,7 @@ fn extend(form: &mut Value, base: &Value) {
         ready::show,
         metrics::show,
         lists::events,
+        live::open,
         lists::deliveries,
         by_hand::show,
         by_hand::retry,

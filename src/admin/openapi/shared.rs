@@ -69,6 +69,18 @@ pub(in crate::admin) struct Paging {
     after: Option<String>,
 }
 
+/// Which events are told as they arrive.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::admin) struct Since {
+    /// Only those of this source.
+    #[param(pattern = "^[A-Za-z0-9_-]{1,64}$")]
+    source: Option<String>,
+    /// The id of the last message that was heard; `Last-Event-ID` goes before it. Default: the newest.
+    #[param(pattern = "^[0-9]{1,18}$")]
+    after: Option<String>,
+}
+
 /// Which deliveries are listed.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
