@@ -253,7 +253,7 @@ async fn a_delivery_whose_sink_is_gone_is_orphaned_and_can_be_dropped() {
     );
     let page = bridge.page("/").await.body;
     assert!(
-        page.contains("<td>automation</td>") && page.contains("not configured"),
+        page.contains("<h3>automation</h3>") && page.contains("not configured"),
         "{page}"
     );
     let told = bridge.tool(&["queue", "retry", &id]).await;
