@@ -237,7 +237,8 @@ fn meaning(word: Option<&str>, status: u16) -> Meaning {
         ("rollup_error", _) => Meaning::Fault,
         ("rate_limited" | "ratelimited", _) => Meaning::Later,
         (_, 403 | 404 | 410) => Meaning::Gone,
-        (_, 400) => Meaning::Refused,
+        // A new word has the form of the others; what a proxy says has not, and is mended by a person.
+        (new, 400) if new.contains('_') => Meaning::Refused,
         _ => Meaning::ByStatus,
     }
 }
