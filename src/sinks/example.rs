@@ -263,7 +263,7 @@ mod tests {
             (
                 "discord",
                 json!({ "url": "https://host/p/webhooks/1/s3cret?thread_id=8" }),
-                "https://host/…/api/v10/webhooks/…/…?thread_id=…&wait=true",
+                "https://host/…/webhooks/…/…?thread_id=…&wait=true",
             ),
             ("slack", json!({}), "https://hooks.slack.com/services/…/…/…"),
             (

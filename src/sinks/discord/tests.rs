@@ -28,7 +28,7 @@ fn uri(options: &Value) -> String {
 }
 
 #[test]
-fn dc_1_every_pasted_address_becomes_version_10_that_waits() {
+fn dc_1_every_address_at_discord_becomes_version_10_that_waits_and_other_paths_stay() {
     for (pasted, expected) in [
         (
             "https://discord.com/api/webhooks/1/t",
@@ -52,15 +52,15 @@ fn dc_1_every_pasted_address_becomes_version_10_that_waits() {
         ),
         (
             "http://127.0.0.1:9/api/webhooks/1/t",
-            "http://127.0.0.1:9/api/v10/webhooks/1/t?wait=true",
+            "http://127.0.0.1:9/api/webhooks/1/t?wait=true",
         ),
         (
             "https://proxy.example/d/api/v9/webhooks/1/t",
-            "https://proxy.example/d/api/v10/webhooks/1/t?wait=true",
+            "https://proxy.example/d/api/v9/webhooks/1/t?wait=true",
         ),
         (
-            "https://proxy.example/webhooks/1/t",
-            "https://proxy.example/api/v10/webhooks/1/t?wait=true",
+            "https://proxy.example/webhooks/1/t/",
+            "https://proxy.example/webhooks/1/t/?wait=true",
         ),
         (
             "https://proxy.example/hook",
