@@ -189,6 +189,17 @@ fn sl_5_sl_6_sl_7_the_word_decides_before_the_status() {
         let answer = reply(status, &[], body);
         assert_eq!(verdict(&sink, &answer, &facts), expected, "{status} {body}");
     }
+    for (word, reason) in [
+        ("invalid_payload", "400 Bad Request (invalid_payload)"),
+        ("echo_of_a_topic", "400 Bad Request"),
+    ] {
+        let told = sink.translator.judge(&reply(400, &[], word), &facts());
+        assert_eq!(
+            told.reason(),
+            Some(reason),
+            "only words of Slack's are told"
+        );
+    }
     let limited = reply(429, &[("retry-after", "3")], "rate_limited");
     assert_eq!(verdict(&sink, &limited, &facts()), "rest it 3");
     assert_eq!(sink.rests.first.as_secs(), 30);
