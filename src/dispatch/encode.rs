@@ -17,16 +17,17 @@ pub(super) struct Made {
     pub(super) fault: Option<String>,
 }
 
-/// The request of a delivery. A panic while it is made is that delivery's fault and nobody else's.
+/// The request of a delivery. Of a sink that stands in for another one, as `word` has it. A panic while it is made is that delivery's fault and nobody else's.
 pub(super) fn encode(
     sink: &Sink,
+    real: Option<&Sink>,
     rule: Option<&Rule>,
     claim: &Claim,
     trace: Trace,
     now: Timestamp,
 ) -> Result<Made, String> {
     let made = catch_unwind(AssertUnwindSafe(|| {
-        let wording = word(sink, rule, &claim.event, claim.suppressed, now);
+        let wording = word(sink, real, rule, &claim.event, claim.suppressed, now);
         let encoded = sink.translator.encode(&Message {
             id: &claim.id,
             now,

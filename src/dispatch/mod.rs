@@ -37,8 +37,9 @@ use crate::status::Status;
 use crate::store::Store;
 use crate::transport::Client;
 
-pub use preview::preview;
+pub use preview::{left_out, preview};
 pub use trial::{Mended, test};
+pub use wording::LeftOut;
 
 /// What this room works with.
 #[derive(Clone)]

@@ -5,17 +5,20 @@
 use jiff::Timestamp;
 
 use super::encode::encode;
+use super::wording::{self, LeftOut};
 use crate::model::{Claim, DeliveryId, Event, Living, Trace};
 use crate::rules::Rule;
 use crate::sinks::Sink;
 use crate::transport::Outgoing;
 
-/// Makes the request of a first attempt, where the event may change a living notification.
+/// Makes the request of a first attempt, where the event may change a living notification. It is made by
+/// a sink that stands in for the `real` one, and knows none of its secrets.
 ///
 /// # Errors
 /// Why no request can carry it, which would be the reason on its dead letter.
 pub fn preview(
     sink: &Sink,
+    real: &Sink,
     rule: &Rule,
     event: &Event,
     living: Option<Living>,
@@ -38,7 +41,13 @@ pub fn preview(
         living,
         event: as_kept(event),
     };
-    encode(sink, Some(rule), &claim, Trace::EXAMPLE, now).map(|made| made.request)
+    encode(sink, Some(real), Some(rule), &claim, Trace::EXAMPLE, now).map(|made| made.request)
+}
+
+/// The buttons that the request of an event does without.
+#[must_use]
+pub fn left_out(sink: &Sink, rule: &Rule, event: &Event, now: Timestamp) -> Vec<LeftOut> {
+    wording::left_out(sink, Some(rule), &as_kept(event), now)
 }
 
 /// An event as it comes out of the queue, which keeps microseconds.

@@ -6,12 +6,15 @@ use jiff::Timestamp;
 use crate::expr::{Scope, Template};
 use crate::model::{Event, Suppressed};
 use crate::rules::Rule;
-use crate::sinks::{Filled, Sink, Wording};
+use crate::sinks::{Filled, Sink, Slot, Wording};
 
 /// Words an event for a sink. A template that fails leaves the built-in text in place, or its option
 /// out, and adds one line that says so: it never swallows the alert. What is not shown is not rendered.
+/// Where the sink stands in for a `real` one, whose secrets are not to be seen, it is the real one's
+/// templates that decide what there is to show.
 pub(super) fn word(
     sink: &Sink,
+    real: Option<&Sink>,
     rule: Option<&Rule>,
     event: &Event,
     suppressed: Option<Suppressed>,
@@ -27,18 +30,12 @@ pub(super) fn word(
     if title.is_none() && message.is_none() && sink.slots.is_empty() {
         return wording;
     }
-    let burst = rule.is_some_and(|rule| rule.coalesce.is_some());
-    let scope = burst
-        .then(|| Scope::burst(std::slice::from_ref(event)))
-        .flatten()
-        .unwrap_or_else(|| Scope::telling(event, suppressed))
-        .at(now);
     let mut renderer = Renderer {
-        scope,
+        scope: scope(rule, event, suppressed, now),
         note: None,
         literal: String::new(),
     };
-    let filled = renderer.fill(sink);
+    let filled = renderer.fill(sink, real);
     let (mut titled, mut worded) = (None, None);
     if sink.translator.shows_wording(&filled) {
         titled = renderer.text(title, "title");
@@ -48,6 +45,57 @@ pub(super) fn word(
         .with(titled, worded, renderer.note)
         .with_literal(renderer.literal)
         .with_filled(filled)
+}
+
+/// A button that is not sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// What stands on it.
+    pub button: String,
+    /// The option whose template has made nothing for it, such as `actions[0].url`.
+    pub option: String,
+    /// Why the template failed; `None` where it printed nothing.
+    pub fault: Option<String>,
+}
+
+/// The buttons that an event does without.
+pub(super) fn left_out(
+    sink: &Sink,
+    rule: Option<&Rule>,
+    event: &Event,
+    now: Timestamp,
+) -> Vec<LeftOut> {
+    let scope = scope(rule, event, None, now);
+    let left_out = sink.slots.iter().filter_map(|slot| {
+        let button = slot.button.clone()?;
+        let fault = match slot.take(slot.template.render(&scope)) {
+            Ok(Some(_)) => return None,
+            Ok(None) => None,
+            Err(reason) => Some(reason),
+        };
+        let option = slot.name.clone();
+        Some(LeftOut {
+            button,
+            option,
+            fault,
+        })
+    });
+    left_out.collect()
+}
+
+/// What templates see.
+fn scope(
+    rule: Option<&Rule>,
+    event: &Event,
+    suppressed: Option<Suppressed>,
+    now: Timestamp,
+) -> Scope {
+    let burst = rule.is_some_and(|rule| rule.coalesce.is_some());
+    burst
+        .then(|| Scope::burst(std::slice::from_ref(event)))
+        .flatten()
+        .unwrap_or_else(|| Scope::telling(event, suppressed))
+        .at(now)
 }
 
 /// Renders the templates of one delivery.
@@ -60,12 +108,18 @@ struct Renderer {
 }
 
 impl Renderer {
-    fn fill(&mut self, sink: &Sink) -> Filled {
+    fn fill(&mut self, sink: &Sink, real: Option<&Sink>) -> Filled {
         let mut filled = Filled::new();
         for slot in &sink.slots {
-            match slot.take(slot.template.render(&self.scope)) {
+            let is_same = |other: &&Slot| other.name == slot.name;
+            let real = real.and_then(|real| real.slots.iter().find(is_same));
+            let deciding = real.unwrap_or(slot);
+            match deciding.take(deciding.template.render(&self.scope)) {
                 Ok(Some(text)) => {
-                    filled.insert(slot.name.clone(), text);
+                    let hidden = real
+                        .filter(|real| real.is_secret)
+                        .map(|_| slot.template.render(&self.scope).unwrap_or_default());
+                    filled.insert(slot.name.clone(), hidden.unwrap_or(text));
                 }
                 Ok(None) => {}
                 Err(reason) => self.failed(&slot.name, &reason),

@@ -1,71 +1,142 @@
 //! A sink's credentials in every form in which a receiver may repeat them, and its words without them.
 //!
 //! A file of its own because an answer is kept in the queue and shown to people, and what counts as a
-//! credential in it is one list for all kinds. A short text stands in any answer by chance, so it is
-//! no credential here.
+//! credential in it is one list for all kinds. How a receiver writes is its own choice, so they are
+//! looked for beneath the usual escapes. A short text stands in any answer by chance, so it is no
+//! credential here.
 
-use std::borrow::Cow;
+use std::ops::Range;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use memchr::memmem;
 use url::Url;
 
 use super::address::percent_decoded;
 use super::slot;
 use crate::model::Secret;
 
-/// Shortest text that is hidden, in bytes.
-const BYTES_MIN: usize = 6;
+mod unescaped;
 
-/// Shortest part of an address's path that is hidden, in bytes. Shorter ones are ordinary words.
-const SEGMENT_BYTES_MIN: usize = 12;
+#[cfg(test)]
+mod tests;
+
+use unescaped::{Escape, Unescaped};
+
+/// Shortest secret that is hidden, in characters.
+const CHARS_MIN: usize = 4;
+
+/// Shortest part of a secret that is hidden, in characters.
+const PART_CHARS_MIN: usize = 6;
+
+/// Shortest part of an address's path that is hidden although it reads like an ordinary word.
+const WORD_CHARS_MIN: usize = 12;
+
+/// Values in an address that stand in any JSON.
+const VALUES: [&str; 3] = ["true", "false", "null"];
+
+/// How often something may have been escaped. It bounds the work: each of the three kinds of escape is
+/// undone at each depth, so a text is read 40 times at most.
+const DEPTH_MAX: usize = 3;
 
 /// How a user and a password travel, together and encoded.
-const BASIC: &str = "Basic ";
+const BASIC: &[u8] = b"Basic";
 
-/// Texts that must not come back, longest first, so that none is left half hidden.
+/// Texts that must not come back.
 #[derive(Debug)]
 pub(super) struct Credentials(Vec<Secret>);
 
 impl Credentials {
     /// Makes the list from everything that was configured as a secret.
     pub(super) fn of(given: &[Secret]) -> Self {
-        let mut texts: Vec<String> = given
-            .iter()
-            .flat_map(|secret| parts(secret.expose()))
-            .collect();
-        texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        let parts = given.iter().flat_map(|secret| parts(secret.expose()));
+        let mut texts: Vec<String> = parts.flat_map(forms).collect();
+        texts.sort();
         texts.dedup();
         Self(texts.into_iter().map(Secret::new).collect())
     }
 
-    /// A text with all of them replaced.
+    /// A text with all of them replaced, escaped or not.
     pub(super) fn hidden_in(&self, text: &str) -> String {
-        let mut text = without_basic(text);
+        let mut hidden = vec![false; text.len()];
+        self.hide(&Unescaped::of(text), DEPTH_MAX, &mut hidden);
+        let mut shown = String::with_capacity(text.len());
+        let mut is_inside = false;
+        for (at, character) in text.char_indices() {
+            match hidden[at] {
+                false => shown.push(character),
+                true if !is_inside => shown.push('…'),
+                true => {}
+            }
+            is_inside = hidden[at];
+        }
+        shown
+    }
+
+    /// Marks what stands for a credential in a text of which some escapes are undone.
+    fn hide(&self, text: &Unescaped, depth: usize, hidden: &mut [bool]) {
+        let mut mark = |part: Range<usize>| hidden[text.place(part)].fill(true);
         for credential in &self.0 {
-            if text.contains(credential.expose()) {
-                text = Cow::Owned(text.replace(credential.expose(), "…"));
+            let credential = credential.expose().as_bytes();
+            for at in memmem::find_iter(&text.bytes, credential) {
+                mark(at..at + credential.len());
             }
         }
-        text.into_owned()
+        for at in memmem::find_iter(&text.bytes, BASIC) {
+            if let Some(part) = behind_basic(&text.bytes, at + BASIC.len()) {
+                mark(part);
+            }
+        }
+        if depth > 0 {
+            for inner in Escape::ALL
+                .into_iter()
+                .filter_map(|escape| text.without(escape))
+            {
+                self.hide(&inner, depth - 1, hidden);
+            }
+        }
     }
 }
 
 /// Everything in a secret that is one by itself.
 fn parts(secret: &str) -> Vec<String> {
+    let mut parts = Vec::new();
+    let mut take = |part: &str, chars_min: usize| {
+        if part.chars().count() >= chars_min {
+            parts.push(part.to_owned());
+        }
+    };
+    take(secret, CHARS_MIN);
     // Of `Bearer KEY` the key alone is as secret as the whole.
-    let last_word = secret.rsplit(' ').next().unwrap_or(secret);
-    let mut parts = vec![secret.to_owned(), last_word.to_owned()];
+    take(secret.rsplit(' ').next().unwrap_or(secret), CHARS_MIN);
     if let Ok(url) = Url::parse(secret.trim()) {
         let path = url.path().trim_start_matches('/');
-        let segments = path
-            .split('/')
-            .filter(|part| part.len() >= SEGMENT_BYTES_MIN);
-        let password = url.password().unwrap_or_default();
-        for part in segments.chain([path, url.username(), password]) {
-            parts.extend([part.to_owned(), percent_decoded(part)]);
+        take(path, PART_CHARS_MIN);
+        for segment in path.split('/') {
+            let is_word = segment.bytes().all(|byte| byte.is_ascii_lowercase());
+            take(
+                segment,
+                if is_word {
+                    WORD_CHARS_MIN
+                } else {
+                    PART_CHARS_MIN
+                },
+            );
         }
-        parts.extend(url.query().map(str::to_owned));
-        for (name, value) in url.query_pairs() {
-            parts.extend([name.into_owned(), value.into_owned()]);
+        let password = url.password().unwrap_or_default();
+        take(url.username(), PART_CHARS_MIN);
+        take(password, CHARS_MIN);
+        if !password.is_empty() || !url.username().is_empty() {
+            let [user, password] = [url.username(), password].map(percent_decoded);
+            take(&STANDARD.encode(format!("{user}:{password}")), CHARS_MIN);
+        }
+        take(url.query().unwrap_or_default(), PART_CHARS_MIN);
+        for pair in url.query().unwrap_or_default().split('&') {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            take(name, PART_CHARS_MIN);
+            if !VALUES.contains(&value) {
+                take(value, CHARS_MIN);
+            }
         }
     }
     if slot::is_template(secret) {
@@ -75,47 +146,30 @@ fn parts(secret: &str) -> Vec<String> {
             let split = pieces.into_iter().flat_map(|piece| piece.split(end));
             split.collect()
         });
-        parts.extend(pieces.into_iter().map(str::to_owned));
+        for piece in pieces {
+            take(piece, PART_CHARS_MIN);
+        }
     }
-    parts.retain(|part| part.len() >= BYTES_MIN);
     parts
 }
 
-/// Hides what stands behind `Basic`.
-fn without_basic(text: &str) -> Cow<'_, str> {
-    if !text.contains(BASIC) {
-        return Cow::Borrowed(text);
-    }
-    let mut pieces = text.split(BASIC);
-    let mut shown = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        let rest =
-            piece.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "+/=".contains(c));
-        shown.push_str(BASIC);
-        shown.push_str(if rest.len() < piece.len() { "…" } else { "" });
-        shown.push_str(rest);
-    }
-    Cow::Owned(shown)
+/// A part as it was configured, and as it reads where its own escapes are undone. Forms and queries
+/// write a space as `+`.
+fn forms(part: String) -> Vec<String> {
+    let decoded = percent_decoded(&part);
+    let spaced = percent_decoded(&part.replace('+', " "));
+    let mut forms = vec![part.replace(' ', "+"), decoded.replace(' ', "+")];
+    forms.extend([part, decoded, spaced]);
+    // What is left of a few escapes would stand in any answer.
+    forms.retain(|form| form.chars().count() >= CHARS_MIN);
+    forms
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_is_shown_without_what_was_configured_as_a_secret() {
-        let check = |secret: &str, answer: &str, shown: &str| {
-            let credentials = Credentials::of(&[Secret::new(secret.to_owned())]);
-            assert_eq!(credentials.hidden_in(answer), shown, "{secret}");
-        };
-        check("tk_1234567", "no tk_1234567 here", "no … here");
-        check("Bearer tk_123", "no `tk_123` here", "no `…` here");
-        check("short", "a short answer", "a short answer");
-        let url = "https://me:p%40ssword@host/hooks/T0/abcdefghijkl?key=k3y-k3y&x=1";
-        check(url, "no /hooks/T0/abcdefghijkl", "no /…");
-        check(url, "no abcdefghijkl of T0", "no … of T0");
-        check(url, "p@ssword or p%40ssword", "… or …");
-        check(url, "key=k3y-k3y&x=1, k3y-k3y", "…, …");
-        check(url, "Basic bWU6cEBzc3dvcmQ=, Basic", "Basic …, Basic");
-    }
+/// What stands behind a `Basic` that ends here.
+fn behind_basic(text: &[u8], end: usize) -> Option<Range<usize>> {
+    matches!(text.get(end)?, b' ' | b'+').then_some(())?;
+    let start = end + 1;
+    let of_base64 = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+    let length = text[start..].iter().take_while(of_base64).count();
+    (length > 0).then(|| start..start + length)
 }

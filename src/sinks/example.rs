@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use url::Url;
 
-use super::{Sink, build};
+use super::{Sink, build, slot};
 use crate::config::SinkConfig;
 
 /// The secret that examples are signed with: "an example, which is no secret".
@@ -112,9 +112,23 @@ fn stand_in(marks: &mut Vec<Hidden>, key: &str, secret: &str) -> String {
                 true => "https://",
                 false => "app://",
             };
-            address(marks, &name(key), secret).unwrap_or_else(|| mark(marks, name(key), scheme))
+            let shown = address(marks, &name(key), secret)
+                .unwrap_or_else(|| mark(marks, name(key), scheme));
+            in_kind(secret, shown)
+        }
+        _ if key.starts_with("actions[") && key.ends_with(".body") => {
+            let shown = mark(marks, name(key), "");
+            in_kind(secret, shown)
         }
         _ => mark(marks, name(key), ""),
+    }
+}
+
+/// What stands in for a template is one, too: what the template makes decides whether there is a button.
+fn in_kind(secret: &str, shown: String) -> String {
+    match slot::is_template(secret) {
+        true => format!("{shown}{{{{ '' }}}}"),
+        false => shown,
     }
 }
 
@@ -263,7 +277,7 @@ mod tests {
             (
                 "discord",
                 json!({ "url": "https://host/p/webhooks/1/s3cret?thread_id=8" }),
-                "https://host/…/api/v10/webhooks/…/…?thread_id=…&wait=true",
+                "https://host/…/webhooks/…/…?thread_id=…&wait=true",
             ),
             ("slack", json!({}), "https://hooks.slack.com/services/…/…/…"),
             (

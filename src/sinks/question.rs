@@ -183,14 +183,22 @@ mod tests {
         check("slack", hook.clone(), &[("OPTIONS http://host:81/", false)]);
         // A `GET` of an unknown path might start something.
         check("discord", hook, &[("OPTIONS http://host:81/", false)]);
-        check(
-            "discord",
-            json!({ "url": "http://me:pass@host/x/api/webhooks/1/token?thread_id=4" }),
-            &[(
-                "GET http://host/x/api/v10/webhooks/1/token?thread_id=4&wait=true",
-                true,
-            )],
-        );
+        let own = json!({ "url": "http://host/webhooks/1/token" });
+        check("discord", own, &[("OPTIONS http://host/", false)]);
+        for path in [
+            "x/api/webhooks/1/token",
+            "api/webhooks/1/token/",
+            "api/v9/webhooks/1/token",
+        ] {
+            check(
+                "discord",
+                json!({ "url": format!("http://me:pass@host/{path}?thread_id=4") }),
+                &[(
+                    &format!("GET http://host/{path}?thread_id=4&wait=true"),
+                    true,
+                )],
+            );
+        }
         check(
             "ntfy",
             json!({ "server": "http://host/ntfy" }),

@@ -21,6 +21,10 @@ pub(super) const RECORDED: &str = include_str!("../../tests/fixtures/events.json
 /// A signing secret of 24 bytes.
 pub(super) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
+/// What a proxy answers with 400 in the name of whoever is behind it.
+pub(super) const PROXY_PAGE: &str = "<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port\
+</title></head>\r\n<body>\r\n<center><h1>400 Bad Request</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>";
+
 /// The time of every attempt in these tests.
 pub(super) fn now() -> Timestamp {
     Timestamp::from_second(1_781_165_130).expect("in range")

@@ -28,7 +28,9 @@ pub struct Slot {
     /// Most bytes of a result in a JSON string.
     pub(super) bytes_max: usize,
     /// Whether its text may hold a secret.
-    pub(super) is_secret: bool,
+    pub is_secret: bool,
+    /// What stands on the button that is left out where nothing comes of it.
+    pub button: Option<String>,
 }
 
 impl fmt::Debug for Slot {
@@ -78,5 +80,6 @@ pub(super) fn open(
         fit,
         bytes_max,
         is_secret: false,
+        button: None,
     })
 }

@@ -255,7 +255,7 @@ impl Translator for Telegram {
             400 if facts.edit && answer.says("message can't be edited") => {
                 Verdict::RetryAnew { reason }
             }
-            400 => refused(&answer, reason, facts.plain),
+            400 if answer.is_refusal() => refused(&answer, reason, facts.plain),
             401 | 404 => Verdict::Suspend {
                 reason: format!("{reason}: the bot's token is not valid"),
             },
@@ -287,6 +287,12 @@ struct Answer {
 impl Answer {
     fn says(&self, words: &str) -> bool {
         self.description.contains(words)
+    }
+
+    /// Whether it is a Bot API server that refuses. What somebody in between answers is no word about
+    /// the message, and is mended by a person.
+    fn is_refusal(&self) -> bool {
+        self.ok == Some(false) && (!self.description.is_empty() || self.new_chat.is_some())
     }
 
     fn of(reply: &Reply) -> Self {

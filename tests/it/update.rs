@@ -76,7 +76,7 @@ async fn dc_10_a_message_that_was_deleted_is_posted_anew() {
         .await;
     let gone = Answer::status(404).body(r#"{"message":"Unknown Message","code":10008}"#);
     phones.handle.answer(
-        "/discord/api/v10/webhooks/1/token/messages/1100000000000000001",
+        "/discord/api/webhooks/1/token/messages/1100000000000000001",
         gone,
     );
     upstream.send(event(2, "tp_hit", "a")).await;

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use crate::dispatch::LeftOut;
 pub use request::{Header, Shown};
 
 use super::Plan;
@@ -119,6 +120,8 @@ pub struct Delivery {
     pub ordered: Option<Counted>,
     /// How later events change what it shows, where its rule has `update`.
     pub update: Option<Update>,
+    /// The buttons that are not in it, though they are configured.
+    pub left_out: Vec<LeftOut>,
     /// What would be sent, or why nothing can be.
     pub request: Result<Shown, String>,
     /// What knows the names of what is hidden in the request.
@@ -235,7 +238,8 @@ impl Place {
                 key,
                 message: message.map(Into::into),
             });
-            dispatch::preview(&example.sink, rule, event, living, DELIVERY_ID, now).map(Shown::of)
+            dispatch::preview(&example.sink, sink, rule, event, living, DELIVERY_ID, now)
+                .map(Shown::of)
         };
         let can = sink.translator.can_update();
         let later = || Later::of(preview(Some(MESSAGE)).ok()?);
@@ -261,6 +265,7 @@ impl Place {
                 can,
                 later: (can && route.living.is_some()).then(later).flatten(),
             }),
+            left_out: dispatch::left_out(sink, rule, event, now),
             request: preview(None),
             example: example.clone(),
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::super::table::printable;
 use super::text::HIDDEN;
-use crate::app::explain::{Counted, Delivery, Later, Shown, Update};
+use crate::app::explain::{Counted, Delivery, Later, LeftOut, Shown, Update};
 use crate::model::Route;
 
 /// Longest key that is shown.
@@ -42,6 +42,21 @@ pub(super) fn of(delivery: &Delivery) -> Vec<String> {
     }
     if let Some(update) = &delivery.update {
         facts.push(changed(delivery, update));
+    }
+    for LeftOut {
+        button,
+        option,
+        fault,
+    } in &delivery.left_out
+    {
+        let button = printable(button);
+        let why = match fault {
+            Some(fault) => format!("failed ({})", printable(fault)),
+            None => "printed nothing".to_owned(),
+        };
+        facts.push(format!(
+            "without the button `{button}`: the template of `{option}` {why}"
+        ));
     }
     facts
 }

@@ -81,6 +81,13 @@ fn delivery(delivery: &Delivery) -> Value {
         "ordered": delivery.ordered.as_ref().map(counted),
         "update": delivery.update.as_ref().map(|told| update(delivery, told)),
     });
+    if !delivery.left_out.is_empty() {
+        let left_out = delivery
+            .left_out
+            .iter()
+            .map(|one| json!({ "button": one.button, "option": one.option, "fault": one.fault }));
+        document["left_out"] = left_out.collect();
+    }
     match &delivery.request {
         Ok(shown) => document["request"] = request(delivery, shown),
         Err(reason) => document["error"] = json!(reason),

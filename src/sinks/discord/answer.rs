@@ -18,6 +18,12 @@ const UNKNOWN_CHANNELS_MAX: u32 = 3;
 const UNKNOWN_CHANNEL: u64 = 10003;
 const UNKNOWN_MESSAGE: u64 = 10008;
 
+/// The smallest code; 0 is for what has none of its own.
+const CODE_MIN: u64 = 10_000;
+
+/// Parts of a message. Some refusals have no code and name the part that is wrong.
+const FIELDS: [&str; 5] = ["content", "embeds", "username", "avatar_url", "_misc"];
+
 /// Longest id of a message, in digits.
 const ID_MAX: usize = 20;
 
@@ -26,7 +32,10 @@ pub(super) fn judge(reply: &Reply, facts: &Facts) -> Verdict {
     let json = serde_json::from_slice::<Value>(&reply.body)
         .ok()
         .filter(Value::is_object);
-    let code = json.as_ref().and_then(|json| json.get("code")?.as_u64());
+    let code = json
+        .as_ref()
+        .and_then(|json| json.get("code")?.as_u64())
+        .filter(|code| *code == 0 || *code >= CODE_MIN);
     let reason = match code {
         Some(code) if code != 0 => format!("{} (code {code})", judge::status(reply)),
         _ => judge::status(reply),
@@ -36,6 +45,9 @@ pub(super) fn judge(reply: &Reply, facts: &Facts) -> Verdict {
         (400, Some(code)) if hint(code).is_some() => Verdict::Dead {
             reason: format!("{reason}: {}", hint(code).unwrap_or_default()),
         },
+        (400, _) if !json.as_ref().is_some_and(|json| is_refusal(json, code)) => {
+            judge::by_status(reply, facts)
+        }
         (400, _) if facts.plain => Verdict::Dead { reason },
         (400, _) => Verdict::RetryPlain { reason },
         (404, Some(UNKNOWN_MESSAGE)) if facts.edit => Verdict::RetryAnew { reason },
@@ -46,7 +58,7 @@ pub(super) fn judge(reply: &Reply, facts: &Facts) -> Verdict {
             kind_wide: true,
         },
         (401 | 403 | 404, _) => Verdict::Suspend { reason },
-        (405, _) => Verdict::Dead { reason },
+        (405, Some(_)) => Verdict::Dead { reason },
         _ => judge::by_status(reply, facts),
     }
 }
@@ -96,6 +108,12 @@ fn limited(reply: &Reply, facts: &Facts, json: Option<&Value>, reason: String) -
         wait,
         kind_wide: blocked || global,
     }
+}
+
+/// Whether it is Discord that refuses the message. What somebody in between answers is no word about
+/// the message, and is mended by a person.
+fn is_refusal(json: &Value, code: Option<u64>) -> bool {
+    code.is_some() || FIELDS.iter().any(|field| json.get(field).is_some())
 }
 
 fn unknown_channel(facts: &Facts, reason: &str) -> Verdict {

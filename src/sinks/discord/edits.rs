@@ -41,6 +41,15 @@ fn dc_10_an_edit_goes_to_the_message_and_replaces_all_of_it() {
         edited.uri(),
         "https://discord.com/api/v10/webhooks/1/t/messages/1100?thread_id=4"
     );
+    let elsewhere = discord(&json!({ "url": "https://proxy.example/x/webhooks/1/t/" }));
+    let message = Message {
+        living: Some(&living),
+        ..message(&id, &event, &wording)
+    };
+    assert_eq!(
+        samples::request(&elsewhere, &message).uri(),
+        "https://proxy.example/x/webhooks/1/t/messages/1100"
+    );
     let body: Value = serde_json::from_slice(edited.body()).expect("JSON");
     assert_eq!(body["content"], "", "a plain form before it goes");
     assert_eq!(body["allowed_mentions"], json!({ "parse": [] }));

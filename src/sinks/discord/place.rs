@@ -1,7 +1,8 @@
 //! The address of a Discord webhook, from any form in which people paste it.
 //!
 //! A file of its own because the version in the path decides whether waits are seconds or
-//! milliseconds, and `wait=true` whether a message that was not saved is reported at all.
+//! milliseconds, and `wait=true` whether a message that was not saved is reported at all. The paths of
+//! other hosts are theirs: a proxy, or a server that only speaks like Discord, may know no version.
 
 use http::Uri;
 use url::Url;
@@ -47,11 +48,11 @@ pub(super) fn placed(mut url: Url, thread_id: Option<&str>) -> Result<(Url, Stri
         .filter(|segment| !segment.is_empty())
         .map(str::to_owned)
         .collect();
-    match webhook_path(&segments) {
-        Some(path) => url.set_path(&path),
-        None if is_discord(&url) => return Err("this is no address of a Discord webhook"),
-        // A proxy or a compatible server may have paths of its own.
-        None => {}
+    if is_discord(&url) {
+        match webhook_path(&segments) {
+            Some(path) => url.set_path(&path),
+            None => return Err("this is no address of a Discord webhook"),
+        }
     }
     let credential = format!("{}{}", address::host(&url), url.path());
     set_query(&mut url, thread_id);
@@ -61,8 +62,12 @@ pub(super) fn placed(mut url: Url, thread_id: Option<&str>) -> Result<(Url, Stri
 /// Whether requests go to a path at which Discord, and whoever is compatible with it, shows the
 /// webhook to a `GET`.
 pub(super) fn is_documented(path: &str) -> bool {
-    let segments: Vec<&str> = path.rsplit('/').take(5).collect();
-    matches!(segments.as_slice(), [_, _, "webhooks", VERSION, "api"])
+    let segments: Vec<&str> = path.trim_end_matches('/').rsplit('/').take(5).collect();
+    match segments.as_slice() {
+        [_, _, "webhooks", "api", ..] => true,
+        [_, _, "webhooks", version, "api"] => is_version(version),
+        _ => false,
+    }
 }
 
 /// Where a message is edited that was posted to an address, with the thread that it is in.
@@ -76,7 +81,8 @@ pub(super) fn of_message(posted_to: &Uri, id: &str) -> Uri {
             true => format!("?{parameter}"),
             false => format!("{all}&{parameter}"),
         });
-    let path = format!("{}/messages/{id}{thread}", posted_to.path());
+    let webhook = posted_to.path().trim_end_matches('/');
+    let path = format!("{webhook}/messages/{id}{thread}");
     let mut parts = posted_to.clone().into_parts();
     parts.path_and_query = Some(path.parse().expect("a path with more words is one"));
     Uri::from_parts(parts).expect("an address with another path is one")

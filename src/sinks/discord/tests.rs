@@ -5,8 +5,8 @@ use twilight_model::channel::message::{AllowedMentions, Embed};
 
 use super::super::samples;
 use super::super::samples::{
-    facts, hostile, hostile_texts, id, message, now, recorded, recorded_with_id, refused, reply,
-    sent, sink, verdict, with,
+    PROXY_PAGE, facts, hostile, hostile_texts, id, message, now, recorded, recorded_with_id,
+    refused, reply, sent, sink, verdict, with,
 };
 use super::super::wording::Field;
 use super::super::{Facts, Sink, Wording, judge};
@@ -28,7 +28,7 @@ fn uri(options: &Value) -> String {
 }
 
 #[test]
-fn dc_1_every_pasted_address_becomes_version_10_that_waits() {
+fn dc_1_every_address_at_discord_becomes_version_10_that_waits_and_other_paths_stay() {
     for (pasted, expected) in [
         (
             "https://discord.com/api/webhooks/1/t",
@@ -52,15 +52,15 @@ fn dc_1_every_pasted_address_becomes_version_10_that_waits() {
         ),
         (
             "http://127.0.0.1:9/api/webhooks/1/t",
-            "http://127.0.0.1:9/api/v10/webhooks/1/t?wait=true",
+            "http://127.0.0.1:9/api/webhooks/1/t?wait=true",
         ),
         (
             "https://proxy.example/d/api/v9/webhooks/1/t",
-            "https://proxy.example/d/api/v10/webhooks/1/t?wait=true",
+            "https://proxy.example/d/api/v9/webhooks/1/t?wait=true",
         ),
         (
-            "https://proxy.example/webhooks/1/t",
-            "https://proxy.example/api/v10/webhooks/1/t?wait=true",
+            "https://proxy.example/webhooks/1/t/",
+            "https://proxy.example/webhooks/1/t/?wait=true",
         ),
         (
             "https://proxy.example/hook",
@@ -289,11 +289,39 @@ fn dc_7_only_what_is_gone_suspends() {
         (404, r#"{"code":10003}"#, third, "suspend"),
         (400, r#"{"code":50035,"errors":{}}"#, facts(), "plain"),
         (400, r#"{"code":50035}"#, plain, "dead"),
-        (400, "", facts(), "plain"),
+        (
+            400,
+            r#"{"code":0,"message":"400: Bad Request"}"#,
+            facts(),
+            "plain",
+        ),
+        (400, r#"{"embeds":["0"]}"#, facts(), "plain"),
+        (
+            400,
+            r#"{"content":["Must be 2000 or fewer in length."]}"#,
+            plain,
+            "dead",
+        ),
+        (400, "", facts(), "slow"),
+        (400, "", plain, "slow"),
+        (400, PROXY_PAGE, facts(), "slow"),
+        (
+            400,
+            r#"{"code":400,"message":"bad request"}"#,
+            facts(),
+            "slow",
+        ),
         (400, r#"{"code":220001}"#, facts(), "dead"),
         (400, r#"{"code":160005}"#, facts(), "dead"),
         (400, r#"{"code":240000}"#, facts(), "dead"),
-        (405, "", facts(), "dead"),
+        (
+            405,
+            r#"{"code":0,"message":"405: Method Not Allowed"}"#,
+            facts(),
+            "dead",
+        ),
+        (405, "", facts(), "slow"),
+        (405, "<html>", facts(), "slow"),
         (413, r#"{"code":40005}"#, facts(), "dead"),
         (500, r#"{"code":130000}"#, facts(), "retry"),
         (502, "", facts(), "retry"),

@@ -148,6 +148,7 @@ pub(super) fn read(options: &mut Table, slots: &mut Vec<Slot>) -> Option<Actions
         .filter_map(|(index, table)| {
             let mut parts = Templates {
                 index,
+                label: String::new(),
                 slots: &mut own,
                 made: &mut made,
             };
@@ -178,6 +179,7 @@ pub(super) fn read(options: &mut Table, slots: &mut Vec<Slot>) -> Option<Actions
 /// Where the templates of one button go.
 struct Templates<'a> {
     index: usize,
+    label: String,
     slots: &'a mut Vec<Slot>,
     made: &'a mut Vec<(usize, &'static str)>,
 }
@@ -193,6 +195,7 @@ impl Templates<'_> {
                 fit,
                 bytes_max: 0,
                 is_secret: true,
+                button: Some(self.label.clone()),
             });
         }
         Secret::new(String::new())
@@ -211,6 +214,7 @@ fn read_one(mut options: Table, templates: &mut Templates<'_>) -> Option<Value> 
         json!(if tap == Tap::View { "view" } else { "http" }),
     );
     let label = read_label(&mut options);
+    templates.label = label.clone().unwrap_or_default();
     let url = read_url(&mut options, tap, templates);
     if let Some(clear) = options.boolean("clear") {
         set("clear", json!(clear));

@@ -20,16 +20,18 @@ const DAILY_WAIT_MAX: Duration = Duration::from_secs(3600);
 
 /// What an answer means to whoever has credentials, or none.
 pub(super) fn judge(reply: &Reply, facts: &Facts, has_credentials: bool) -> Verdict {
+    // Its codes begin with the status. Others' do not, and a page of a proxy has none.
     let code = serde_json::from_slice::<Value>(&reply.body)
         .ok()
-        .and_then(|json| json.get("code")?.as_u64());
+        .and_then(|json| json.get("code")?.as_u64())
+        .filter(|code| code / 100 == u64::from(reply.status));
     let reason = match code {
         Some(code) => format!("{} (code {code})", judge::status(reply)),
         None => judge::status(reply),
     };
     match (reply.status, code) {
         (400, Some(40014)) | (413, _) if !facts.plain => Verdict::RetryPlain { reason },
-        (400 | 413, _) | (404, Some(_)) => Verdict::Dead { reason },
+        (413, _) | (400 | 404, Some(_)) => Verdict::Dead { reason },
         // Requests of one address that come together may be taken for strangers' by the server, which
         // notes the user by address: good credentials are refused now and then, and not twice.
         (403, _) if has_credentials && facts.attempt == 1 => Verdict::Retry {

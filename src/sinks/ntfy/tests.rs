@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::super::samples;
 use super::super::samples::{
-    facts, hostile, id, message, now, recorded, recorded_with_id, refused, reply, sent, sink,
-    verdict, with,
+    PROXY_PAGE, facts, hostile, id, message, now, recorded, recorded_with_id, refused, reply, sent,
+    sink, verdict, with,
 };
 use super::super::{Facts, Sink, Wording};
 use super::*;
@@ -274,8 +274,18 @@ fn answers_are_read_by_their_code() {
     let nobody = samples::sink("ntfy", &json!({ "topic": "alerts" }));
     let stranger = reply(403, &[], r#"{"code":40301}"#);
     assert_eq!(verdict(&nobody, &stranger, &facts()), "suspend");
-    let proxy = reply(404, &[], "<html>");
-    assert_eq!(verdict(&sink, &proxy, &facts()), "slow");
+    for (status, body) in [
+        (404, "<html>"),
+        (400, PROXY_PAGE),
+        (400, ""),
+        (400, r#"{"code":400,"error":"bad request"}"#),
+        (400, r#"{"error":"bad request"}"#),
+    ] {
+        let proxy = reply(status, &[], body);
+        for facts in [facts(), plain] {
+            assert_eq!(verdict(&sink, &proxy, &facts), "slow", "{status} {body}");
+        }
+    }
     let hasty = reply(429, &[("retry-after", "2")], "");
     assert_eq!(
         verdict(&sink, &hasty, &facts()),

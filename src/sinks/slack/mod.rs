@@ -124,11 +124,13 @@ impl Translator for Slack {
             return Verdict::Delivered;
         }
         let word = word(reply);
-        let reason = match word {
+        let known = word.and_then(meaning);
+        // Any other word may be one that was sent, a credential for one.
+        let reason = match word.filter(|_| known.is_some()) {
             Some(word) => format!("{} ({word})", judge::status(reply)),
             None => judge::status(reply),
         };
-        match meaning(word, reply.status) {
+        match known.unwrap_or_else(|| meaning_of_status(word, reply.status)) {
             Meaning::Gone => Verdict::Suspend { reason },
             Meaning::Form if !facts.plain => Verdict::RetryPlain { reason },
             Meaning::Form | Meaning::Refused => Verdict::Dead { reason },
@@ -219,36 +221,37 @@ enum Meaning {
 }
 
 /// Word first, status second: the words are documented better than the statuses they come with.
-fn meaning(word: Option<&str>, status: u16) -> Meaning {
-    match (word.unwrap_or_default(), status) {
-        (
-            "action_prohibited"
-            | "channel_is_archived"
-            | "channel_not_found"
-            | "invalid_token"
-            | "no_active_hooks"
-            | "no_service"
-            | "no_service_id"
-            | "no_team"
-            | "posting_to_general_channel_denied"
-            | "team_disabled",
-            _,
-        ) => Meaning::Gone,
-        (
-            "invalid_attachments"
-            | "invalid_blocks"
-            | "invalid_blocks_format"
-            | "missing_text_or_fallback_or_attachments"
-            | "msg_too_long"
-            | "no_text"
-            | "too_many_attachments",
-            _,
-        ) => Meaning::Form,
-        ("invalid_payload" | "user_not_found", _) => Meaning::Refused,
-        ("rollup_error", _) => Meaning::Fault,
-        ("rate_limited" | "ratelimited", _) => Meaning::Later,
-        (_, 403 | 404 | 410) => Meaning::Gone,
-        (_, 400) => Meaning::Refused,
+fn meaning(word: &str) -> Option<Meaning> {
+    Some(match word {
+        "action_prohibited"
+        | "channel_is_archived"
+        | "channel_not_found"
+        | "invalid_token"
+        | "no_active_hooks"
+        | "no_service"
+        | "no_service_id"
+        | "no_team"
+        | "posting_to_general_channel_denied"
+        | "team_disabled" => Meaning::Gone,
+        "invalid_attachments"
+        | "invalid_blocks"
+        | "invalid_blocks_format"
+        | "missing_text_or_fallback_or_attachments"
+        | "msg_too_long"
+        | "no_text"
+        | "too_many_attachments" => Meaning::Form,
+        "invalid_payload" | "user_not_found" => Meaning::Refused,
+        "rollup_error" => Meaning::Fault,
+        "rate_limited" | "ratelimited" => Meaning::Later,
+        _ => return None,
+    })
+}
+
+fn meaning_of_status(word: Option<&str>, status: u16) -> Meaning {
+    match status {
+        403 | 404 | 410 => Meaning::Gone,
+        // A new word has the form of the others; what a proxy says has not, and is mended by a person.
+        400 if word.is_some_and(|word| word.contains('_')) => Meaning::Refused,
         _ => Meaning::ByStatus,
     }
 }

@@ -4,8 +4,8 @@ use serde_json::json;
 use slackblocks::WebhookMessage;
 
 use super::super::samples::{
-    event, facts, hostile, id, message, minimal, recorded, refused, reply, sent, sink, try_sink,
-    verdict,
+    PROXY_PAGE, event, facts, hostile, id, message, minimal, recorded, refused, reply, sent, sink,
+    try_sink, verdict,
 };
 use super::super::{Facts, Sink, Wording};
 use super::*;
@@ -173,6 +173,12 @@ fn sl_5_sl_6_sl_7_the_word_decides_before_the_status() {
         (400, "invalid_blocks\n", facts(), "plain"),
         (400, "msg_too_long", facts(), "plain"),
         (400, "invalid_blocks", plain, "dead"),
+        (400, "", facts(), "slow"),
+        (400, "", plain, "slow"),
+        (400, PROXY_PAGE, facts(), "slow"),
+        (400, "bad request", facts(), "slow"),
+        (400, "refused", facts(), "slow"),
+        (400, r#"{"error":"invalid_payload"}"#, facts(), "slow"),
         (500, "rollup_error", facts(), "retry"),
         (500, "s3cret", facts(), "retry"),
         (408, "", facts(), "retry"),
@@ -182,6 +188,17 @@ fn sl_5_sl_6_sl_7_the_word_decides_before_the_status() {
     ] {
         let answer = reply(status, &[], body);
         assert_eq!(verdict(&sink, &answer, &facts), expected, "{status} {body}");
+    }
+    for (word, reason) in [
+        ("invalid_payload", "400 Bad Request (invalid_payload)"),
+        ("echo_of_a_topic", "400 Bad Request"),
+    ] {
+        let told = sink.translator.judge(&reply(400, &[], word), &facts());
+        assert_eq!(
+            told.reason(),
+            Some(reason),
+            "only words of Slack's are told"
+        );
     }
     let limited = reply(429, &[("retry-after", "3")], "rate_limited");
     assert_eq!(verdict(&sink, &limited, &facts()), "rest it 3");

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::super::samples::{
-    self, facts, hostile, id, message, recorded_with_id, refused, reply, sent, sink, verdict, with,
+    self, PROXY_PAGE, facts, hostile, id, message, recorded_with_id, refused, reply, sent, sink,
+    verdict, with,
 };
 use super::super::{Sink, Wording};
 use super::*;
@@ -106,6 +107,10 @@ fn answers_are_read_by_their_words() {
         "plain",
     );
     check(400, &refusal("Bad Request: message is too long"), "dead");
+    check(400, "", "slow");
+    check(400, PROXY_PAGE, "slow");
+    check(400, r#"{"ok":false}"#, "slow");
+    check(400, r#"{"description":"chat not found"}"#, "slow");
     check(401, &refusal("Unauthorized"), "suspend");
     check(
         403,

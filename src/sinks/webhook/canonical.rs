@@ -10,6 +10,8 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
+use crate::model;
+
 /// The largest integer up to which every integer is a double.
 const INTEGER_MAX: i128 = 1 << 53;
 
@@ -17,9 +19,9 @@ const INTEGER_MAX: i128 = 1 << 53;
 const INDEX_MAX: u64 = (1 << 32) - 2;
 
 /// A payload in this form, with the delivery's id as its last key. What is no object stands under
-/// `data`; what is no JSON stands there as text.
+/// `data`; what is no JSON stands there as text. Half a character is replaced, since UTF-8 holds none.
 pub(super) fn bytes(payload: &[u8], webhook_id: &str) -> Bytes {
-    let mut object = match serde_json::from_slice(payload) {
+    let mut object = match serde_json::from_slice(&model::mended(payload)) {
         Ok(Value::Object(object)) => object,
         Ok(value) => wrapped(value),
         Err(_) => wrapped(Value::String(String::from_utf8_lossy(payload).into_owned())),
@@ -160,6 +162,10 @@ mod tests {
             (
                 r#"{"a":"\u00e9\/\u0007\u001f\u2028\"\\\n"}"#,
                 "{\"a\":\"é/\\u0007\\u001f\u{2028}\\\"\\\\\\n\"}",
+            ),
+            (
+                r#"{"a":"\ud83d x","\uDE00":["\ud83d\ude00","\\ud83d"]}"#,
+                "{\"a\":\"\u{fffd} x\",\"\u{fffd}\":[\"😀\",\"\\\\ud83d\"]}",
             ),
             (r#"{"a":1,"b":2,"a":3}"#, r#"{"a":3,"b":2}"#),
             (

@@ -1,5 +1,7 @@
 //! Buttons of an ntfy message in what is shown.
 
+use serde_json::{Value, json};
+
 use super::{HIT, explained};
 use crate::harness::Bridge;
 
@@ -43,4 +45,53 @@ to = ["phone", "lights"]
         }
         assert!(!told.out.contains("s3cret"), "{told:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_button_that_is_not_sent_is_not_shown_and_the_reason_is() {
+    let bridge = Bridge::new(
+        r#"
+[sources.feed]
+kind = "sse"
+url = "http://127.0.0.1:1/events"
+type = "/type"
+[sinks.phone]
+kind = "ntfy"
+topic = "alerts"
+actions = [
+    { label = "Nothing", url = "{{ data.nothing and 's3cret' }}" },
+    { label = "Script", url = "{{ 'javascript:s3cret' }}" },
+    { label = "Chart", url = "https://example.org/s3cret/{{ data.symbol }}" },
+]
+[[rules]]
+name = "all"
+to = ["phone"]
+"#,
+    );
+    let told = explained(&bridge, HIT, &["--json"]).await.json();
+    let delivery = &told[0]["deliveries"][0];
+    let body = delivery["request"]["body"].as_str().expect("a body");
+    let body: Value = serde_json::from_str(body).expect("JSON");
+    assert_eq!(
+        body["actions"],
+        json!([{ "action": "view", "label": "Chart", "url": "https://example.org/…/…" }])
+    );
+    let fault = "its result is no address that can be opened";
+    assert_eq!(
+        delivery["left_out"],
+        json!([
+            { "button": "Nothing", "option": "actions[0].url", "fault": null },
+            { "button": "Script", "option": "actions[1].url", "fault": fault },
+        ])
+    );
+    let note = format!("the template of the actions[1].url failed: {fault}");
+    assert!(body.to_string().contains(&note), "{body}");
+    let told = explained(&bridge, HIT, &[]).await;
+    for line in [
+        "    without the button `Nothing`: the template of `actions[0].url` printed nothing",
+        "    without the button `Script`: the template of `actions[1].url` failed (its result is no address that can be opened)",
+    ] {
+        assert!(told.out.lines().any(|told| told == line), "{told:?}");
+    }
+    assert!(!told.out.contains("s3cret"), "{told:?}");
 }

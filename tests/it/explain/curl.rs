@@ -110,7 +110,7 @@ async fn a_command_line_sends_what_is_shown_once_its_variables_are_set() {
     let expected = [
         ("text-1", "a?b=c"),
         ("webhook", "hook/me"),
-        ("discord", "api/v10/webhooks/1/token?wait=true"),
+        ("discord", "api/webhooks/1/token?wait=true"),
         ("slack", "services/T/B/X"),
         ("ntfy", ""),
         ("telegram", "bot1:abcdefghijklmnopqrstuvwxyz/sendMessage"),

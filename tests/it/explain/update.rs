@@ -36,7 +36,7 @@ async fn dc_10_later_events_of_a_key_are_told_in_one_line() {
     for (trade, discord, ntfy, telegram) in [
         (
             "here `a`",
-            format!("{edit} PATCH http://host.example/api/v10/webhooks/…/…/messages/MESSAGE_ID"),
+            format!("{edit} PATCH http://host.example/api/webhooks/…/…/messages/MESSAGE_ID"),
             "later events go the same way and replace it",
             format!("{edit} POST http://host.example/bot…/editMessageText"),
         ),
@@ -66,7 +66,7 @@ async fn dc_10_later_events_of_a_key_are_told_in_one_line() {
         .json();
     let update =
         |line: usize, sink: usize| -> &Value { &events[line]["deliveries"][sink]["update"] };
-    let later = json!({ "method": "PATCH", "url": "http://host.example/api/v10/webhooks/…/…/messages/MESSAGE_ID" });
+    let later = json!({ "method": "PATCH", "url": "http://host.example/api/webhooks/…/…/messages/MESSAGE_ID" });
     assert_eq!(
         *update(0, 1),
         json!({ "by": "data.trade_id", "key": "a", "later": later })

@@ -52,7 +52,7 @@ async fn every_sink_is_tried_and_none_of_them_receives_a_message() {
     assert_eq!(
         asked,
         [
-            ("GET", "/discord/api/v10/webhooks/1/token", ""),
+            ("GET", "/discord/api/webhooks/1/token", ""),
             ("GET", "/ntfy/v1/account", "Bearer tk_hushhush"),
             ("GET", "/ntfy/v1/health", ""),
         ]

@@ -63,6 +63,19 @@ fn plain_numbers(value: &serde_json::Value) -> String {
 }
 
 #[test]
+fn wh_11_half_a_character_costs_no_body_its_shape() {
+    let event = event(r#"{"type":"note","n":1.10,"data":{"text":"\ud83d x","n":1.10}}"#);
+    let canonical = body(&webhook(&json!({ "body": "canonical" })), &event);
+    let shape = "{\"type\":\"note\",\"n\":1.1,\"data\":{\"text\":\"\u{fffd} x\",\"n\":1.1},";
+    assert!(canonical.starts_with(shape), "{canonical}");
+    let again = canonical::bytes(canonical.as_bytes(), id().as_str());
+    assert_eq!(again, canonical);
+    let cloud = body(&webhook(&json!({ "body": "cloudevents" })), &event);
+    let data = r#""datacontenttype":"application/json","data":{"text":"\ufffd x","n":1.10}}"#;
+    assert!(cloud.ends_with(data), "{cloud}");
+}
+
+#[test]
 fn a_cloud_event_holds_the_data_as_it_came() {
     let sink = webhook(&json!({ "body": "cloudevents" }));
     let event = recorded_with_id("215");
