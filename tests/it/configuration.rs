@@ -259,7 +259,7 @@ fn a_required_key_that_is_misspelt_is_suggested() {
     ] {
         let text = format!("[sinks.it]\nkind = \"{kind}\"\n{wrong}\n");
         let loaded = config::load_text(Path::new("config.toml"), text, BTreeMap::new());
-        let report = Plan::make(loaded, false).err().expect("a mistake");
+        let report = Plan::make(loaded, false).err().expect("a mistake").report;
         assert!(
             report.contains(&format!("did you mean `{right}`?")),
             "{report}"
@@ -283,7 +283,7 @@ when = "dta.x == 1 and data.y is od"
 to = ["it"]
 "#;
     let loaded = config::load_text(Path::new("config.toml"), text.to_owned(), BTreeMap::new());
-    let report = Plan::make(loaded, false).err().expect("mistakes");
+    let report = Plan::make(loaded, false).err().expect("mistakes").report;
     let blocks: Vec<&str> = report.split("error: ").skip(1).collect();
     let told = [
         ("unknown filter `uper`", 5, "`upper`"),
