@@ -302,6 +302,17 @@ fn dc_7_only_what_is_gone_suspends() {
         let answer = reply(status, &[], body);
         assert_eq!(verdict(&sink, &answer, &facts), expected, "{status} {body}");
     }
+    for (status, body, is_told) in [
+        (404, r#"{"code":10015}"#, true),
+        (401, r#"{"code":50027}"#, true),
+        (404, "", false),
+        (403, r#"{"code":50013}"#, false),
+    ] {
+        let verdict = sink.translator.judge(&reply(status, &[], body), &facts());
+        let reason = verdict.reason().expect("a reason");
+        let told = "the webhook was deleted; make a new one";
+        assert_eq!(reason.contains(told), is_told, "{reason}");
+    }
     let forum = sink
         .translator
         .judge(&reply(400, &[], r#"{"code":220003}"#), &facts());
