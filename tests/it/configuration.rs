@@ -267,6 +267,28 @@ fn a_required_key_that_is_misspelt_is_suggested() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_doubtful_is_told_behind_what_is_wrong() {
+    let wrong = RIGHT.replace("[[rules]]", "colour = 1\n[[rules]]\nevents = [\"tp_hit\"]");
+    let text = format!("{wrong}title = \"{{{{ event.typ }}}}\"\n");
+    let told = run(folder(&text).path(), &["check"], &[]).await;
+    assert_eq!((told.status, told.out.as_str()), (Some(2), ""), "{told:?}");
+    let (mistakes, doubts) = told.complaint.split_once("warning: ").expect("a warning");
+    assert!(mistakes.contains("unknown key `colour`"), "{told:?}");
+    assert_eq!(
+        doubts,
+        "`title` of rule `everything`: there is no `event.typ`; did you mean `event.type`?\n"
+    );
+    let told = run(
+        folder(&text.replace("colour = 1", "")).path(),
+        &["check"],
+        &[],
+    )
+    .await;
+    assert_eq!(told.status, Some(0), "{told:?}");
+    assert_eq!(told.complaint, format!("warning: {doubts}"));
+}
+
 #[test]
 fn every_mistake_of_one_text_is_told_with_its_place_and_a_suggestion() {
     let text = r#"

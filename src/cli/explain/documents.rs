@@ -139,6 +139,8 @@ mod tests {
     fn what_is_one_a_line_stays_so() {
         assert_eq!(told("{}\n[1]\n\n[{}]\n"), ["1:{}", "2:[1]", "4:[{}]"]);
         assert_eq!(told("[1]\n[]\n"), ["1:[1]", "2:[]"]);
+        assert_eq!(told("[{}, 1]\n"), ["1:[{}, 1]"]);
+        assert_eq!(told("[]"), ["1:[]"]);
         assert_eq!(told("[]\n{}"), ["1:[]", "2:{}"]);
         assert_eq!(told("[{}]\nx\n"), ["1:[{}]", "2:x"]);
         // A first line that is cut off takes no other with it.
