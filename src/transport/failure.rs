@@ -84,10 +84,12 @@ fn is_incomplete(error: &reqwest::Error) -> bool {
         .any(hyper::Error::is_incomplete_message)
 }
 
+/// Whether an answer does not even begin as HTTP does. Which part of it could not be read the library says
+/// in its words alone.
 fn is_no_http(error: &reqwest::Error) -> bool {
     causes(error)
         .filter_map(|cause| cause.downcast_ref::<hyper::Error>())
-        .any(hyper::Error::is_parse)
+        .any(|error| error.is_parse() && error.to_string().contains("version"))
 }
 
 /// A server that speaks TLS answers what is not with an alert, which is no HTTP. Of the address only the

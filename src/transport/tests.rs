@@ -148,6 +148,11 @@ async fn a_server_that_speaks_something_else_is_asked_about() {
             Failure::Tls(no_tls.to_owned()),
         ),
         ("http", alert, plain.clone()),
+        (
+            "http",
+            b"HTTP/1.1 200 OK\r\nno header\r\n\r\n",
+            Failure::Other("invalid HTTP header parsed".to_owned()),
+        ),
         ("http", b"SSH-2.0-OpenSSH_9.2\r\n", plain),
     ] {
         let address = server(move |stream| write(stream, said)).await;
