@@ -13,11 +13,12 @@ mod rehearsal;
 mod reload;
 mod running;
 mod signals;
+mod unheard;
 mod watch;
 
 pub use by_hand::{stopped, stopped_or_new};
 pub use online::{Trial, Tried, TriedSource, programs_not_here, try_online};
-pub use plan::Plan;
+pub use plan::{Plan, Refused};
 pub use reload::Reload;
 pub use running::{Running, start};
 pub use signals::stop_on_signals;

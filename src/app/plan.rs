@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::rehearsal::rehearse;
+use super::unheard::unheard;
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
 use crate::rules::Rules;
@@ -26,12 +27,31 @@ pub struct Plan {
     pub warnings: Vec<String>,
 }
 
+/// A configuration that is wrong. It prints as the report.
+#[derive(Debug, thiserror::Error)]
+#[error("{report}")]
+pub struct Refused {
+    /// All mistakes, as one text for a terminal.
+    pub report: String,
+    /// What is allowed, but hardly meant, as far as that is sure beside the mistakes.
+    pub warnings: Vec<String>,
+}
+
+impl From<String> for Refused {
+    fn from(report: String) -> Self {
+        Self {
+            report,
+            warnings: Vec::new(),
+        }
+    }
+}
+
 impl Plan {
     /// Makes every part, so that every mistake is found, whichever room finds it.
     ///
     /// # Errors
-    /// All mistakes as one text for a terminal, coloured if asked for.
-    pub fn make(mut loaded: Loaded, colour: bool) -> Result<Self, String> {
+    /// All mistakes as one text for a terminal, coloured if asked for, and what is only doubtful.
+    pub fn make(mut loaded: Loaded, colour: bool) -> Result<Self, Refused> {
         let made = loaded.config.take().map(|config| {
             if let Err(error) = telemetry::filter(&config.log.level) {
                 let help = "for example `info`, or `bellwire=debug,warn`".to_owned();
@@ -52,6 +72,9 @@ impl Plan {
                 .map(Arc::new)
                 .collect();
             let rules = Arc::new(Rules::compile(&config.rules, &loaded.problems));
+            // Which sources a rule listens to is known only if all of them could be read.
+            let is_sure = loaded.problems.is_empty();
+            let unheard = is_sure.then(|| unheard(&sources, &rules));
             Self {
                 warnings: loaded
                     .warnings
@@ -59,9 +82,12 @@ impl Plan {
                     .chain(sources.iter().flat_map(|source| &source.warnings))
                     .chain(sinks.iter().flat_map(|sink| sink.translator.warnings()))
                     .cloned()
+                    .chain(loaded.problems.warnings())
                     .chain(without_effect(&config))
+                    .chain(unheard.into_iter().flatten())
                     .chain(never_updated(&rules, &sinks))
                     .chain(never_shown(&sinks))
+                    .chain(never_dialled(&sinks))
                     .chain(rehearse(&sources, &rules, &sinks, clock.now()))
                     .collect(),
                 config,
@@ -72,8 +98,11 @@ impl Plan {
         });
         match (loaded.report(colour), made) {
             (None, Some(plan)) => Ok(plan),
-            (Some(report), _) => Err(report),
-            (None, None) => Err("the configuration cannot be read".to_owned()),
+            (Some(report), made) => Err(Refused {
+                report,
+                warnings: made.map(|plan| plan.warnings).unwrap_or_default(),
+            }),
+            (None, None) => Err("the configuration cannot be read".to_owned().into()),
         }
     }
 }
@@ -136,6 +165,21 @@ fn never_shown(sinks: &[Arc<Sink>]) -> Vec<String> {
     told.collect()
 }
 
+/// Sinks whose address is refused at every attempt.
+fn never_dialled(sinks: &[Arc<Sink>]) -> Vec<String> {
+    let is_blocked = |sink: &&Arc<Sink>| {
+        let questions = sink.translator.questions();
+        !sink.allow_link_local && questions.iter().any(|it| it.request.is_blocked())
+    };
+    let told = sinks.iter().filter(is_blocked).map(|sink| {
+        format!(
+            "sink `{}` has a link-local or metadata address, which is never dialled without `allow_link_local = true`",
+            sink.name
+        )
+    });
+    told.collect()
+}
+
 /// Settings that are read and checked, and do nothing yet. Silence about them would be a promise.
 fn without_effect(config: &Config) -> Vec<String> {
     let mut found = BTreeSet::new();
@@ -165,3 +209,6 @@ fn without_effect(config: &Config) -> Vec<String> {
         .map(|what| format!("{what} is understood, but has no effect in this version"))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,24 +55,21 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let plan = match configuration::load(args.config.as_deref()) {
         Ok(plan) => plan,
-        Err(report) => {
-            output::complain(&report);
+        Err(refused) => {
+            output::complain(&refused.report);
+            complain_of(&refused.warnings);
             if args.json {
                 output::line(&told::wrong().to_string());
             }
             return Ok(Exit::Wrong);
         }
     };
-    for warning in &plan.warnings {
-        output::complain(&format!("warning: {warning}"));
-    }
+    complain_of(&plan.warnings);
     if !args.json {
         output::line(&summary(&plan));
     }
     if !args.online {
-        for warning in app::programs_not_here(&plan) {
-            output::complain(&format!("warning: {warning}"));
-        }
+        complain_of(&app::programs_not_here(&plan));
         if args.json {
             output::line(&told::untried(&plan.config).to_string());
         }
@@ -91,6 +88,12 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     } else {
         Exit::Failed
     })
+}
+
+fn complain_of(warnings: &[String]) {
+    for warning in warnings {
+        output::complain(&format!("warning: {warning}"));
+    }
 }
 
 fn summary(plan: &Plan) -> String {

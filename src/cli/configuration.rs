@@ -4,14 +4,14 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use super::{Exit, output};
-use crate::app::Plan;
+use crate::app::{Plan, Refused};
 use crate::config;
 
 /// Finds, reads and makes the configuration.
 ///
 /// # Errors
 /// What is wrong with it, ready for a terminal; the exit status is then 2.
-pub(super) fn load(file: Option<&Path>) -> Result<Plan, String> {
+pub(super) fn load(file: Option<&Path>) -> Result<Plan, Refused> {
     let environment = config::process_environment();
     let file =
         config::find_file(file, &environment).map_err(|error| format!("bellwire: {error}"))?;
@@ -22,8 +22,8 @@ pub(super) fn load(file: Option<&Path>) -> Result<Plan, String> {
 /// The same for a command that has nothing else to say when it is wrong: the mistakes go to standard
 /// error, and the exit status is the answer.
 pub(super) fn load_or_complain(file: Option<&Path>) -> Result<Plan, Exit> {
-    load(file).map_err(|report| {
-        output::complain(&report);
+    load(file).map_err(|refused| {
+        output::complain(&refused.report);
         Exit::Wrong
     })
 }

@@ -161,7 +161,7 @@ to = ["phone", "automation"]
 
 fn greet(page: Option<SocketAddr>) {
     output::line(
-        "A simulated TTMT, local receivers for the four kinds of sink, and the whole bridge between them.",
+        "A simulated TTMT, local receivers for four kinds of sink, and the whole bridge between them.",
     );
     if let Some(page) = page {
         output::line(&format!("Status page: http://{page}/"));

@@ -35,7 +35,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let stop = app::stop_on_signals().context("signals cannot be watched")?;
     let file = plan.config.file.clone();
     let watch = app::Watch::new(file.clone()).context("signals cannot be watched")?;
-    let reload = app::Reload::new(watch, move || configuration::load(Some(&file)));
+    let reload = app::Reload::new(watch, move || {
+        configuration::load(Some(&file)).map_err(|refused| refused.report)
+    });
     let running = app::start(plan, stop).await?;
     let ended = running.finished(Some(reload)).await;
     telemetry.finish().await;

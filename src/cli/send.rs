@@ -1,11 +1,17 @@
 //! `bellwire send`: one test message to one sink, and what its receiver says.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::value::RawValue;
 
 use super::instance::Instance;
 use super::{Exit, configuration, output, table};
+use crate::sources::EVENT_BYTES_MAX;
+
+/// The byte order mark in UTF-8, which some editors write before a text.
+const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// Send one test message to a sink and show the receiver's answer.
 ///
@@ -22,7 +28,8 @@ not) or configuration.")]
 pub(super) struct Args {
     /// The name of the sink.
     sink: String,
-    /// Send this event instead: a JSON object with `type` and `data`, such as a line of a TTMT stream.
+    /// Send this event instead: a JSON object with `type` and `data`, such as a line of a TTMT stream; `-`
+    /// for standard input.
     #[arg(long, value_name = "FILE")]
     event: Option<PathBuf>,
     /// Print one JSON document.
@@ -60,8 +67,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         output::line(&answer.body.to_string());
     } else {
         let took = format!("{} ms", answer.body["duration_ms"]);
+        let kind = plan
+            .config
+            .sinks
+            .iter()
+            .find(|sink| sink.name.as_str() == args.sink);
+        let kind = kind.map_or("", |sink| sink.kind.as_str());
         let status = match answer.body["status"].as_u64() {
-            Some(status) => format!("status {status}, {took}"),
+            Some(status) => format!("{}{took}", worded(kind, status)),
             None => format!("no answer, {took}"),
         };
         let reason = answer.body["reason"].as_str().map(table::printable);
@@ -78,26 +91,64 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     Ok(if accepted { Exit::Done } else { Exit::Failed })
 }
 
-/// The body that asks for the event of a file to be sent.
+/// The status of an answer in the words of its sink's kind, as it stands before the time it took.
+fn worded(kind: &str, status: u64) -> String {
+    match (kind, status) {
+        ("exec", _) => format!("exit status {status}, "),
+        // A broker that takes a message has nothing to say about it.
+        ("mqtt", 0) => String::new(),
+        ("mqtt", _) => format!("reason code {status}, "),
+        _ => format!("status {status}, "),
+    }
+}
+
+/// The body that asks for the event of a file, or of standard input, to be sent.
 fn wish(file: &Path) -> Result<Vec<u8>, Exit> {
-    let event = std::fs::read(file).map_err(|error| {
-        output::complain(&format!(
-            "bellwire: `{}` cannot be read: {error}",
-            file.display()
-        ));
+    let (shown, read) = match file == Path::new("-") {
+        true => ("standard input".to_owned(), read(std::io::stdin())),
+        false => {
+            let shown = format!("`{}`", file.display());
+            (shown, File::open(file).and_then(read))
+        }
+    };
+    let text = read.map_err(|error| {
+        output::complain(&format!("bellwire: {shown} cannot be read: {error}"));
         Exit::Wrong
     })?;
-    let mut values = serde_json::Deserializer::from_slice(&event).into_iter::<&RawValue>();
+    let event = text.strip_prefix(BOM).unwrap_or(&text);
+    let mut values = serde_json::Deserializer::from_slice(event).into_iter::<&RawValue>();
     let wrong = match (values.next(), values.next()) {
+        _ if event.len() > EVENT_BYTES_MAX => Some("is longer than any event".to_owned()),
         (Some(Ok(_)), None) => None,
         (Some(Ok(_)), Some(_)) => Some("is to hold one event, and holds more".to_owned()),
         (Some(Err(error)), _) => Some(format!("is no JSON: {error}")),
         (None, _) => Some("is no JSON: it is empty".to_owned()),
     };
     if let Some(wrong) = wrong {
-        output::complain(&format!("bellwire: `{}` {wrong}", file.display()));
+        output::complain(&format!("bellwire: {shown} {wrong}"));
         return Err(Exit::Failed);
     }
     // The event's own bytes, not re-encoded: a receiver gets them as they are.
-    Ok([b"{\"event\":", event.as_slice(), b"}"].concat())
+    Ok([b"{\"event\":", event, b"}"].concat())
+}
+
+/// What is there, up to one byte more than an event may have.
+fn read(input: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let most = u64::try_from(EVENT_BYTES_MAX + 1).unwrap_or(u64::MAX);
+    input.take(most).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_told_only_where_there_is_one() {
+        assert_eq!(worded("webhook", 204), "status 204, ");
+        assert_eq!(worded("exec", 0), "exit status 0, ");
+        assert_eq!(worded("mqtt", 0), "");
+        assert_eq!(worded("mqtt", 135), "reason code 135, ");
+    }
 }

@@ -38,7 +38,7 @@ pub use environment::process_environment;
 pub use find::{FindError, find_file};
 pub use print::Print;
 pub use problem::{Part, Problem, Problems};
-pub use scalar::one_of;
+pub use scalar::{nearest, one_of};
 pub use settings::{
     Backfilled, CoalesceConfig, Config, FallbackConfig, HeartbeatConfig, HoursConfig, HttpConfig,
     LogConfig, LogFormat, RetentionConfig, RuleConfig, SinkConfig, SourceConfig, TestConfig,

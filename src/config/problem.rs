@@ -3,7 +3,7 @@
 //! Reading never stops at the first mistake: each room that reads a part of the configuration adds
 //! what it finds here, and the whole list is shown at once.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Which part of an entry a problem is about; it decides what is underlined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,9 +29,13 @@ pub struct Problem {
     pub help: Option<String>,
 }
 
-/// A shared, growing list of problems. Clones add to the same list.
+/// A shared, growing list of problems, and beside it one of what is allowed but hardly meant. Clones
+/// add to the same lists.
 #[derive(Clone, Debug, Default)]
-pub struct Problems(Arc<Mutex<Vec<Problem>>>);
+pub struct Problems {
+    list: Arc<Mutex<Vec<Problem>>>,
+    warnings: Arc<Mutex<Vec<String>>>,
+}
 
 impl Problems {
     /// Adds a problem with the value of a key.
@@ -49,28 +53,39 @@ impl Problems {
         self.add(path, Part::Table, message.into(), help);
     }
 
+    /// Adds a word on what is allowed but hardly meant, in one line.
+    pub fn warn(&self, warning: impl Into<String>) {
+        lock(&self.warnings).push(warning.into());
+    }
+
+    /// Every warning so far.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        lock(&self.warnings).clone()
+    }
+
     /// Whether nothing is wrong so far.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.lock().is_empty()
+        lock(&self.list).is_empty()
     }
 
     /// Everything found so far.
     #[must_use]
     pub fn list(&self) -> Vec<Problem> {
-        self.lock().clone()
+        lock(&self.list).clone()
     }
 
     fn add(&self, path: &str, part: Part, message: String, help: Option<String>) {
-        self.lock().push(Problem {
+        lock(&self.list).push(Problem {
             path: path.to_owned(),
             part,
             message,
             help,
         });
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Problem>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(list: &Mutex<T>) -> MutexGuard<'_, T> {
+    list.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -86,7 +86,7 @@ pub fn one_of<'a>(wrong: &str, words: impl Iterator<Item = &'a str> + Clone) -> 
 }
 
 /// Words the suggestion behind an unknown key or name.
-pub(super) fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+pub fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     match closest(wrong, known.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("known here are {}", enumerate(known)),

@@ -23,7 +23,7 @@ pub(super) fn resolve(
     folder: &Path,
 ) -> Result<String, Mistake> {
     let found = match reference(value) {
-        Some(("env", name)) => variable(&name, environment)?,
+        Some(("env", name)) => without_line_end(&variable(&name, environment)?).to_owned(),
         Some((_, path)) => file(&folder.join(path))?,
         None => match value {
             Value::String(_, text) => text.clone(),
@@ -104,9 +104,26 @@ fn file(path: &Path) -> Result<String, Mistake> {
             "give the path of a file that holds the secret alone",
         ));
     }
-    // Editors and `echo` end a file with a newline that is no part of the secret.
-    let cut = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(cut.strip_suffix('\r').unwrap_or(cut).to_owned())
+    Ok(without_line_end(&text).to_owned())
+}
+
+/// Editors and `echo` end a file with a newline that is no part of the secret, and a variable that was
+/// filled from such a file may have it still.
+pub(super) fn without_line_end(text: &str) -> &str {
+    let cut = text.strip_suffix('\n').unwrap_or(text);
+    cut.strip_suffix('\r').unwrap_or(cut)
+}
+
+/// Whether a text is `$NAME` or `${NAME}`: what a shell would have filled in, and a file does not.
+pub(super) fn is_unexpanded(text: &str) -> bool {
+    let Some(name) = text.strip_prefix('$') else {
+        return false;
+    };
+    let name = name
+        .strip_prefix('{')
+        .and_then(|inner| inner.strip_suffix('}'))
+        .unwrap_or(name);
+    is_variable_name(name) && !name.starts_with(|first: char| first.is_ascii_digit())
 }
 
 fn no_secret(value: &Value) -> Mistake {
@@ -121,7 +138,7 @@ mod tests {
     use super::*;
 
     fn check(value: &Value, folder: &Path) -> Result<String, String> {
-        let environment = [("TOKEN", "t0ken"), ("EMPTY", "")]
+        let environment = [("TOKEN", "t0ken"), ("LINE", "t0ken\r\n"), ("EMPTY", "\n")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
         resolve(value, &BTreeMap::from(environment), folder).map_err(|(message, _)| message)
     }
@@ -140,6 +157,7 @@ mod tests {
         let good = |text: &str| Ok(text.to_owned());
         assert_eq!(check(&Value::from("plain"), here), good("plain"));
         assert_eq!(check(&form("env", "TOKEN"), here), good("t0ken"));
+        assert_eq!(check(&form("env", "LINE"), here), good("t0ken"));
         assert_eq!(check(&form("file", "unix"), here), good("s3cret"));
         assert_eq!(check(&form("file", "windows"), here), good("s3cret"));
         assert_eq!(
@@ -152,6 +170,18 @@ mod tests {
             check(&form("file", &absolute), Path::new("/")),
             good("s3cret")
         );
+    }
+
+    #[test]
+    fn only_a_whole_name_behind_a_dollar_looks_like_a_variable() {
+        for text in ["$TOKEN", "${TOKEN}", "$_A1"] {
+            assert!(is_unexpanded(text), "{text}");
+        }
+        for text in [
+            "TOKEN", "$", "${}", "$1", "$token", "$TOKEN}", "${TOKEN", "$A-B", "a$B",
+        ] {
+            assert!(!is_unexpanded(text), "{text}");
+        }
     }
 
     #[test]

@@ -112,6 +112,11 @@ impl Table {
             .value(&self.path_of(key), message, Some(help.into()));
     }
 
+    /// Adds a word on what is allowed but hardly meant.
+    pub fn warn(&self, warning: impl Into<String>) {
+        self.problems().warn(warning);
+    }
+
     /// Reports that a key is missing.
     pub fn missing(&mut self, key: &str, help: impl Into<String>) {
         self.known.insert(key.to_owned());
@@ -169,10 +174,16 @@ impl Table {
     pub fn secrets(&mut self, key: &str) -> Option<Vec<Secret>> {
         let value = self.take_secret(key)?;
         let items = self.items(key, value)?;
-        let secrets = items
-            .iter()
-            .filter_map(|(at, item)| self.resolve(at, item))
-            .collect();
+        let mut secrets: Vec<Secret> = Vec::with_capacity(items.len());
+        for (at, item) in &items {
+            let Some(secret) = self.resolve(at, item) else {
+                continue;
+            };
+            if secrets.iter().any(|it| it.expose() == secret.expose()) {
+                self.warn(format!("`{at}` is the same secret as one before it"));
+            }
+            secrets.push(secret);
+        }
         Some(secrets)
     }
 
@@ -333,7 +344,16 @@ impl Table {
 
     fn resolve(&self, at: &str, value: &Value) -> Option<Secret> {
         match secret::resolve(value, &self.context.environment, &self.context.folder) {
-            Ok(text) => {
+            Ok(mut text) => {
+                if self.context.variable(at).is_some() {
+                    text = secret::without_line_end(&text).to_owned();
+                }
+                if matches!(value, Value::String(..)) && secret::is_unexpanded(&text) {
+                    // The name is not told: by chance it may be the secret.
+                    self.warn(format!(
+                        "`{at}` looks like a variable, and a file fills none in; write `{{ env = \"NAME\" }}`"
+                    ));
+                }
                 let text = match &self.context.stand_in {
                     Some(stand_in) => stand_in(at, &text),
                     None => text,

@@ -263,7 +263,7 @@ impl Sender {
                 };
                 self.sink.translator.judge(reply, &facts)
             }
-            Err(failure) => self.sink.translator.judge_failure(failure),
+            Err(failure) => self.sink.judge_failure(failure),
         }
     }
 

@@ -99,7 +99,7 @@ pub async fn test(client: &Client, clock: &Clock, sink: &Sink, event: Event) -> 
                 dead_in_row: 0,
             },
         ),
-        Err(failure) => sink.translator.judge_failure(failure),
+        Err(failure) => sink.judge_failure(failure),
     };
     let reply = answer.ok();
     attempt(

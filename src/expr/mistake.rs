@@ -29,6 +29,15 @@ impl Mistake {
         }
     }
 
+    /// All of it in one line.
+    #[must_use]
+    pub fn in_one_line(&self, text: &str) -> String {
+        match &self.help {
+            Some(help) => format!("{}; {help}", self.in_text(text)),
+            None => self.in_text(text),
+        }
+    }
+
     pub(super) fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),

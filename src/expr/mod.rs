@@ -37,6 +37,24 @@ pub struct Expression(Program);
 /// A text with expressions in it, such as `{{ data.symbol }} hit TP{{ data.tp_level }}`.
 pub struct Template(Program);
 
+/// What has been made of a text in this language.
+pub trait Compiled {
+    /// What is allowed in the text, but hardly meant.
+    fn doubts(&self) -> &[Mistake];
+}
+
+impl Compiled for Expression {
+    fn doubts(&self) -> &[Mistake] {
+        self.0.doubts()
+    }
+}
+
+impl Compiled for Template {
+    fn doubts(&self) -> &[Mistake] {
+        self.0.doubts()
+    }
+}
+
 impl Expression {
     /// Longest key that [`Self::key`] yields, in bytes. Keys are kept for as long as a throttle
     /// remembers them, so a hostile event must not make them large.

@@ -35,6 +35,7 @@ const TEMPLATE_HELP: &str =
 pub(super) struct Program {
     source: &'static str,
     instructions: Instructions<'static>,
+    doubts: Vec<Mistake>,
 }
 
 /// Why an expression or template could not be worked out for an event.
@@ -55,7 +56,7 @@ impl Program {
             machinery::parse_expr(source).map_err(|error| alone(wrong_operator(source, &error)))?;
         let mut rewriter = Rewriter::new(vocabulary);
         let rewritten = rewriter.expression(&parsed);
-        rewriter.finish(|| {
+        let doubts = rewriter.finish(|| {
             let compiled = ENGINE.compile_expression(source);
             compiled
                 .map(|compiled| compiled.undeclared_variables(false))
@@ -63,7 +64,7 @@ impl Program {
         })?;
         let mut generator = CodeGenerator::new("", source);
         generator.compile_expr(&rewritten);
-        Ok(Self::of(source, generator))
+        Ok(Self::of(source, generator).doubting(doubts))
     }
 
     pub(super) fn template(source: &str, vocabulary: Vocabulary) -> Result<Self, Vec<Mistake>> {
@@ -74,7 +75,7 @@ impl Program {
             .map_err(|error| alone(unreadable(error)))?;
         let mut rewriter = Rewriter::new(vocabulary);
         let rewritten = rewriter.statement(&parsed);
-        rewriter.finish(|| {
+        let doubts = rewriter.finish(|| {
             let compiled = ENGINE.template_from_str(source);
             compiled
                 .map(|compiled| compiled.undeclared_variables(false))
@@ -82,11 +83,16 @@ impl Program {
         })?;
         let mut generator = CodeGenerator::new("", source);
         generator.compile_stmt(&rewritten);
-        Ok(Self::of(source, generator))
+        Ok(Self::of(source, generator).doubting(doubts))
     }
 
     pub(super) fn source(&self) -> &str {
         self.source
+    }
+
+    /// What is allowed in it, but hardly meant.
+    pub(super) fn doubts(&self) -> &[Mistake] {
+        &self.doubts
     }
 
     /// The syntax tree of an expression, as it was written.
@@ -125,7 +131,12 @@ impl Program {
         Self {
             source,
             instructions,
+            doubts: Vec::new(),
         }
+    }
+
+    fn doubting(self, doubts: Vec<Mistake>) -> Self {
+        Self { doubts, ..self }
     }
 
     /// A panic of the engine must not stop the program: the event that caused it would come back

@@ -4,18 +4,22 @@
 //! digits, and what can build large lists (`[…]`, `{…}`, `+`, `*`) is measured. Everything else is copied
 //! node by node, so precedence, whitespace and loops stay the engine's. Names that do not exist and
 //! constructs that are not offered are mistakes; they are noted and copied too, so that one of them
-//! hides no other. Statements are in `statement`.
+//! hides no other. Statements are in `statement`, nodes
+//! that the author did not write in `node`.
 
+mod node;
 mod statement;
 
 use std::collections::HashSet;
 
+use self::node::{call, measured, nothing, variable};
 use minijinja::Value;
 use minijinja::machinery::Span;
 use minijinja::machinery::ast::{self, BinOpKind, Call, CallArg, Expr, Spanned, UnaryOpKind};
 
 use super::limits::DEPTH_MAX;
 use super::mistake::Mistake;
+use super::scope::FIELDS;
 use super::spelling::link_sign;
 use super::vocabulary::{FILTERS, FUNCTIONS, TESTS, Vocabulary, one_of};
 use super::{compare, filters};
@@ -28,6 +32,10 @@ pub(super) struct Rewriter {
     variables: Vec<(&'static str, Span)>,
     /// Each with the place where it begins.
     mistakes: Vec<(u32, Mistake)>,
+    /// Names that `event` does not have.
+    doubts: Vec<Mistake>,
+    /// Whether the text itself gives `event` a value.
+    names_event: bool,
 }
 
 impl Rewriter {
@@ -38,15 +46,18 @@ impl Rewriter {
             is_too_deep: false,
             variables: Vec::new(),
             mistakes: Vec::new(),
+            doubts: Vec::new(),
+            names_event: false,
         }
     }
 
-    /// Every mistake of the tree, in the order of the text. `free` finds the names that the source leaves
-    /// undefined; it walks the tree without a limit, so it is not asked about one that is too deep.
+    /// Every mistake of the tree, in the order of the text, or what is only doubtful in it. `free` finds
+    /// the names that the source leaves undefined; it walks the tree without a limit, so it is not asked
+    /// about one that is too deep.
     pub(super) fn finish(
         mut self,
         free: impl FnOnce() -> Result<HashSet<String>, Mistake>,
-    ) -> Result<(), Vec<Mistake>> {
+    ) -> Result<Vec<Mistake>, Vec<Mistake>> {
         if !self.is_too_deep {
             match free() {
                 Ok(free) => self.check_variables(&free),
@@ -54,7 +65,10 @@ impl Rewriter {
             }
         }
         if self.mistakes.is_empty() {
-            return Ok(());
+            return Ok(match self.names_event {
+                true => Vec::new(),
+                false => self.doubts,
+            });
         }
         self.mistakes.sort_by_key(|(start, _)| *start);
         Err(self.mistakes.into_iter().map(|(_, it)| it).collect())
@@ -167,20 +181,28 @@ impl Rewriter {
                     span,
                 ))
             }
-            Expr::GetAttr(attribute) => Expr::GetAttr(Spanned::new(
-                ast::GetAttr {
-                    expr: self.expression(&attribute.expr),
-                    name: attribute.name,
-                },
-                span,
-            )),
-            Expr::GetItem(item) => Expr::GetItem(Spanned::new(
-                ast::GetItem {
-                    expr: self.expression(&item.expr),
-                    subscript_expr: self.expression(&item.subscript_expr),
-                },
-                span,
-            )),
+            Expr::GetAttr(attribute) => {
+                self.field(&attribute.expr, Some(attribute.name), span);
+                Expr::GetAttr(Spanned::new(
+                    ast::GetAttr {
+                        expr: self.expression(&attribute.expr),
+                        name: attribute.name,
+                    },
+                    span,
+                ))
+            }
+            Expr::GetItem(item) => {
+                let name = item.subscript_expr.as_const();
+                let name = name.as_ref().and_then(Value::as_str);
+                self.field(&item.expr, name, span);
+                Expr::GetItem(Spanned::new(
+                    ast::GetItem {
+                        expr: self.expression(&item.expr),
+                        subscript_expr: self.expression(&item.subscript_expr),
+                    },
+                    span,
+                ))
+            }
             Expr::Call(call) => Expr::Call(self.call(call)),
             Expr::List(list) => {
                 let items = self.all(&list.items);
@@ -319,6 +341,20 @@ impl Rewriter {
         }
     }
 
+    /// Notes a name that `event` never has: unlike the payload, what it has is known beforehand.
+    fn field(&mut self, of: &Expr<'_>, name: Option<&str>, span: Span) {
+        let is_event = matches!(of, Expr::Var(var) if var.id == "event");
+        let Some(name) = name.filter(|name| is_event && !FIELDS.contains(name)) else {
+            return;
+        };
+        let doubt = Mistake::new(format!("there is no `event.{name}`"));
+        let help = one_of(name, FIELDS).replace("did you mean `", "did you mean `event.");
+        let doubt = doubt.help(help).at(span);
+        if !self.doubts.contains(&doubt) {
+            self.doubts.push(doubt);
+        }
+    }
+
     /// Whether there is such a name.
     fn known(&mut self, what: &str, name: &str, names: &[&str], span: Span) -> bool {
         let is_known = names.contains(&name);
@@ -334,35 +370,6 @@ impl Rewriter {
             self.wrong(mistake, span);
         }
     }
-}
-
-fn variable(name: &'static str, span: Span) -> Expr<'static> {
-    Expr::Var(Spanned::new(ast::Var { id: name }, span))
-}
-
-/// Stands where a tree that is refused is not copied.
-fn nothing(span: Span) -> Expr<'static> {
-    let value = Value::UNDEFINED;
-    Expr::Const(Spanned::new(ast::Const { value }, span))
-}
-
-fn call(function: &'static str, arguments: Vec<Expr<'static>>, span: Span) -> Expr<'static> {
-    Expr::Call(Spanned::new(
-        Call {
-            expr: variable(function, span),
-            args: arguments.into_iter().map(CallArg::Pos).collect(),
-        },
-        span,
-    ))
-}
-
-/// Lets a list or map be counted when it is built at run time.
-fn measured(built: Expr<'static>) -> Expr<'static> {
-    if built.as_const().is_some() {
-        return built;
-    }
-    let span = built.span();
-    call(compare::MEASURE, vec![built], span)
 }
 
 fn is_loop(expr: &Expr<'_>) -> bool {

@@ -196,6 +196,18 @@ impl Object for Occurrence {
     }
 }
 
+/// Every name that `event` has, also those that most events leave out.
+pub(super) const FIELDS: &[&str] = &[
+    "source",
+    "id",
+    "type",
+    "time",
+    "backfilled",
+    "suppressed",
+    "suppressed_since",
+    "partial",
+];
+
 /// What `event` stands for.
 #[derive(Debug)]
 struct Fields(Arc<Occurrence>);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::index::TypePattern;
 use super::{Coalesce, Rule, Throttle};
 use crate::config::{Problems, RuleConfig};
-use crate::expr::{Expression, Mistake, Template};
+use crate::expr::{Compiled, Expression, Mistake, Template};
 
 /// Compiles what can be compiled and reports the rest.
 pub(super) fn all(configs: &[RuleConfig], problems: &Problems) -> Vec<Rule> {
@@ -76,7 +76,7 @@ impl Compiler<'_> {
     }
 
     /// `None` after a mistake; `Some(None)` for a key that is not there.
-    fn optional<T>(
+    fn optional<T: Compiled>(
         &self,
         key: &str,
         source: Option<&str>,
@@ -86,7 +86,16 @@ impl Compiler<'_> {
             return Some(None);
         };
         match compile(source) {
-            Ok(compiled) => Some(Some(compiled)),
+            Ok(compiled) => {
+                for doubt in compiled.doubts() {
+                    self.problems.warn(format!(
+                        "`{key}` of rule `{}`: {}",
+                        self.config.name,
+                        doubt.in_one_line(source)
+                    ));
+                }
+                Some(Some(compiled))
+            }
             Err(mistakes) => {
                 let path = format!("{}.{key}", self.config.path);
                 for mistake in mistakes {

@@ -73,6 +73,14 @@ impl Rule {
         Some(types.iter().map(TypePattern::text).collect())
     }
 
+    /// The patterns of the event type that fit none of these types, as they were written.
+    #[must_use]
+    pub fn fitting_none<'a>(&'a self, types: &[&str]) -> Vec<&'a str> {
+        let patterns = self.types.iter().flatten();
+        let fits_none = |pattern: &&TypePattern| !types.iter().any(|kind| pattern.fits(kind));
+        patterns.filter(fits_none).map(TypePattern::text).collect()
+    }
+
     /// Whether it listens to the event's source.
     pub(super) fn listens_to(&self, event: &Event) -> bool {
         match &self.from {

@@ -16,6 +16,12 @@ use crate::model::Secret;
 /// Longest address that is taken, in bytes.
 const BYTES_MAX: usize = 4096;
 
+/// Where Slack's own webhooks are.
+pub(super) const SLACK_HOSTS: [&str; 2] = ["hooks.slack.com", "hooks.slack-gov.com"];
+
+/// Where Discord's own webhooks are, with those below them.
+pub(super) const DISCORD_HOSTS: [&str; 2] = ["discord.com", "discordapp.com"];
+
 /// An address that requests go to. It prints as host and hash.
 #[derive(Clone)]
 pub(super) struct Address {
@@ -75,6 +81,15 @@ impl Address {
             shown: format!("{} #{hash}", host(&url)),
         })
     }
+}
+
+/// Whether an address is at one of these hosts, or below it.
+pub(super) fn is_at(url: &Url, hosts: &[&str]) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    hosts.iter().any(|known| {
+        let below = host.strip_suffix(known);
+        below.is_some_and(|below| below.is_empty() || below.ends_with('.'))
+    })
 }
 
 /// The host of an address, with its port where it is not the usual one.

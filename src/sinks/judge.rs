@@ -34,12 +34,12 @@ pub(super) fn by_status(reply: &Reply, facts: &Facts) -> Verdict {
     }
 }
 
-/// The verdict when there was no answer.
-pub(super) fn failure(failure: &Failure) -> Verdict {
+/// The verdict when there was no answer, with more words on it.
+pub(super) fn failure(failure: &Failure, more: &str) -> Verdict {
     // A certificate or a blocked address is mended by a person, everything else by time.
     let slow = matches!(failure, Failure::Certificate(_) | Failure::Blocked(_));
     Verdict::Retry {
-        reason: failure.to_string(),
+        reason: format!("{failure}{more}"),
         slow,
     }
 }

@@ -110,11 +110,6 @@ pub trait Translator: Send + Sync + fmt::Debug {
         judge::by_status(reply, facts)
     }
 
-    /// What it means that there was no answer.
-    fn judge_failure(&self, failure: &Failure) -> Verdict {
-        judge::failure(failure)
-    }
-
     /// How long the sink had better rest after an answer, whatever it meant for its delivery: the
     /// budget is used up, or a gateway is struggling.
     fn rest_after(&self, reply: &Reply) -> Option<Duration> {
@@ -213,6 +208,17 @@ pub struct Sink {
 }
 
 impl Sink {
+    /// What it means that there was no answer; of one that took too long, also how long it had and what
+    /// sets that.
+    #[must_use]
+    pub fn judge_failure(&self, failure: &Failure) -> Verdict {
+        let limit = match failure {
+            Failure::Timeout => format!(" (`timeout = \"{:?}\"`)", self.timeout),
+            _ => String::new(),
+        };
+        judge::failure(failure, &limit)
+    }
+
     /// A receiver's words without the credentials that it may have repeated.
     #[must_use]
     pub fn without_credentials(&self, text: &str) -> String {

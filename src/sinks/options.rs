@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 
 use super::Kind;
 use crate::config::{Table, form};
-use crate::expr::{Expression, Fault, Mistake, Scope, Template};
+use crate::expr::{Compiled, Expression, Fault, Mistake, Scope, Template};
 use crate::model::Ladder;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -99,8 +99,9 @@ pub(super) fn template(table: &mut Table, key: &str) -> Option<Template> {
     compiled(table, key, &text, Template::compile)
 }
 
-/// Compiles a text in the language of expressions; each mistake in it is reported at its key.
-pub(super) fn compiled<T>(
+/// Compiles a text in the language of expressions; each mistake in it is reported at its key, and each
+/// doubt.
+pub(super) fn compiled<T: Compiled>(
     table: &Table,
     key: &str,
     text: &str,
@@ -112,9 +113,14 @@ pub(super) fn compiled<T>(
             .problems()
             .value(&table.path_of(key), message, mistake.help);
     };
-    compile(text)
+    let compiled = compile(text)
         .map_err(|mistakes| mistakes.into_iter().for_each(report))
-        .ok()
+        .ok()?;
+    for doubt in compiled.doubts() {
+        let doubt = doubt.in_one_line(text);
+        table.warn(format!("`{}`: {doubt}", table.path_of(key)));
+    }
+    Some(compiled)
 }
 
 fn rate_limit(table: &mut Table) -> Option<Option<RateLimit>> {

@@ -336,9 +336,12 @@ fn no_answer_is_always_tried_again() {
             (Failure::Tls("handshake".to_owned()), false),
             (Failure::Certificate("expired".to_owned()), true),
         ] {
-            let reason = failure.to_string();
+            let reason = match failure {
+                Failure::Timeout => "no answer within the limit (`timeout = \"15s\"`)".to_owned(),
+                _ => failure.to_string(),
+            };
             assert_eq!(
-                sink.translator.judge_failure(&failure),
+                sink.judge_failure(&failure),
                 Verdict::Retry {
                     reason,
                     slow: expected

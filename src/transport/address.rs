@@ -10,6 +10,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+use super::Outgoing;
+
 /// Metadata services outside the link-local range.
 const METADATA: [IpAddr; 3] = [
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
@@ -52,6 +54,18 @@ pub(super) fn blocked_literal(uri: &http::Uri) -> Option<BlockedAddress> {
         .unwrap_or(host);
     let address = bare.parse().ok()?;
     is_blocked(address).then_some(BlockedAddress(address))
+}
+
+impl Outgoing {
+    /// Whether its address, written out as one, is never dialled within [`super::Reach::Guarded`].
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        match self {
+            Self::Http(request) => blocked_literal(request.uri()).is_some(),
+            Self::Mqtt(publication) => publication.broker.host.parse().is_ok_and(is_blocked),
+            Self::Program(_) => false,
+        }
+    }
 }
 
 /// The system's name resolution without the blocked addresses.

@@ -6,6 +6,8 @@
 use std::error::Error;
 use std::io;
 
+use rustls::InvalidMessage;
+
 use crate::model::Failure;
 
 /// Longest text of a library that is kept, in characters.
@@ -17,7 +19,7 @@ pub(super) fn classify(error: &reqwest::Error) -> Failure {
         return Failure::Dns;
     }
     if let Some(tls) = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
-        return handshake(tls);
+        return handshake(tls, "is it http:// instead of https://?");
     }
     if error.is_timeout() {
         return if error.is_connect() {
@@ -39,6 +41,7 @@ pub(super) fn classify(error: &reqwest::Error) -> Failure {
             | io::ErrorKind::UnexpectedEof,
         ) => Failure::Reset,
         _ if is_incomplete(error) => Failure::Reset,
+        _ if is_no_http(error) => Failure::Other(no_http(error)),
         _ => Failure::Other(deepest(error)),
     }
 }
@@ -57,9 +60,14 @@ pub(super) fn deepest(error: &reqwest::Error) -> String {
     words.chars().take(DETAIL_CHARS_MAX).collect()
 }
 
-pub(super) fn handshake(error: &rustls::Error) -> Failure {
+/// What went wrong while a connection was to be encrypted; `question` is asked where the other side does
+/// not do that at all.
+pub(super) fn handshake(error: &rustls::Error, question: &str) -> Failure {
     match error {
         rustls::Error::InvalidCertificate(reason) => Failure::Certificate(reason.to_string()),
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            Failure::Tls(format!("the address speaks no TLS: {question}"))
+        }
         other => Failure::Tls(other.to_string()),
     }
 }
@@ -74,6 +82,24 @@ fn is_incomplete(error: &reqwest::Error) -> bool {
     causes(error)
         .filter_map(|cause| cause.downcast_ref::<hyper::Error>())
         .any(hyper::Error::is_incomplete_message)
+}
+
+/// Whether an answer does not even begin as HTTP does. Which part of it could not be read the library says
+/// in its words alone.
+fn is_no_http(error: &reqwest::Error) -> bool {
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref::<hyper::Error>())
+        .any(|error| error.is_parse() && error.to_string().contains("version"))
+}
+
+/// A server that speaks TLS answers what is not with an alert, which is no HTTP. Of the address only the
+/// scheme is looked at.
+fn no_http(error: &reqwest::Error) -> String {
+    let question = match error.url().map(url::Url::scheme) {
+        Some("http") => ": is it https:// instead of http://, or another port?",
+        _ => ": is it another port?",
+    };
+    format!("what answers speaks no HTTP{question}")
 }
 
 fn causes<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

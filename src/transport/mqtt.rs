@@ -7,7 +7,7 @@
 
 mod dial;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use http::HeaderMap;
 use mqtt_codec_kit::common::qos::QoSWithPacketIdentifier;
@@ -17,7 +17,7 @@ use mqtt_codec_kit::v5::packet::{
     ConnectPacket, DisconnectPacket, MqttDecoder, PublishPacket, VariablePacket,
     VariablePacketError,
 };
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::codec::FramedRead;
 
 use super::{REPLY_BYTES_MAX, Reach};
@@ -28,6 +28,12 @@ pub const UNSUPPORTED_VERSION: u16 = 132;
 
 /// The message is larger than the broker takes.
 pub const PACKET_TOO_LARGE: u16 = 149;
+
+/// How an alert of TLS begins.
+const TLS_ALERT: [u8; 2] = [21, 3];
+
+/// Bytes of an answer by which it is told whose it is.
+const FIRST_BYTES: usize = 4;
 
 /// Bytes of a publish beside topic and payload, rounded up.
 const FRAME_BYTES: usize = 64;
@@ -97,13 +103,42 @@ pub(super) async fn publish(publication: Publication, reach: Reach) -> Result<Re
     let (read, mut outgoing) = tokio::io::split(stream);
     // A broker that talks without an end is not listened to for ever.
     let limit = u64::try_from(REPLY_BYTES_MAX).unwrap_or(u64::MAX);
-    let mut incoming = FramedRead::new(read.take(limit), MqttDecoder::new());
+    let mut read = read.take(limit);
+    send(&mut outgoing, &hello(&publication)).await?;
+    let first = first(&mut read, publication.broker.tls.is_some()).await?;
+    let incoming = std::io::Cursor::new(first).chain(read);
+    let mut incoming = FramedRead::new(incoming, MqttDecoder::new());
     let reply = talk(&publication, &mut incoming, &mut outgoing).await;
     // It has the messages; whether it hears the goodbye changes nothing.
     let goodbye = DisconnectPacket::new(DisconnectReasonCode::NormalDisconnection);
     let _ = send(&mut outgoing, &goodbye).await;
     let _ = outgoing.shutdown().await;
     reply
+}
+
+/// The first words of the other side, which tell whether it is a broker at all.
+async fn first<R>(read: &mut R, is_encrypted: bool) -> Result<BytesMut, Failure>
+where
+    R: AsyncRead + Unpin,
+{
+    let mut first = BytesMut::new();
+    // So many tell all that is told apart here; no answer of a broker is shorter.
+    while first.len() < FIRST_BYTES {
+        match read.read_buf(&mut first).await {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) => return Err(dial::classify(&error)),
+        }
+    }
+    let is_tls = first.starts_with(&TLS_ALERT) && !is_encrypted;
+    let words = match () {
+        () if is_tls => "the port speaks TLS: is it mqtts:// instead of mqtt://?",
+        () if first.starts_with(b"HTTP") => {
+            "the port speaks HTTP and is no broker's; MQTT over WebSocket is not spoken here"
+        }
+        () => return Ok(first),
+    };
+    Err(Failure::Other(words.to_owned()))
 }
 
 async fn talk<R, W>(
@@ -115,7 +150,6 @@ where
     R: Stream<Item = Result<VariablePacket, VariablePacketError>> + Unpin,
     W: AsyncWrite + Unpin,
 {
-    send(outgoing, &hello(publication)).await?;
     let granted = match receive(incoming).await? {
         VariablePacket::ConnackPacket(packet) => {
             let code = u16::from(u8::from(packet.connect_reason_code()));

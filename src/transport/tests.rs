@@ -31,7 +31,11 @@ where
 }
 
 async fn get(address: SocketAddr, timeout: Duration) -> Result<Reply, Failure> {
-    let request = http::Request::get(format!("http://{address}/hook?token=s3cret"))
+    get_by("http", address, timeout).await
+}
+
+async fn get_by(scheme: &str, address: SocketAddr, timeout: Duration) -> Result<Reply, Failure> {
+    let request = http::Request::get(format!("{scheme}://{address}/hook?token=s3cret"))
         .body(Bytes::new())
         .expect("a request");
     let client = Client::new(None).expect("a client");
@@ -158,6 +162,33 @@ async fn a_broken_connection_and_a_closed_port_are_told_apart() {
         get(address, LONG).await.expect_err("nobody there"),
         Failure::Refused
     );
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_something_else_is_asked_about() {
+    let no_http = |question: &str| Failure::Other(format!("what answers speaks no HTTP{question}"));
+    let no_tls = "the address speaks no TLS: is it http:// instead of https://?";
+    // What a server of TLS says to what is none: an alert.
+    let alert: &[u8] = &[21, 3, 1, 0, 2, 2, 70];
+    let plain = no_http(": is it https:// instead of http://, or another port?");
+    for (scheme, said, expected) in [
+        (
+            "https",
+            &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
+            Failure::Tls(no_tls.to_owned()),
+        ),
+        ("http", alert, plain.clone()),
+        (
+            "http",
+            b"HTTP/1.1 200 OK\r\nno header\r\n\r\n",
+            Failure::Other("invalid HTTP header parsed".to_owned()),
+        ),
+        ("http", b"SSH-2.0-OpenSSH_9.2\r\n", plain),
+    ] {
+        let address = server(move |stream| write(stream, said)).await;
+        let failure = get_by(scheme, address, LONG).await.expect_err("no answer");
+        assert_eq!(failure, expected, "{scheme}");
+    }
 }
 
 #[tokio::test]

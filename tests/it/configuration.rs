@@ -259,12 +259,34 @@ fn a_required_key_that_is_misspelt_is_suggested() {
     ] {
         let text = format!("[sinks.it]\nkind = \"{kind}\"\n{wrong}\n");
         let loaded = config::load_text(Path::new("config.toml"), text, BTreeMap::new());
-        let report = Plan::make(loaded, false).err().expect("a mistake");
+        let report = Plan::make(loaded, false).err().expect("a mistake").report;
         assert!(
             report.contains(&format!("did you mean `{right}`?")),
             "{report}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_doubtful_is_told_behind_what_is_wrong() {
+    let wrong = RIGHT.replace("[[rules]]", "colour = 1\n[[rules]]\nevents = [\"tp_hit\"]");
+    let text = format!("{wrong}title = \"{{{{ event.typ }}}}\"\n");
+    let told = run(folder(&text).path(), &["check"], &[]).await;
+    assert_eq!((told.status, told.out.as_str()), (Some(2), ""), "{told:?}");
+    let (mistakes, doubts) = told.complaint.split_once("warning: ").expect("a warning");
+    assert!(mistakes.contains("unknown key `colour`"), "{told:?}");
+    assert_eq!(
+        doubts,
+        "`title` of rule `everything`: there is no `event.typ`; did you mean `event.type`?\n"
+    );
+    let told = run(
+        folder(&text.replace("colour = 1", "")).path(),
+        &["check"],
+        &[],
+    )
+    .await;
+    assert_eq!(told.status, Some(0), "{told:?}");
+    assert_eq!(told.complaint, format!("warning: {doubts}"));
 }
 
 #[test]
@@ -283,7 +305,7 @@ when = "dta.x == 1 and data.y is od"
 to = ["it"]
 "#;
     let loaded = config::load_text(Path::new("config.toml"), text.to_owned(), BTreeMap::new());
-    let report = Plan::make(loaded, false).err().expect("mistakes");
+    let report = Plan::make(loaded, false).err().expect("mistakes").report;
     let blocks: Vec<&str> = report.split("error: ").skip(1).collect();
     let told = [
         ("unknown filter `uper`", 5, "`upper`"),

@@ -61,8 +61,12 @@ fn every_option_of_the_example_passes_check_alone_and_with_all_others() {
     let check = |what: &str, text: String| {
         assert_ne!(text, EXAMPLE, "{what} changes something");
         let loaded = config::load_text(&file, text, environment());
-        if let Err(report) = Plan::make(loaded, false) {
-            panic!("with {what}:\n{report}");
+        match Plan::make(loaded, false) {
+            Err(report) => panic!("with {what}:\n{report}"),
+            Ok(plan) => {
+                let unheard = |warning: &&String| warning.contains("fits no event type");
+                assert_eq!(plan.warnings.iter().find(unheard), None, "with {what}");
+            }
         }
     };
     let lines: Vec<&str> = EXAMPLE.lines().collect();

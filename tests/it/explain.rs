@@ -3,6 +3,7 @@
 
 mod buttons;
 mod curl;
+mod forms;
 mod lines;
 mod stream;
 mod update;
@@ -138,7 +139,7 @@ async fn every_recorded_line_has_a_request_for_every_kind_and_nobody_is_connecte
             (&json!("/bin/sh"), &json!(["…", "…"]))
         );
     }
-    let text = explained(&bridge, &recorded().join("\n"), &[]).await;
+    let text = explained(&bridge, &recorded().join("\n"), &["--source", "feed"]).await;
     assert_eq!(text.status, Some(0), "{text:?}");
     assert_eq!(
         text.out.matches("worded by everything").count(),
@@ -364,7 +365,7 @@ async fn a_rule_that_does_not_match_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_first_source_that_a_rule_listens_to_is_assumed() {
+async fn of_the_sources_that_a_rule_listens_to_one_is_assumed() {
     let config = every_kind("127.0.0.1:9", "nothing");
     let bridge = Bridge::new(&config);
     let origin = async |options: &[&str]| {
@@ -374,7 +375,11 @@ async fn the_first_source_that_a_rule_listens_to_is_assumed() {
         let source = told[0]["source"].as_str().expect("a source").to_owned();
         (source, told[0]["source_assumed"] == true)
     };
-    assert_eq!(origin(&[]).await, ("feed".to_owned(), true));
+    assert_eq!(origin(&[]).await, ("ttmt".to_owned(), true));
+    assert_eq!(
+        origin(&["--source", "feed"]).await,
+        ("feed".to_owned(), false)
+    );
     assert_eq!(
         origin(&["--source", "ttmt"]).await,
         ("ttmt".to_owned(), false)
@@ -383,12 +388,12 @@ async fn the_first_source_that_a_rule_listens_to_is_assumed() {
         origin(&["--source", "bellwire"]).await,
         ("bellwire".to_owned(), false)
     );
-    bridge.configure(&config.replace("name = \"everything\"", "name = \"x\"\nfrom = [\"ttmt\"]"));
-    assert_eq!(origin(&[]).await, ("ttmt".to_owned(), true));
     let told = explained(&bridge, HIT, &[]).await;
     assert!(
         told.out
             .starts_with("line 1: tp_hit of ttmt (assumed), 2026"),
         "{told:?}"
     );
+    bridge.configure(&config.replace("name = \"everything\"", "name = \"x\"\nfrom = [\"feed\"]"));
+    assert_eq!(origin(&[]).await, ("feed".to_owned(), true));
 }

@@ -36,7 +36,8 @@ async fn a_message_is_sent_and_the_answer_is_shown() {
         phones
             .handle
             .answer("/webhook/events", Answer::status(422).body("no"));
-        std::fs::write(bridge.folder().join("hit.json"), format!("{HIT}\n")).expect("writes");
+        std::fs::write(bridge.folder().join("hit.json"), format!("\u{feff}{HIT}\n"))
+            .expect("writes");
         let told = bridge
             .tool(&["send", "events", "--event", "hit.json", "--json"])
             .await;
@@ -59,6 +60,10 @@ async fn a_message_is_sent_and_the_answer_is_shown() {
             .tool(&["send", "events", "--event", "hit.json"])
             .await;
         assert_eq!((told.status, told.out.as_str()), (Some(1), ""), "{told:?}");
+        let told = bridge.tool(&["send", "events", "--event", "-"]).await;
+        assert_eq!((told.status, told.out.as_str()), (Some(1), ""), "{told:?}");
+        let empty = "bellwire: standard input is no JSON: it is empty\n";
+        assert_eq!(told.complaint, empty);
         assert_eq!(phones.events().len(), before + 2);
     }
     let listed = bridge.tool(&["queue", "--sink", "events", "--json"]).await;

@@ -8,9 +8,16 @@ use serde_json::value::RawValue;
 
 use super::{Explainer, Origin, Told};
 use crate::model::{INTERNAL_SOURCE, Name};
+use crate::sinks::wording;
 use crate::sources::{
     self, Control, EVENT_BYTES_MAX, End, Frame, Input, Recorded, Recording, Source, What,
 };
+
+/// Types of TTMT's that are no events.
+const CONTROLS: [&str; 2] = ["recycle", "auth_revoked"];
+
+/// What sources call an event that has no type.
+const NO_TYPES: [&str; 2] = ["message", "unknown"];
 
 impl Explainer {
     /// The source of this name, if there is one.
@@ -77,7 +84,7 @@ impl Explainer {
         let is_assumed = source.is_none();
         let source = match source {
             Some(source) => source.clone(),
-            None => self.assumed(head.kind.as_deref().unwrap_or(&frame.kind))?,
+            None => self.assumed(frame, head.kind.as_deref().unwrap_or(&frame.kind))?,
         };
         let found = self.known(&source);
         let what = match found {
@@ -125,30 +132,44 @@ impl Explainer {
     fn limited_by(&self, source: Option<&Name>) -> Option<&Source> {
         match source {
             Some(name) => self.known(name),
-            None => self.heard_first(),
+            None => self.heard().first().copied(),
         }
     }
 
-    /// The source that an event of a type comes from when nobody says it.
-    fn assumed(&self, kind: &str) -> Result<Name, String> {
+    /// The source that an event comes from when nobody says it: the first in whose words it has a type of
+    /// its own, TTMT's before others for a type that TTMT documents; else the first.
+    fn assumed(&self, frame: &Frame, kind: &str) -> Result<Name, String> {
         let own = format!("{INTERNAL_SOURCE}.");
         if kind.starts_with(&own) {
             return Ok(internal());
         }
-        let source = self.heard_first().map(|source| source.name.clone());
+        let heard = self.heard();
+        let is_documented = CONTROLS.contains(&kind) || wording::types().any(|it| it == kind);
+        let (nearer, others): (Vec<&Source>, Vec<&Source>) = heard
+            .iter()
+            .partition(|source| is_documented && source.rest.is_some());
+        let knows = |source: &&Source| match source.connector.read(frame) {
+            What::Event(event) => !NO_TYPES.contains(&&*event.kind),
+            What::Control(_) => true,
+            _ => false,
+        };
+        let known = nearer.into_iter().chain(others).find(knows);
+        let source = known.or(heard.first().copied());
+        let source = source.map(|source| source.name.clone());
         source.ok_or_else(|| "comes from no source: none is configured".to_owned())
     }
 
-    /// The first source that a rule listens to.
-    fn heard_first(&self) -> Option<&Source> {
-        let heard = |source: &&Source| {
+    /// The sources that a rule listens to, or all where none is listened to.
+    fn heard(&self) -> Vec<&Source> {
+        let is_heard = |source: &&Source| {
             let rules = self.rules.all().iter();
             let mut heard = rules.map(|rule| rule.from.as_ref());
             heard.any(|from| from.is_none_or(|from| from.contains(&source.name)))
         };
-        match self.sources.as_slice() {
-            [only] => Some(only),
-            several => several.iter().find(heard).or(several.first()),
+        let heard: Vec<&Source> = self.sources.iter().filter(is_heard).collect();
+        match heard.is_empty() {
+            true => self.sources.iter().collect(),
+            false => heard,
         }
     }
 }

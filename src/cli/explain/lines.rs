@@ -16,6 +16,8 @@ pub(super) enum Trouble {
     TooLong,
     /// There are too many.
     TooMany,
+    /// It is no document, but the head of a server's answer.
+    Head,
     /// Reading fails.
     Unreadable(io::Error),
 }

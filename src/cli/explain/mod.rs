@@ -1,6 +1,7 @@
 //! `bellwire explain`: what would become of events, and why, with no network.
 
 mod curl;
+mod documents;
 mod facts;
 mod form;
 mod json;
@@ -16,7 +17,7 @@ use jiff::Timestamp;
 
 use self::curl::Variables;
 use self::form::{Form, Input};
-use self::lines::{LINES_MAX, Lines, Trouble};
+use self::lines::{LINES_MAX, Trouble};
 use self::text::Look;
 use super::{Exit, configuration, output, table};
 use crate::app::explain::{Explainer, Told};
@@ -38,12 +39,15 @@ Examples:
 Exit status: 0 done, also when no rule matches; 1 a line cannot be read; 2 wrong command line or
 configuration.")]
 pub(super) struct Args {
-    /// The events: in each line one JSON document, as its source would send it, or the stream itself as it
-    /// was saved, with its fields; `-` or nothing for standard input.
+    /// The events: in each line one JSON document, as its source would send it, or one document over several
+    /// lines, or one list of events; or the stream itself as it was saved, with its fields, without the
+    /// head that `curl -i` writes before it. `-` or nothing for standard input.
     #[arg(value_name = "EVENTS.jsonl")]
     events: Option<PathBuf>,
     /// The source whose events they are. Without it, `bellwire` is assumed for types that begin with
-    /// `bellwire.`, and for all others the first source that a rule listens to.
+    /// `bellwire.`, and for all others, of the sources that a rule listens to, the first by name that reads a
+    /// type out of the event (a `ttmt` source before others, where TTMT documents that type), or else the
+    /// first.
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
     /// The type of JSON documents that have none of their own, as the field `event:` of their stream would
@@ -124,14 +128,25 @@ struct Telling {
 
 impl Telling {
     fn documents(&mut self, input: Input, kind: Option<&str>) {
-        for (number, line) in Lines::of(input) {
-            let told = line
+        let (mut is_used, mut is_ignored) = (false, false);
+        for (number, document) in documents::documents(input) {
+            let told = document
                 .map_err(|trouble| trouble.to_string())
-                .and_then(|line| {
+                .and_then(|document| {
                     let source = self.source.as_ref();
-                    self.explainer.document(Bytes::from(line), kind, source)
+                    self.explainer.document(Bytes::from(document), kind, source)
                 });
+            match (&told, kind) {
+                (Ok(Told::Event(told)), Some(kind)) if *told.event.kind == *kind => is_used = true,
+                (Ok(_), Some(_)) => is_ignored = true,
+                _ => {}
+            }
             self.tell(number, told);
+        }
+        if is_ignored && !is_used {
+            output::complain(
+                "bellwire: `--type` changes nothing: every event here has a type of its own",
+            );
         }
     }
 
@@ -203,6 +218,9 @@ impl std::fmt::Display for Trouble {
         match self {
             Self::TooLong => f.write_str("is longer than any source takes"),
             Self::TooMany => f.write_str("and what follows are too many, and not read"),
+            Self::Head => f.write_str(
+                "is the head of a server's answer; save the stream without it, with `curl` but no `-i`",
+            ),
             Self::Unreadable(error) => write!(f, "cannot be read: {error}"),
         }
     }

@@ -55,10 +55,26 @@ pub(super) fn config(mut top: Table, file: &Path) -> (Config, Vec<String>) {
         tests: watching::tests(&mut top, &names),
     };
     ends::events_fit(&config);
-    emptiness(&top, &config, &names, &mut warnings);
-    ends::unused(&config, &mut warnings);
+    let problems = top.problems().clone();
+    let missing = emptiness(&top, &config, &names);
     top.finish();
+    // Behind a name that is misspelt there may be what seems to be missing or unused.
+    if problems
+        .list()
+        .iter()
+        .all(|problem| is_elsewhere(&problem.path))
+    {
+        warnings.extend(missing);
+        ends::unused(&config, &mut warnings);
+    }
     (config, warnings)
+}
+
+/// Whether a mistake at this key says nothing about which sources, sinks and rules there are, and who
+/// refers to them.
+fn is_elsewhere(path: &str) -> bool {
+    let is_top = !path.contains(['.', '[']);
+    !is_top && !path.starts_with("rules")
 }
 
 fn log(top: &mut Table) -> LogConfig {
@@ -153,7 +169,7 @@ fn retention(top: &mut Table) -> RetentionConfig {
 }
 
 /// A file that says nothing at all is a mistake; one that is half written is only worth a word.
-fn emptiness(top: &Table, config: &Config, names: &Names, warnings: &mut Vec<String>) {
+fn emptiness(top: &Table, config: &Config, names: &Names) -> Vec<String> {
     let missing: Vec<_> = [
         ("source", "[sources.NAME]", names.has_sources()),
         ("sink", "[sinks.NAME]", names.has_sinks()),
@@ -172,11 +188,12 @@ fn emptiness(top: &Table, config: &Config, names: &Names, warnings: &mut Vec<Str
                     .to_owned(),
             ),
         );
-        return;
+        return Vec::new();
     }
-    for (word, header, _) in missing {
-        warnings.push(format!("there is no {word}; add one with `{header}`"));
-    }
+    let told = missing
+        .into_iter()
+        .map(|(word, header, _)| format!("there is no {word}; add one with `{header}`"));
+    told.collect()
 }
 
 /// The name of a rule, a watch or a test; where it is missing or no name, the place stands in for it

@@ -8,6 +8,7 @@ use minijinja::machinery::ast::{self, Expr, Spanned, Stmt};
 
 use super::super::mistake::Mistake;
 use super::Rewriter;
+use super::node::nothing;
 
 impl Rewriter {
     pub(in crate::expr) fn statement(&mut self, statement: &Stmt<'static>) -> Stmt<'static> {
@@ -114,7 +115,10 @@ impl Rewriter {
     fn target(&mut self, expr: &Expr<'static>) -> Expr<'static> {
         let span = expr.span();
         match expr {
-            Expr::Var(var) => Expr::Var(Spanned::new(ast::Var { id: var.id }, span)),
+            Expr::Var(var) => {
+                self.names_event |= var.id == "event";
+                Expr::Var(Spanned::new(ast::Var { id: var.id }, span))
+            }
             Expr::List(list) => {
                 let items = list.items.iter().map(|item| self.target(item)).collect();
                 Expr::List(Spanned::new(ast::List { items }, span))
@@ -122,7 +126,7 @@ impl Rewriter {
             _ => {
                 let mistake = Mistake::new("a value can only be given to a plain name");
                 self.wrong(mistake, span);
-                super::nothing(span)
+                nothing(span)
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Mistakes that are found when the configuration is read.
 
 use super::{Expression, Mistake, Template, mistake};
+use crate::expr::Compiled;
 
 fn check_expression(source: &str, message: &str, help: Option<&str>) {
     let mistake = mistake(source, Expression::compile(source));
@@ -275,5 +276,30 @@ fn every_offered_name_exists_in_the_engine() {
         let source = format!("'{name}' is test");
         let there = ENGINE.compile_expression(&source).expect("right").eval(());
         assert!(there.is_ok_and(|there| there.is_true()), "{name}");
+    }
+}
+
+#[test]
+fn a_name_that_event_does_not_have_is_doubted_and_no_other() {
+    let doubts = |source: &str| -> Vec<String> {
+        let template = Template::compile_coalesced(source).expect("right");
+        let doubts = template.doubts().iter();
+        doubts.map(|doubt| doubt.in_one_line(source)).collect()
+    };
+    assert_eq!(
+        doubts("{{ event.typ }}{{ event.typ|upper }}{% if event['Time'] %}{% endif %}"),
+        [
+            "there is no `event.typ`; did you mean `event.type`?",
+            "there is no `event.Time`; did you mean `event.time`?",
+        ]
+    );
+    for source in [
+        "{{ event.source }}{{ event.id }}{{ event.type }}{{ event.time }}{{ event.backfilled }}",
+        "{{ event.suppressed }}{{ event.suppressed_since }}{{ event.partial }}",
+        "{{ data.event.typ }}{{ data.typ }}{{ event[data.x] }}",
+        "{% for event in events %}{{ event.event.typ }}{{ event.data }}{% endfor %}",
+        "{% set event = data %}{{ event.typ }}",
+    ] {
+        assert_eq!(doubts(source), [""; 0], "{source}");
     }
 }

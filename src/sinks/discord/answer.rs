@@ -17,6 +17,11 @@ const UNKNOWN_CHANNELS_MAX: u32 = 3;
 
 const UNKNOWN_CHANNEL: u64 = 10003;
 const UNKNOWN_MESSAGE: u64 = 10008;
+const UNKNOWN_WEBHOOK: u64 = 10015;
+const INVALID_TOKEN: u64 = 50027;
+
+/// What a person does about a webhook that is no more.
+const DELETED: &str = "the webhook was deleted; make a new one in the channel's settings under Integrations and put its address into `url`";
 
 /// The smallest code; 0 is for what has none of its own.
 const CODE_MIN: u64 = 10_000;
@@ -56,6 +61,9 @@ pub(super) fn judge(reply: &Reply, facts: &Facts) -> Verdict {
             reason: format!("{reason}: this address is blocked for now"),
             wait: judge::retry_after(&reply.headers, facts.now),
             kind_wide: true,
+        },
+        (404, Some(UNKNOWN_WEBHOOK)) | (401, Some(INVALID_TOKEN)) => Verdict::Suspend {
+            reason: format!("{reason}: {DELETED}"),
         },
         (401 | 403 | 404, _) => Verdict::Suspend { reason },
         (405, Some(_)) => Verdict::Dead { reason },

@@ -19,6 +19,15 @@ const HELP: &str =
 pub(super) fn read(options: &mut Table) -> Option<Address> {
     let url = address::url(options, "url", HELP);
     let thread_id = read_thread_id(options);
+    if url
+        .as_ref()
+        .is_some_and(|url| address::is_at(url, &address::SLACK_HOSTS))
+    {
+        options.warn(format!(
+            "`{}` is an address of Slack, which does not understand kind `discord`; set `kind = \"slack\"`",
+            options.path_of("url")
+        ));
+    }
     url.and_then(|url| {
         placed(url, thread_id.as_deref())
             .and_then(|(url, credential)| Address::new(url, &credential))
@@ -115,11 +124,7 @@ fn is_version(segment: &str) -> bool {
 }
 
 fn is_discord(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    ["discord.com", "discordapp.com"].into_iter().any(|domain| {
-        host.strip_suffix(domain)
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    })
+    address::is_at(url, &address::DISCORD_HOSTS)
 }
 
 /// Keeps other parameters, in their order, and sets ours.

@@ -257,6 +257,12 @@ fn read_label(options: &mut Table) -> Option<String> {
     if label.is_empty() || label.len() > LABEL_BYTES_MAX || label.contains(char::is_control) {
         options.wrong("label", "this fits on no button", help);
     }
+    if slot::is_template(&label) {
+        let at = options.path_of("label");
+        options.warn(format!(
+            "`{at}` is shown as it stands; templates are for a button's `url` and `body`"
+        ));
+    }
     Some(label)
 }
 

@@ -40,8 +40,8 @@ pub(super) const KIND: Kind = Kind {
 const URL_HELP: &str =
     "an incoming webhook's address as Slack shows it: `https://hooks.slack.com/services/T…/B…/…`";
 
-/// Where Slack's own webhooks are.
-const HOSTS: [&str; 2] = ["hooks.slack.com", "hooks.slack-gov.com"];
+/// What a person does about a webhook that is no more.
+const DELETED: &str = "the webhook was deleted or turned off; make a new one in the Slack app's settings under Incoming Webhooks and put its address into `url`";
 
 /// Slack splits longer text into several messages.
 const TEXT_MAX: usize = 4000;
@@ -67,6 +67,14 @@ struct Form {
 
 fn build(options: &mut Table) -> Option<Parts> {
     let url = address::url(options, "url", URL_HELP)?;
+    // Discord takes Slack's form at this one address.
+    let takes_ours = url.path().trim_end_matches('/').ends_with("/slack");
+    if address::is_at(&url, &address::DISCORD_HOSTS) && !takes_ours {
+        options.warn(format!(
+            "`{}` is an address of Discord, which does not understand kind `slack`; set `kind = \"discord\"`",
+            options.path_of("url")
+        ));
+    }
     let address = checked(&url)
         .and_then(|()| Address::new(url.clone(), url.as_str()))
         .map_err(|message| options.wrong("url", message, URL_HELP))
@@ -80,7 +88,7 @@ fn build(options: &mut Table) -> Option<Parts> {
 
 /// Refuses what Slack's own servers take no message at. Other servers have paths of their own.
 fn checked(url: &Url) -> Result<(), &'static str> {
-    if !url.host_str().is_some_and(|host| HOSTS.contains(&host)) {
+    if !address::is_at(url, &address::SLACK_HOSTS) {
         return Ok(());
     }
     let segments: Vec<&str> = url.path_segments().into_iter().flatten().collect();
@@ -131,6 +139,9 @@ impl Translator for Slack {
             None => judge::status(reply),
         };
         match known.unwrap_or_else(|| meaning_of_status(word, reply.status)) {
+            Meaning::Gone if is_deleted(word, reply.status) => Verdict::Suspend {
+                reason: format!("{reason}: {DELETED}"),
+            },
             Meaning::Gone => Verdict::Suspend { reason },
             Meaning::Form if !facts.plain => Verdict::RetryPlain { reason },
             Meaning::Form | Meaning::Refused => Verdict::Dead { reason },
@@ -253,6 +264,20 @@ fn meaning_of_status(word: Option<&str>, status: u16) -> Meaning {
         // A new word has the form of the others; what a proxy says has not, and is mended by a person.
         400 if word.is_some_and(|word| word.contains('_')) => Meaning::Refused,
         _ => Meaning::ByStatus,
+    }
+}
+
+/// Whether it is the webhook that is gone, and not what stands behind it.
+fn is_deleted(word: Option<&str>, status: u16) -> bool {
+    let of_webhook = [
+        "invalid_token",
+        "no_active_hooks",
+        "no_service",
+        "no_service_id",
+    ];
+    match word {
+        Some(word) => of_webhook.contains(&word),
+        None => status == 410,
     }
 }
 

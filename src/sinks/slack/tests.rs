@@ -200,6 +200,18 @@ fn sl_5_sl_6_sl_7_the_word_decides_before_the_status() {
             "only words of Slack's are told"
         );
     }
+    for (status, word, is_told) in [
+        (404, "no_service", true),
+        (403, "invalid_token", true),
+        (410, "", true),
+        (404, "channel_not_found", false),
+        (410, "channel_is_archived", false),
+        (403, "action_prohibited", false),
+    ] {
+        let verdict = sink.translator.judge(&reply(status, &[], word), &facts());
+        let reason = verdict.reason().expect("a reason");
+        assert_eq!(reason.contains("make a new one"), is_told, "{reason}");
+    }
     let limited = reply(429, &[("retry-after", "3")], "rate_limited");
     assert_eq!(verdict(&sink, &limited, &facts()), "rest it 3");
     assert_eq!(sink.rests.first.as_secs(), 30);

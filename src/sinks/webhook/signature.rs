@@ -97,6 +97,12 @@ pub(super) fn read(options: &mut Table) -> Option<Signatures> {
     let unreadable = problems.list().len() > before;
     let schemes = schemes?;
     if schemes == [Scheme::None] {
+        if !secrets.is_empty() {
+            options.warn(format!(
+                "`{}` signs nothing beside `signature = \"none\"`; leave out one of them",
+                options.path_of("secret")
+            ));
+        }
         return Some(Signatures::default());
     }
     if secrets.is_empty() {

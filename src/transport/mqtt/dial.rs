@@ -19,6 +19,9 @@ use super::super::{CONNECT_TIMEOUT, Reach, install_crypto_provider};
 use super::{Broker, Trust};
 use crate::model::{Failure, Secret};
 
+/// What is asked about a broker that does not encrypt.
+const NO_TLS: &str = "is it mqtt:// instead of mqtts://?";
+
 /// A connection, encrypted or not.
 pub(super) trait Line: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -37,7 +40,7 @@ pub(super) async fn connect(broker: &Broker, reach: Reach) -> Result<Box<dyn Lin
         let encrypted = TlsConnector::from(Arc::new(config))
             .connect(name, stream)
             .await
-            .map_err(|error| classify(&error))?;
+            .map_err(|error| unencrypted(&error))?;
         Ok(Box::new(encrypted) as Box<dyn Line>)
     })
     .await
@@ -91,13 +94,22 @@ pub(super) fn roots(pem: &Secret) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
+/// Which failure it is that no encrypted connection came about. A broker without TLS hangs up on what it
+/// cannot read.
+fn unencrypted(error: &io::Error) -> Failure {
+    match classify(error) {
+        Failure::Reset => Failure::Tls(format!("the broker hung up: {NO_TLS}")),
+        other => other,
+    }
+}
+
 /// Which failure an error of a connection stands for.
 pub(super) fn classify(error: &io::Error) -> Failure {
     let tls = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     if let Some(tls) = tls {
-        return failure::handshake(tls);
+        return failure::handshake(tls, NO_TLS);
     }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Failure::Refused,

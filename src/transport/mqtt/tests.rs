@@ -32,7 +32,11 @@ fn publication(messages: Vec<Post>) -> Publication {
 async fn talked(messages: Vec<Post>, said: &[u8]) -> (Result<Reply, Failure>, Vec<u8>) {
     let mut incoming = FramedRead::new(said, MqttDecoder::new());
     let mut ours = Vec::new();
-    let outcome = talk(&publication(messages), &mut incoming, &mut ours).await;
+    let publication = publication(messages);
+    send(&mut ours, &hello(&publication))
+        .await
+        .expect("written");
+    let outcome = talk(&publication, &mut incoming, &mut ours).await;
     (outcome, ours)
 }
 
@@ -121,6 +125,50 @@ async fn a_broker_that_hangs_up_or_speaks_another_language_is_a_failure() {
             "{said:?}"
         );
     }
+}
+
+/// What a publish comes to at a port that says these bytes to whatever it hears, and hangs up.
+async fn published(tls: Option<Trust>, said: &'static [u8]) -> Result<Reply, Failure> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("binds");
+    let mut publication = publication(Vec::new());
+    "127.0.0.1".clone_into(&mut publication.broker.host);
+    publication.broker.port = listener.local_addr().expect("bound").port();
+    publication.broker.tls = tls;
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        let mut heard = [0; 4096];
+        assert!(stream.read(&mut heard).await.expect("words") > 0);
+        drop(stream.write_all(said).await);
+        drop(stream.shutdown().await);
+    });
+    publish(publication, Reach::Guarded).await
+}
+
+#[tokio::test]
+async fn a_port_of_another_language_is_asked_about() {
+    let other = |words: &str| Failure::Other(words.to_owned());
+    let alert = &[21, 3, 3, 0, 2, 2, 70];
+    let tls = other("the port speaks TLS: is it mqtts:// instead of mqtt://?");
+    assert_eq!(published(None, alert).await.expect_err("no broker"), tls);
+    let http =
+        other("the port speaks HTTP and is no broker's; MQTT over WebSocket is not spoken here");
+    let page = b"HTTP/1.1 400 Bad Request\r\n\r\n";
+    assert_eq!(published(None, page).await.expect_err("no broker"), http);
+    for (said, word) in [
+        (&b""[..], "the broker hung up"),
+        (WELCOME, "the address speaks no TLS"),
+    ] {
+        let words = format!("{word}: is it mqtt:// instead of mqtts://?");
+        let failure = published(Some(Trust::System), said)
+            .await
+            .expect_err("no TLS");
+        assert_eq!(failure, Failure::Tls(words));
+    }
+    assert_eq!(published(None, WELCOME).await.expect("a broker").status, 0);
+    let none = published(None, b"").await.expect_err("no answer");
+    assert_eq!(none, Failure::Reset);
 }
 
 #[tokio::test]

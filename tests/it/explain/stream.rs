@@ -109,8 +109,10 @@ async fn what_a_source_cannot_read_of_a_stream_is_named_with_its_line() {
     assert_eq!(heard, (Some(1), complaint), "{assumed:?}");
     let assumed = assumed.json();
     let sources: Vec<&Value> = (0..3).map(|index| &assumed[index]["source"]).collect();
-    assert_eq!(sources, ["feed", "feed", "bellwire"]);
-    assert_eq!(assumed[1]["control"], false, "a feed has no such words");
+    assert_eq!(sources, ["ttmt", "ttmt", "bellwire"]);
+    assert_eq!(assumed[1]["control"], true);
+    let fed = explained(&bridge, &text, &["--json", "--source", "feed"]).await;
+    assert_eq!(fed.json()[1]["control"], false, "a feed has no such words");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
