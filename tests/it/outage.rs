@@ -3,7 +3,7 @@
 
 mod scene;
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 use bellwire::model::State;
 use bellwire::simulator::Answer;
@@ -13,14 +13,8 @@ use bellwire::store::Store;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{Bridge, Phones, Upstream, soon, until};
+use crate::harness::{Bridge, Phones, Upstream, free_address, soon, until};
 use scene::{LOOKING, name, with_lanes};
-
-/// An address where nobody listens, yet.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("an address")
-}
 
 /// A bridge whose one sink is not there.
 async fn bridge(address: SocketAddr, more: &str) -> (Upstream, Bridge) {
@@ -256,8 +250,9 @@ async fn a_sink_that_an_earlier_lane_found_suspended_is_free_and_its_return_is_t
         scene.status.sink(&phone, |sink| {
             sink.suspended = Some("410 Gone".to_owned());
         });
-        scene.enqueue(scene.event("ttmt")).await;
+        // Before there is anything to send, which would find nobody.
         let receivers = receivers::bind(address).await.expect("the port is free");
+        scene.enqueue(scene.event("ttmt")).await;
         let told = scene.until(|scene, _| !scene.said.is_empty());
         tokio::select! {
             ended = receivers.run(CancellationToken::new()) => panic!("{ended:?}"),

@@ -1,12 +1,11 @@
 //! What arrives, live in a terminal: what a line says, where it comes from, and how it ends.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Stdio};
 
 use bellwire::simulator::receivers::Kind;
 use serde_json::{Value, json};
 
-use crate::harness::{Begun, Bridge, Phones, Upstream, soon, until};
+use crate::harness::{Begun, Bridge, Phones, Upstream, free_address, soon, until};
 
 fn event(number: u32, kind: &str, symbol: &str) -> String {
     format!(
@@ -44,12 +43,6 @@ async fn running(listen: &str) -> (Upstream, Phones, Bridge) {
     let heard = |ready: &Value| ready["ready"] == true;
     bridge.ready("the connection", heard).await;
     (upstream, phones, bridge)
-}
-
-/// An address that nobody listens at.
-fn free_address() -> String {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("an address").to_string()
 }
 
 /// A tail that has begun to listen to a source.
@@ -174,7 +167,7 @@ async fn one_source_can_be_listened_to_and_a_misspelt_one_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_no_instance_runs_it_says_so_and_what_to_do() {
     let (upstream, phones) = (Upstream::start().await, Phones::start().await);
-    let bridge = Bridge::new(&config(&free_address(), &upstream, &phones));
+    let bridge = Bridge::new(&config(&free_address().to_string(), &upstream, &phones));
     for options in [&["tail"][..], &["tail", "ttmt", "--json"]] {
         let told = bridge.tool(options).await;
         assert_eq!((told.status, told.out.as_str()), (Some(1), ""), "{told:?}");
@@ -226,7 +219,7 @@ async fn a_closed_pipe_ends_it_quietly() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_goes_on_behind_the_last_event_when_the_instance_is_started_anew() {
-    let (upstream, _phones, mut bridge) = running(&free_address()).await;
+    let (upstream, _phones, mut bridge) = running(&free_address().to_string()).await;
     let tail = listening(&bridge, &["ttmt"]).await;
     upstream.send(event(1, "tp_hit", "XAUUSD")).await;
     tail.has_lines(1).await;

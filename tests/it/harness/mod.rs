@@ -22,7 +22,7 @@ pub(crate) use bridge::Bridge;
 pub(crate) use eyes::Eyes;
 pub(crate) use page::Page;
 pub(crate) use program::{Ran, program, ran, wrapped};
-pub(crate) use server::{Server, Visit};
+pub(crate) use server::{Server, Visit, free_address};
 pub(crate) use upstream::{Phones, Upstream, feed};
 pub(crate) use watched::shut;
 

@@ -1,11 +1,25 @@
 //! A server that does nothing by itself: the test accepts each connection and writes each byte.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::soon;
+
+/// An address where nobody listens, yet. Other servers take whatever port is free at 127.0.0.1, so it is
+/// at an address of this very process and call, where the system has those.
+pub(crate) fn free_address() -> SocketAddr {
+    static CALLS: AtomicU8 = AtomicU8::new(0);
+    let (id, call) = (std::process::id(), CALLS.fetch_add(1, Ordering::Relaxed));
+    let part = |number: u32| u8::try_from(number % 254 + 1).expect("up to 254");
+    let own = Ipv4Addr::new(127, part(id / 254), part(id), part(u32::from(call)));
+    let listener = std::net::TcpListener::bind((own, 0))
+        .or_else(|_| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+    let address = listener.and_then(|listener| listener.local_addr());
+    address.expect("a free port")
+}
 
 /// A listening socket whose connections the test serves.
 pub(crate) struct Server {
