@@ -8,6 +8,7 @@
 
 mod access;
 mod api;
+mod connections;
 mod metrics;
 mod openapi;
 mod page;
@@ -78,22 +79,13 @@ pub struct Setup {
 struct Ending(CancellationToken);
 
 /// Serves until `stop`, then lets open requests finish.
-///
-/// # Errors
-/// What the system says when the listener fails.
-pub async fn run(
-    parts: Parts,
-    listener: TcpListener,
-    stop: CancellationToken,
-) -> std::io::Result<()> {
+pub async fn run(parts: Parts, listener: TcpListener, stop: CancellationToken) {
     let router = match parts.token {
         Some(_) => router(parts, stop.clone()),
         None => router(parts, stop.clone()).layer(from_fn(access::refuse_other_hosts)),
     };
     let router = router.layer(Extension(Ending(stop.clone())));
-    axum::serve(listener, router.layer(map_response(sealed)))
-        .with_graceful_shutdown(async move { stop.cancelled().await })
-        .await
+    connections::serve(listener, router.layer(map_response(sealed)), stop).await;
 }
 
 /// Answers one request without a socket: status and body.

@@ -91,9 +91,8 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         };
         let ended = admin_group.stop.clone();
         admin_group.tasks.spawn(async move {
-            admin::run(parts, listener, ended)
-                .await
-                .context("the status page failed")
+            admin::run(parts, listener, ended).await;
+            Ok(())
         });
     }
     let rules = rules::Current::new(Arc::clone(&plan.rules));

@@ -10,13 +10,18 @@ pub(super) fn line(line: &str) {
     text(&format!("{line}\n"));
 }
 
-/// Writes a part of a command's result. A reader that has gone away ends the process quietly.
+/// Writes a part of a command's result. A reader that has gone away ends the process quietly; a result
+/// that cannot be written ends it as failed.
 pub(super) fn text(text: &str) {
-    if let Err(error) = std::io::stdout().lock().write_all(text.as_bytes())
-        && error.kind() == ErrorKind::BrokenPipe
-    {
+    let mut out = std::io::stdout().lock();
+    let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) else {
+        return;
+    };
+    if error.kind() == ErrorKind::BrokenPipe {
         std::process::exit(0);
     }
+    complain(&format!("bellwire: the result cannot be written: {error}"));
+    std::process::exit(1);
 }
 
 /// Writes a complaint.

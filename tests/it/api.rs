@@ -199,6 +199,8 @@ async fn a_replay_over_the_api_counts_and_sends() {
             .await
             .json()
     };
+    let list = Page::post(address, "/api/v1/replay", &[], r#"["1h",null,null,false]"#);
+    assert_eq!(list.await.status, 400, "the same values without names");
     let counted = replay(r#"{"since":"1h","sink":"events","dry_run":true}"#).await;
     assert_eq!(
         counted,

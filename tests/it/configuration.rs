@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
 use bellwire::app::Plan;
 use bellwire::config;
@@ -333,4 +334,18 @@ to = ["it"]
         assert!(block.contains(&format!("did you mean {near}?")), "{block}");
     }
     assert!(report.ends_with("6 mistakes in config.toml\n"), "{report}");
+}
+
+#[tokio::test]
+async fn a_result_that_cannot_be_written_is_no_success() {
+    let folder = folder(RIGHT);
+    for command in [&["schema"][..], &["check"]] {
+        let full = fs::File::create("/dev/full").expect("the device");
+        let mut line = program(folder.path());
+        let line = line.args(command).stdout(full).stderr(Stdio::piped());
+        let ended = line.output().expect("it runs");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(1), "{command:?}: {said}");
+        assert!(said.contains("cannot be written"), "{command:?}: {said}");
+    }
 }

@@ -4,8 +4,10 @@
 use bellwire::simulator::receivers::Kind;
 use bellwire::simulator::{Answer, Manner};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use crate::harness::{Bridge, Phones, Server, Visit, until};
+use crate::harness::{Bridge, Phones, Server, Upstream, Visit, soon, until};
 
 const MEGABYTE: usize = 1 << 20;
 
@@ -134,4 +136,45 @@ async fn memory_does_not_grow_with_the_backlog() {
     scene.bridge.ready("the whole backlog", taken_in).await;
     scene.check_memory("the backlog", OVER_BACKLOG_MAX);
     assert!(scene.phones.handle.received().len() < 10, "they do wait");
+}
+
+/// How many connections are served at once.
+const CONNECTIONS: usize = 128;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_that_say_nothing_are_closed_and_keep_no_alert_back() {
+    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
+    let mut bridge = Bridge::watched(&upstream.source(), &phones);
+    bridge.start();
+    let address = bridge.address().await;
+    soon("the connection", upstream.handle.heard()).await;
+    let mut silent = Vec::new();
+    for number in 0..CONNECTIONS + 72 {
+        let mut socket = TcpStream::connect(address).await.expect("a connection");
+        let begun = match number % 3 {
+            0 => "",
+            1 => "GET / HTTP/1.1\r\nHost: loc",
+            _ => "POST /api/v1/replay HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
+        };
+        socket.write_all(begun.as_bytes()).await.expect("sent");
+        silent.push(socket);
+    }
+    upstream
+        .send(r#"{"type":"tp_hit","eventId":1,"data":{}}"#)
+        .await;
+    until("the alert", || phones.events().len() == 1).await;
+    // Whoever waits is served as soon as the silent ones are closed.
+    let page = bridge.page("/healthz").await;
+    assert_eq!(page.status, 200);
+    // Whoever came before has been accepted by now, or is gone.
+    let files = std::fs::read_dir(format!("/proc/{}/fd", bridge.id())).expect("its files");
+    let most = CONNECTIONS + 60;
+    let open = files.count();
+    assert!(open < most, "{open} files are open");
+    for mut socket in silent {
+        let mut rest = Vec::new();
+        // A refusal, or nothing; in the end it is closed.
+        let closed = soon("the end", socket.read_to_end(&mut rest)).await;
+        assert!(closed.is_ok() || rest.is_empty(), "{closed:?}");
+    }
 }

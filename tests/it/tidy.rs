@@ -38,6 +38,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("schemars", &["config", "sinks", "sources"]),
     ("sha2", &["admin", "sinks"]),
     ("toml_edit", &["config"]),
+    ("tower_http", &["admin"]),
     ("tracing_subscriber", &["telemetry"]),
     ("utoipa", &["admin"]),
 ];

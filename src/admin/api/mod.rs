@@ -74,6 +74,14 @@ fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Refusal> {
     body.map_err(|rejection| Refusal(rejection.status(), rejection.body_text()))
 }
 
+/// Reads a body that is an object; a list of the same values would do for serde.
+fn object<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, String> {
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err("it is no JSON object".to_owned());
+    }
+    serde_json::from_slice(body).map_err(|error| error.to_string())
+}
+
 fn named(path: Named) -> Result<String, Refusal> {
     let refused = |rejection: PathRejection| Refusal(rejection.status(), rejection.body_text());
     path.map(|Path(name)| name).map_err(refused)

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::super::{Parts, Refusal, Setup, no_such};
 use super::query::since;
-use super::{Answer, json, whole};
+use super::{Answer, json, object, whole};
 use crate::admin::openapi::{
     Counted, NoQueue, NoToken, NotUnderstood, OtherOrigin, Replay, TooLarge, Unknown,
 };
@@ -47,7 +47,7 @@ pub(in crate::admin) async fn replay(
     State(parts): State<Arc<Parts>>,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
-    let wish: Wish = serde_json::from_slice(&whole(body)?).map_err(|error| {
+    let wish: Wish = object(&whole(body)?).map_err(|error| {
         Refusal::bad(format!(
             "the body is JSON with `since`, and `rule`, `sink` and `dry_run` where wanted: {error}"
         ))

@@ -12,7 +12,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::super::{Parts, Refusal};
-use super::{Answer, Named, json, named, whole};
+use super::{Answer, Named, json, named, object, whole};
 use crate::admin::openapi::{NoToken, NotUnderstood, OtherOrigin, Test, Tested, TooLarge, Unknown};
 use crate::model::{DataAt, Event, INTERNAL_SOURCE, Name, Outcome};
 
@@ -61,11 +61,11 @@ pub(in crate::admin) async fn test(
     let setup = Arc::clone(&parts.setup.borrow());
     let sink = setup.sink(&name)?;
     let now = parts.clock.now();
-    let wish: Option<Wish<'_>> = match body.is_empty() {
-        true => None,
-        false => serde_json::from_slice(&body).map_err(|error| {
+    let wish: Option<Wish<'_>> = match body.trim_ascii() {
+        b"" | b"null" => None,
+        body => Some(object(body).map_err(|error| {
             Refusal::bad(format!("the body is empty, or JSON with `event`: {error}"))
-        })?,
+        })?),
     };
     let event = match wish.and_then(|wish| wish.event) {
         Some(payload) => brought(payload, now)?,

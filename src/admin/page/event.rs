@@ -14,7 +14,7 @@ use super::super::{Refusal, standing};
 use super::frame::{Frame, Sorry, page};
 use super::lists::{Back, drop, line, retry};
 use super::state::answer;
-use super::words::{ago, exactly};
+use super::words::{ago, exactly, kind};
 use super::{Asked, Site};
 use crate::model::{Attempt, Event, State as DeliveryState};
 use crate::rules::{Rules, Why};
@@ -59,7 +59,7 @@ pub(super) async fn show(
     let now = parts.clock.now();
     let main = html! {
         (site.reply(&asked))
-        h1 { (row.head.kind) }
+        h1 { (kind(&row.head.kind)) }
         (head(&row, now))
         section #deliveries aria-labelledby="deliveries-title" {
             h2 #deliveries-title { "Deliveries" }

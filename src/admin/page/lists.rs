@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::words::{ago, count, until};
+use super::words::{ago, count, kind, until};
 use crate::model::State as DeliveryState;
 use crate::store::{DeliveryRow, EventRow};
 
@@ -27,7 +27,7 @@ fn one_event(event: &EventRow, now: Timestamp) -> Markup {
     let more = event.deliveries.len().saturating_sub(DELIVERIES_SHOWN);
     html! {
         p.head {
-            a href={ "/events/" (event.seq) } { (event.head.kind) }
+            a href={ "/events/" (event.seq) } { (kind(&event.head.kind)) }
             " " span.soft {
                 "from " (event.head.source) ", " (ago(Some(event.received), now))
                 @if event.head.backfilled { ", found over REST" }
@@ -84,7 +84,7 @@ pub(super) fn dead_letters(dead: &[DeliveryRow], now: Timestamp) -> Markup {
                 li.split id={ "dead-" (letter.id) } {
                     div {
                         p.head {
-                            a href={ "/events/" (letter.of) "#" (letter.id) } { (letter.event.kind) }
+                            a href={ "/events/" (letter.of) "#" (letter.id) } { (kind(&letter.event.kind)) }
                             " to " span.name { (letter.sink) }
                             " " span.soft { (ago(letter.last.as_ref().map(|last| last.at).or(Some(letter.created)), now)) }
                         }

@@ -18,6 +18,14 @@ pub(super) fn ago(moment: Option<Timestamp>, now: Timestamp) -> Markup {
     html! { time datetime=(exact) title=(exact) { (text) } }
 }
 
+/// The type of an event; one that has none still has to be something to click on.
+pub(super) fn kind(kind: &str) -> &str {
+    match kind.trim() {
+        "" => "(no type)",
+        _ => kind,
+    }
+}
+
 /// How long something has lasted.
 pub(super) fn lasted(since: Timestamp, now: Timestamp) -> String {
     length(past(since, now))
