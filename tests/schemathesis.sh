@@ -42,10 +42,11 @@ taken() { [ "$(curl -fsS -H "$token" "$api/api/v1/events?limit=100" | grep -o '"
 until_ready "every event" taken || fail "the events"
 curl -fsS -H "$token" "$api/api/v1/openapi.json" | cmp - "$description" || fail "another description is served"
 
+# Ten wrong tokens a minute are answered with 401 and the others with 429, which `ignored_auth` does not expect.
 judge() { # judge DESCRIPTION OPTION...
     local file=$1; shift
     (cd "$work" && "$work/python/bin/schemathesis" --config-file "$OLDPWD/$parts/schemathesis.toml" run "$file" --url "$api" \
-        -H "$token" --checks all --seed "${SEED:-1}" --no-color --exclude-operation-id live "$@")
+        -H "$token" --checks all --exclude-checks ignored_auth --seed "${SEED:-1}" --no-color --exclude-operation-id live "$@")
 }
 judge "$PWD/$description" --max-time 60 || { tail "$work/bridge/bellwire.log"; fail "see above"; }
 kill -0 "$bridge" || fail "the instance has ended"
