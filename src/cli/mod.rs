@@ -11,6 +11,7 @@ mod demo;
 mod explain;
 mod health;
 mod instance;
+mod look;
 mod output;
 mod progress;
 mod queue;

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use self::curl::Variables;
 use self::form::{Form, Input};
 use self::lines::{LINES_MAX, Trouble};
-use self::text::Look;
+use super::look::Look;
 use super::{Exit, configuration, output, table};
 use crate::app::explain::{Explainer, Told};
 use crate::model::Name;

@@ -3,10 +3,9 @@
 //! On a terminal no line is wider than it: reasons go on in the next line, and of a request's long lines
 //! the end is cut. Anywhere else everything is whole. Foreign text is shown as nothing but text.
 
-use std::io::IsTerminal;
-
 use unicode_width::UnicodeWidthStr;
 
+use super::super::look::{BOLD, DIM, GREEN, Look};
 use super::super::table::{self, printable};
 use super::facts;
 use crate::app::explain::{Delivery, Explained, Origin, Shown, Told};
@@ -24,26 +23,7 @@ const NAME_MAX: usize = 30;
 /// Narrowest place for a reason. A terminal with less room cuts it.
 const REASON_MIN: usize = 20;
 
-const BOLD: &str = "1";
-const GREEN: &str = "32";
-const DIM: &str = "2";
-
-/// What the lines are for.
-pub(super) struct Look {
-    colour: bool,
-    columns: Option<usize>,
-}
-
 impl Look {
-    /// For standard output, whatever it is.
-    pub(super) fn of_terminal() -> Self {
-        let is_terminal = std::io::stdout().is_terminal();
-        Self {
-            colour: is_terminal && std::env::var_os("NO_COLOR").is_none(),
-            columns: is_terminal.then(table::columns),
-        }
-    }
-
     /// The lines of one event.
     pub(super) fn event(&self, number: u64, told: &Told) -> String {
         let mut page = Page {
@@ -212,12 +192,8 @@ impl Page<'_> {
             Some(columns) => table::cut(text, columns),
             None => text.to_owned(),
         };
-        match self.look.colour && !style.is_empty() {
-            true => self
-                .text
-                .push_str(&format!("\u{1b}[{style}m{text}\u{1b}[0m\n")),
-            false => self.text.push_str(&format!("{text}\n")),
-        }
+        self.text.push_str(&self.look.styled(style, &text));
+        self.text.push('\n');
     }
 
     /// Text beside a head, over as many lines as it takes.

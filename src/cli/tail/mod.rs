@@ -12,7 +12,7 @@ use anyhow::Context;
 use serde_json::Value;
 use url::Url;
 
-use self::text::Look;
+use self::text::Lines;
 use super::instance::{self, Instance};
 use super::{Exit, configuration, output, table};
 use crate::app;
@@ -94,7 +94,7 @@ struct Tail {
 impl Tail {
     /// Prints what arrives, over the restarts of the instance. Comes back only where it cannot go on.
     async fn follow(&self) -> Exit {
-        let mut look = Look::of_terminal();
+        let mut lines = Lines::of_terminal();
         let (mut at, mut was_there) = (None, false);
         loop {
             match Live::open(&self.url, self.token.as_ref(), at.clone()).await {
@@ -102,10 +102,10 @@ impl Tail {
                     if was_there {
                         output::complain("bellwire: it is back; going on where it ended");
                     } else if !self.args.json {
-                        self.tell_sources(&look).await;
+                        self.tell_sources(&lines).await;
                     }
                     was_there = true;
-                    at = self.print(live, &mut look).await;
+                    at = self.print(live, &mut lines).await;
                     output::complain(&format!(
                         "bellwire: the instance at {} has gone; waiting for it to come back",
                         self.address
@@ -119,20 +119,20 @@ impl Tail {
     }
 
     /// Prints events until the stream ends; answers behind which one to go on.
-    async fn print(&self, mut live: Live, look: &mut Look) -> Option<String> {
+    async fn print(&self, mut live: Live, lines: &mut Lines) -> Option<String> {
         while let Ok(payload) = live.next().await {
             let document = String::from_utf8_lossy(&payload);
             if self.args.json {
                 output::line(&document);
             } else if let Ok(event) = serde_json::from_str(&document) {
-                output::line(&look.event(&event));
+                output::line(&lines.event(&event));
             }
         }
         live.at()
     }
 
     /// Says whether anybody is heard at all, before the first event does.
-    async fn tell_sources(&self, look: &Look) {
+    async fn tell_sources(&self, lines: &Lines) {
         let asked = Instance::running(self.address, self.token.clone());
         let Ok(instance) = asked else { return };
         let answer = instance.get(&["sources"], &[]).await;
@@ -145,7 +145,7 @@ impl Tail {
             wanted.is_none_or(|wanted| source["name"] == wanted)
         };
         for source in sources.iter().flatten().filter(wanted) {
-            output::complain(&look.source(source));
+            output::complain(&lines.source(source));
         }
     }
 

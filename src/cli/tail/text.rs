@@ -2,13 +2,12 @@
 //!
 //! On a terminal no line is wider than it: the title gives way first. Anywhere else all of it is whole.
 
-use std::io::IsTerminal;
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
+use super::super::look::{BOLD, DIM, GREEN, Look, YELLOW};
 use super::super::table::{self, printable};
 
 /// Widest columns of sources and types. What is wider pushes the rest of its line aside.
@@ -21,27 +20,19 @@ const COLUMNS_MIN: usize = 80;
 /// Narrowest title. A terminal with less room cuts what stands behind it.
 const TITLE_MIN: usize = 12;
 
-const BOLD: &str = "1";
-const GREEN: &str = "32";
-const YELLOW: &str = "33";
-const DIM: &str = "2";
-
-/// What the lines are for, and how wide their columns are by now.
-pub(super) struct Look {
-    colour: bool,
-    columns: Option<usize>,
+/// The lines of events, and how wide their columns are by now.
+pub(super) struct Lines {
+    look: Look,
     zone: TimeZone,
     source: usize,
     kind: usize,
 }
 
-impl Look {
+impl Lines {
     /// For standard output, whatever it is.
     pub(super) fn of_terminal() -> Self {
-        let is_terminal = std::io::stdout().is_terminal();
         Self {
-            colour: is_terminal && std::env::var_os("NO_COLOR").is_none(),
-            columns: is_terminal.then(table::columns),
+            look: Look::of_terminal(),
             zone: TimeZone::system(),
             source: 0,
             kind: 0,
@@ -53,7 +44,11 @@ impl Look {
         let time = moment(&event["time"]).or_else(|| moment(&event["received"]));
         let time = time.map_or_else(|| "-".to_owned(), |time| self.clock(time));
         let (source, kind) = (text(&event["source"]), text(&event["type"]));
-        if self.columns.is_none_or(|columns| columns >= COLUMNS_MIN) {
+        if self
+            .look
+            .columns
+            .is_none_or(|columns| columns >= COLUMNS_MIN)
+        {
             self.source = self.source.max(source.width().min(SOURCE_MAX));
             self.kind = self.kind.max(kind.width().min(TYPE_MAX));
         }
@@ -72,7 +67,7 @@ impl Look {
             behind.push((YELLOW, "backfilled".to_owned()));
         }
         let mut title = text(&event["title"]);
-        if let Some(columns) = self.columns {
+        if let Some(columns) = self.look.columns {
             let parts = before.iter().chain(&behind);
             let taken: usize = parts.map(|(_, part)| part.width() + 2).sum();
             title = table::cut(&title, columns.saturating_sub(taken).max(TITLE_MIN));
@@ -100,7 +95,7 @@ impl Look {
 
     /// Parts of a line beside each other, cut where it has to be.
     fn line(&self, parts: impl Iterator<Item = (&'static str, String)>) -> String {
-        let mut left = self.columns.unwrap_or(usize::MAX);
+        let mut left = self.look.columns.unwrap_or(usize::MAX);
         let mut line = String::new();
         for (style, part) in parts {
             let gap = if line.is_empty() { "" } else { "  " };
@@ -111,10 +106,7 @@ impl Look {
             let part = table::cut(&part, left);
             left -= part.width();
             line.push_str(gap);
-            match self.colour && !style.is_empty() {
-                true => line.push_str(&format!("\u{1b}[{style}m{part}\u{1b}[0m")),
-                false => line.push_str(&part),
-            }
+            line.push_str(&self.look.styled(style, &part));
         }
         line
     }
@@ -173,10 +165,9 @@ mod tests {
 
     use super::*;
 
-    fn look(columns: Option<usize>, colour: bool) -> Look {
-        Look {
-            colour,
-            columns,
+    fn lines(columns: Option<usize>, colour: bool) -> Lines {
+        Lines {
+            look: Look { colour, columns },
             zone: TimeZone::get("Europe/Berlin").expect("a zone"),
             source: 0,
             kind: 0,
@@ -200,30 +191,30 @@ mod tests {
     fn a_line_says_when_what_and_where_it_goes() {
         let expected = "10:00:00  ttmt  tp_hit  XAUUSD 取引 +19.84 USD  \
                         gold → phone, team (throttled); also; all; gone → desk";
-        assert_eq!(look(None, false).event(&hit()), expected);
+        assert_eq!(lines(None, false).event(&hit()), expected);
         let mut late = hit();
         (late["backfilled"], late["time"]) = (json!(true), Value::Null);
         (late["rules"], late["deliveries"]) = (json!([]), json!([]));
         let expected = "10:00:01  ttmt  tp_hit  XAUUSD 取引 +19.84 USD  no rule  backfilled";
-        assert_eq!(look(None, false).event(&late), expected);
-        assert_eq!(look(None, false).event(&json!({})), "-  no rule");
+        assert_eq!(lines(None, false).event(&late), expected);
+        assert_eq!(lines(None, false).event(&json!({})), "-  no rule");
     }
 
     #[test]
     fn no_line_is_wider_than_the_terminal_and_the_title_gives_way_first() {
-        let line = look(Some(92), false).event(&hit());
+        let line = lines(Some(92), false).event(&hit());
         let expected = "10:00:00  ttmt  tp_hit  XAUUSD 取引…  \
                         gold → phone, team (throttled); also; all; gone → desk";
         assert_eq!(line, expected);
         for columns in 1..120 {
-            let line = look(Some(columns), false).event(&hit());
+            let line = lines(Some(columns), false).event(&hit());
             assert!(line.width() <= columns, "{columns}: {line}");
         }
     }
 
     #[test]
     fn columns_stay_where_the_widest_so_far_has_put_them() {
-        let mut look = look(None, false);
+        let mut look = lines(None, false);
         let wide = json!({ "source": "bellwire", "type": "bellwire.source_lost" });
         look.event(&wide);
         let line = look.event(&hit());
@@ -241,10 +232,10 @@ mod tests {
         }
         hostile["rules"] = json!(["\u{1b}]0;x\u{7}"]);
         hostile["deliveries"][0]["sink"] = json!("\u{9b}1m");
-        let line = look(None, false).event(&hostile);
+        let line = lines(None, false).event(&hostile);
         assert!(!line.contains(char::is_control), "{line:?}");
         assert!(!line.contains('\u{202e}'), "{line:?}");
-        let coloured = look(None, true).event(&hit());
+        let coloured = lines(None, true).event(&hit());
         assert!(
             coloured.contains("\u{1b}[1mtp_hit\u{1b}[0m"),
             "{coloured:?}"
@@ -253,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_source_is_heard_or_it_is_said_why_not() {
-        let look = look(None, false);
+        let look = lines(None, false);
         let since = "2026-06-11T08:00:00.123Z";
         for (source, expected) in [
             (
