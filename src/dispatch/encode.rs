@@ -17,7 +17,8 @@ pub(super) struct Made {
     pub(super) fault: Option<String>,
 }
 
-/// The request of a delivery. Of a sink that stands in for another one, as `word` has it. A panic while it is made is that delivery's fault and nobody else's.
+/// The request of a delivery; where the sink stands in for another one, with the options of that `real`
+/// one, as [`word`] has them. A panic while it is made is that delivery's fault and nobody else's.
 pub(super) fn encode(
     sink: &Sink,
     real: Option<&Sink>,
