@@ -194,6 +194,7 @@ impl Scrape {
                 ("dead", |sink| sink.dead),
                 ("expired", |sink| sink.expired),
                 ("throttled", |sink| sink.throttled),
+                ("merged", |sink| sink.merged),
             ],
         );
         out.counters(

@@ -78,22 +78,25 @@ impl RulesRouter {
     fn line_up(&self, event: &Event, routes: &mut [Route]) {
         let mut scope = None;
         let ordered = self.ordered.read().unwrap_or_else(PoisonError::into_inner);
-        for route in routes {
-            let Some(sink) = ordered.iter().find(|sink| sink.name == route.sink) else {
-                continue;
-            };
-            if let (Ordered::No, Some(living)) = (&sink.ordered, &route.living) {
+        let mut key = |name: &Name, living: Option<&str>| {
+            let sink = ordered.iter().find(|sink| sink.name == *name)?;
+            if let (Ordered::No, Some(living)) = (&sink.ordered, living) {
                 // A change must not overtake the message that it changes.
-                route.key = Some(format!("{LIVING}{living}").into());
-                continue;
+                return Some(format!("{LIVING}{living}").into());
             }
             let scope = scope.get_or_insert_with(|| Scope::new(event));
-            match sink.ordered.key(scope) {
-                Ok(key) => route.key = key.map(Arc::from),
-                Err(error) if self.is_first("ordered", sink.name.as_str()) => {
-                    tracing::warn!(sink = %sink.name, %error, "`ordered` failed and the delivery keeps no order; said once for each sink");
+            let key = sink.ordered.key(scope).unwrap_or_else(|error| {
+                if self.is_first("ordered", name.as_str()) {
+                    tracing::warn!(sink = %name, %error, "`ordered` failed and the delivery keeps no order; said once for each sink");
                 }
-                Err(_) => {}
+                None
+            });
+            key.map(Arc::from)
+        };
+        for route in routes {
+            route.key = key(&route.sink, route.living.as_deref());
+            if let Some(fallback) = &mut route.fallback {
+                fallback.key = key(&fallback.to, route.living.as_deref());
             }
         }
     }

@@ -119,11 +119,10 @@ impl Plan {
             status.expect_source(&source.name, used);
         }
         for sink in &self.sinks {
-            let used = self
-                .rules
-                .all()
-                .iter()
-                .any(|rule| rule.to.contains(&sink.name));
+            let used = self.rules.all().iter().any(|rule| {
+                let steps_in = rule.fallback.as_ref().is_some_and(|it| it.to == sink.name);
+                rule.to.contains(&sink.name) || steps_in
+            });
             status.expect_sink(&sink.name, used);
         }
     }
@@ -184,11 +183,7 @@ fn never_dialled(sinks: &[Arc<Sink>]) -> Vec<String> {
 fn without_effect(config: &Config) -> Vec<String> {
     let mut found = BTreeSet::new();
     for rule in &config.rules {
-        let keys = [
-            ("coalesce", rule.coalesce.is_some()),
-            ("hours", rule.hours.is_some()),
-            ("fallback", rule.fallback.is_some()),
-        ];
+        let keys = [("hours", rule.hours.is_some())];
         found.extend(
             keys.iter()
                 .filter(|(_, set)| *set)

@@ -65,7 +65,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
     let client = Client::new(None)?;
     let store = Store::open(&config.data_dir, status.clone(), clock.now())?;
     store.limit(config.retention.max_disk).await?;
-    let (nudge, nudged) = watch::channel(0);
+    let (nudge, _) = watch::channel(0);
     plan.announce(&status);
     let mended = Mended::default();
     let (configured, setup) = watch::channel(Arc::new(plan.setup()));
@@ -121,7 +121,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         rules: rules.clone(),
         status: status.clone(),
         clock: clock.clone(),
-        nudge: nudged,
+        nudge: nudge.clone(),
         mended: mended.clone(),
         drain: DRAIN,
     };

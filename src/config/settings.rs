@@ -130,6 +130,8 @@ pub struct RuleConfig {
     pub throttle: Option<ThrottleConfig>,
     /// One message for a burst.
     pub coalesce: Option<CoalesceConfig>,
+    /// One message at set times for all that has come since.
+    pub digest: Option<DigestConfig>,
     /// One living notification for each value of this expression.
     pub update: Option<String>,
     /// When the rule is awake.
@@ -160,6 +162,17 @@ pub struct CoalesceConfig {
     pub key: Option<String>,
     /// Most events in one message.
     pub max: u32,
+}
+
+/// `digest = "0 22 * * Mon-Fri"`, or `digest = { at, zone }`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DigestConfig {
+    /// The five fields of a schedule, not yet read.
+    pub at: String,
+    /// Where in the rule they stand: `digest` or `digest.at`.
+    pub key: &'static str,
+    /// Name of the time zone whose clock they mean.
+    pub zone: String,
 }
 
 /// `hours = { days, between, zone, quiet }`.

@@ -100,6 +100,11 @@ impl Table {
         matches!(self.entries.get(key), Some(Value::Array(_, items)) if items.is_empty())
     }
 
+    /// Whether the key is there, not yet taken, and a table.
+    pub(super) fn is_table(&self, key: &str) -> bool {
+        matches!(self.entries.get(key), Some(Value::Dict(..)))
+    }
+
     /// A size that is there and not yet taken, without a word about one that is wrong.
     pub(super) fn size_ahead(&self, key: &str) -> Option<u64> {
         let text = scalar::text(self.entries.get(key)?)?;

@@ -4,11 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jiff::Timestamp;
 
-use super::wording::word;
+use super::wording::{Subject, why, word};
 use crate::config::Backfilled;
 use crate::model::{Claim, Trace};
 use crate::rules::Rule;
-use crate::sinks::{Message, Sink};
+use crate::sinks::{self, Message, Sink};
 use crate::transport::Outgoing;
 
 /// A request, and what went wrong with its templates.
@@ -28,14 +28,17 @@ pub(super) fn encode(
     now: Timestamp,
 ) -> Result<Made, String> {
     let made = catch_unwind(AssertUnwindSafe(|| {
-        let wording = word(sink, real, rule, &claim.event, claim.suppressed, now);
+        let wording = word(sink, real, rule, &Subject::from(claim), now);
+        let collected = sinks::collected(&claim.bundle, why(rule));
+        let event = collected.as_ref().unwrap_or(&claim.event);
         let encoded = sink.translator.encode(&Message {
             id: &claim.id,
             now,
-            event: &claim.event,
+            event,
             wording: &wording,
             priority: rule.and_then(|rule| rule.priority),
-            quiet: claim.event.backfilled
+            instead: claim.instead.as_deref(),
+            quiet: event.backfilled
                 && rule.is_some_and(|rule| rule.backfilled == Backfilled::Quiet),
             living: claim
                 .living

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +34,8 @@ const LOOK_ANYWAY: Duration = Duration::from_secs(60);
 pub(super) struct Lane {
     sender: Arc<Sender>,
     nudge: watch::Receiver<u64>,
+    /// Told when a delivery has become a dead letter: somebody may step in for it.
+    given_up: Arc<Notify>,
     drain: Duration,
     /// The whole room is to end.
     stop: CancellationToken,
@@ -72,6 +74,7 @@ impl Lane {
         sink: Arc<Sink>,
         sinks: watch::Receiver<Vec<Arc<Sink>>>,
         kind_rests: KindRests,
+        given_up: Arc<Notify>,
         stop: CancellationToken,
         leave: CancellationToken,
     ) -> Self {
@@ -81,7 +84,8 @@ impl Lane {
         );
         Self {
             outage: Outage::new(&sink.retry),
-            nudge: parts.nudge.clone(),
+            nudge: parts.nudge.subscribe(),
+            given_up,
             mended: parts.mended.clone(),
             drain: parts.drain,
             sender: Arc::new(Sender::new(parts, sink, kind_rests.clone())),
@@ -294,6 +298,7 @@ impl Lane {
             let count = claims.aside.len() as u64;
             self.sender.status.sink(sink, |status| status.dead += count);
             self.obituary.dead();
+            self.given_up.notify_one();
         }
         if probing && !claims.claims.is_empty() {
             self.suspension.probing(self.now());

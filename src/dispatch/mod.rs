@@ -14,6 +14,7 @@ mod outage;
 mod pace;
 mod preview;
 mod rests;
+mod stand_in;
 mod suspension;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,7 @@ mod wording;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use lane::Lane;
@@ -55,7 +56,7 @@ pub struct Parts {
     /// The time.
     pub clock: Clock,
     /// Changes whenever there may be new work.
-    pub nudge: watch::Receiver<u64>,
+    pub nudge: watch::Sender<u64>,
     /// Sinks that have accepted a test, which ends their suspension.
     pub mended: Mended,
     /// How long attempts in flight may take to end once the process is told to stop.
@@ -76,6 +77,9 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let kind_rests = KindRests::default();
+    let given_up = Arc::new(Notify::new());
+    let stand_in = stand_in::run(parts.clone(), Arc::clone(&given_up), stop.clone());
+    let mut stand_in = std::pin::pin!(stand_in);
     let mut lanes = Crew::new(stop.clone());
     loop {
         let wanted = sinks.borrow_and_update().clone();
@@ -87,9 +91,10 @@ pub async fn run(
                 continue;
             }
             let (parts, rests, stop) = (parts.clone(), kind_rests.clone(), stop.clone());
+            let given_up = Arc::clone(&given_up);
             let known = sinks.clone();
             lanes.add(sink.name.clone(), mark(&sink), |leave| {
-                Lane::new(parts, sink, known, rests, stop, leave).run()
+                Lane::new(parts, sink, known, rests, given_up, stop, leave).run()
             });
         }
         let changed = async {
@@ -102,6 +107,7 @@ pub async fn run(
             () = stop.cancelled() => break,
             // A lane that is gone leaves its sink unserved, so the whole room ends with it.
             () = lanes.unasked() => return,
+            () = &mut stand_in => break,
             () = changed => {}
         }
     }

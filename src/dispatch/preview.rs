@@ -39,7 +39,9 @@ pub fn preview(
         early_for: None,
         woken: false,
         living,
+        instead: None,
         event: as_kept(event),
+        bundle: Vec::new(),
     };
     encode(sink, Some(real), Some(rule), &claim, Trace::EXAMPLE, now).map(|made| made.request)
 }

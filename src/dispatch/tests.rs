@@ -36,14 +36,14 @@ async fn looks_in_an_hour(more: &str) -> u64 {
     let clock = Clock::runtime(start);
     let (status, _notices) = Status::new();
     let store = Store::open(folder.path(), status.clone(), start).expect("opens");
-    let (_nudge, nudged) = watch::channel(0);
+    let (nudge, _) = watch::channel(0);
     let parts = Parts {
         store: store.clone(),
         client: Client::new(None).expect("a client"),
         rules: Current::default(),
         status,
         clock: clock.clone(),
-        nudge: nudged,
+        nudge,
         mended: Mended::default(),
         drain: Duration::ZERO,
     };

@@ -70,7 +70,9 @@ pub async fn test(client: &Client, clock: &Clock, sink: &Sink, event: Event) -> 
         early_for: None,
         woken: false,
         living: None,
+        instead: None,
         event,
+        bundle: Vec::new(),
     };
     let trace = Trace::of(&claim.event).attempt(&claim.id, claim.attempt);
     let started = Instant::now();

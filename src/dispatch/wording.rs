@@ -3,12 +3,22 @@
 
 use jiff::Timestamp;
 
-use crate::expr::{Scope, Template};
-use crate::model::{Event, Suppressed};
+use crate::expr::{Beside, Scope, Template};
+use crate::model::{Claim, Event};
 use crate::rules::Rule;
-use crate::sinks::{Filled, Sink, Slot, Wording};
+use crate::sinks::{Collected, Filled, Sink, Slot, Wording};
 
-/// Words an event for a sink. A template that fails leaves the built-in text in place, or its option
+/// What a message is about.
+pub(super) struct Subject<'a> {
+    /// What happened; of several events the newest.
+    pub(super) event: &'a Event,
+    /// Every event, oldest first, where there are several.
+    pub(super) bundle: &'a [Event],
+    /// What it tells beside them.
+    pub(super) beside: Beside,
+}
+
+/// Words a subject for a sink. A template that fails leaves the built-in text in place, or its option
 /// out, and adds one line that says so: it never swallows the alert. What is not shown is not rendered.
 /// Where the sink stands in for a `real` one, whose secrets are not to be seen, it is the real one's
 /// templates that decide what there is to show.
@@ -16,8 +26,7 @@ pub(super) fn word(
     sink: &Sink,
     real: Option<&Sink>,
     rule: Option<&Rule>,
-    event: &Event,
-    suppressed: Option<Suppressed>,
+    subject: &Subject<'_>,
     now: Timestamp,
 ) -> Wording {
     let title = rule
@@ -26,12 +35,20 @@ pub(super) fn word(
     let message = rule
         .and_then(|rule| rule.message.as_ref())
         .or(sink.message.as_ref());
-    let wording = Wording::of(event).telling(suppressed, event.received);
+    let Beside {
+        suppressed,
+        instead,
+    } = &subject.beside;
+    let wording = match subject.bundle {
+        [] => Wording::of(subject.event),
+        several => Wording::of_all(several, why(rule)),
+    };
+    let wording = wording.telling(*suppressed, subject.event.received);
     if title.is_none() && message.is_none() && sink.slots.is_empty() {
-        return wording;
+        return wording.standing_in(instead.as_deref());
     }
     let mut renderer = Renderer {
-        scope: scope(rule, event, suppressed, now),
+        scope: scope(rule, subject, now),
         note: None,
         literal: String::new(),
     };
@@ -43,8 +60,41 @@ pub(super) fn word(
     }
     wording
         .with(titled, worded, renderer.note)
+        .standing_in(instead.as_deref())
         .with_literal(renderer.literal)
         .with_filled(filled)
+}
+
+/// Why a rule collects events.
+pub(super) fn why(rule: Option<&Rule>) -> Collected {
+    match rule.is_some_and(|rule| rule.digest.is_some()) {
+        true => Collected::Digest,
+        false => Collected::Coalesced,
+    }
+}
+
+impl<'a> Subject<'a> {
+    /// One event, and nothing beside it.
+    pub(super) fn one(event: &'a Event) -> Self {
+        Self {
+            event,
+            bundle: &[],
+            beside: Beside::default(),
+        }
+    }
+}
+
+impl<'a> From<&'a Claim> for Subject<'a> {
+    fn from(claim: &'a Claim) -> Self {
+        Self {
+            event: &claim.event,
+            bundle: &claim.bundle,
+            beside: Beside {
+                suppressed: claim.suppressed,
+                instead: claim.instead.clone(),
+            },
+        }
+    }
 }
 
 /// A button that is not sent.
@@ -65,7 +115,7 @@ pub(super) fn left_out(
     event: &Event,
     now: Timestamp,
 ) -> Vec<LeftOut> {
-    let scope = scope(rule, event, None, now);
+    let scope = scope(rule, &Subject::one(event), now);
     let left_out = sink.slots.iter().filter_map(|slot| {
         let button = slot.button.clone()?;
         let fault = match slot.take(slot.template.render(&scope)) {
@@ -83,18 +133,22 @@ pub(super) fn left_out(
     left_out.collect()
 }
 
-/// What templates see.
-fn scope(
-    rule: Option<&Rule>,
-    event: &Event,
-    suppressed: Option<Suppressed>,
-    now: Timestamp,
-) -> Scope {
-    let burst = rule.is_some_and(|rule| rule.coalesce.is_some());
-    burst
-        .then(|| Scope::burst(std::slice::from_ref(event)))
+/// What templates see. Those of a rule that collects always see `events` and `count`.
+fn scope(rule: Option<&Rule>, subject: &Subject<'_>, now: Timestamp) -> Scope {
+    let Subject {
+        event,
+        bundle,
+        beside,
+    } = subject;
+    let collects = !bundle.is_empty() || rule.is_some_and(Rule::collects);
+    let events = match bundle {
+        [] => std::slice::from_ref(*event),
+        several => several,
+    };
+    collects
+        .then(|| Scope::bundle(events, beside))
         .flatten()
-        .unwrap_or_else(|| Scope::telling(event, suppressed))
+        .unwrap_or_else(|| Scope::telling(event, beside))
         .at(now)
 }
 

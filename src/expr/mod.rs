@@ -26,7 +26,7 @@ use std::fmt;
 pub use explain::{Cause, Seen};
 pub use mistake::Mistake;
 pub use program::Fault;
-pub use scope::Scope;
+pub use scope::{Beside, Scope};
 
 use program::Program;
 use vocabulary::Vocabulary;
@@ -110,7 +110,7 @@ impl Template {
     }
 
     /// Compiles the text of a template that may also speak of `events` and `count`. It is to be
-    /// rendered with [`Scope::burst`].
+    /// rendered with [`Scope::bundle`].
     ///
     /// # Errors
     /// Every [`Mistake`] in it: unknown names and wrong arguments, in the order of the text. What cannot

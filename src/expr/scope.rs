@@ -1,4 +1,4 @@
-//! What an expression sees: an event, or a burst of them, as values of the engine.
+//! What an expression sees: an event, or several of them, as values of the engine.
 //!
 //! The payload is parsed when an expression first asks for `data`, and at most once for each scope;
 //! most events are decided by their type alone and never parsed. Null becomes a missing value, since
@@ -18,6 +18,16 @@ use serde_json::Number;
 use super::text::{DIGITS, Digits, LITERAL, NOW};
 use crate::model::{Event, Suppressed};
 
+/// What a message tells beside its events.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// What its rule's throttle has suppressed before it, as `event.suppressed` and
+    /// `event.suppressed_since`.
+    pub suppressed: Option<Suppressed>,
+    /// Why it comes here and not where its rule sends it first, as `event.fallback`.
+    pub instead: Option<Arc<str>>,
+}
+
 /// The variables for one run after another over the same event. Cloning one copies pointers.
 #[derive(Clone)]
 pub struct Scope {
@@ -28,15 +38,14 @@ impl Scope {
     /// The variables `event`, `data`, `trade` and `position` of one event.
     #[must_use]
     pub fn new(event: &Event) -> Self {
-        Self::telling(event, None)
+        Self::telling(event, &Beside::default())
     }
 
-    /// The same for a message that also tells what its rule's throttle has suppressed before it, as
-    /// `event.suppressed` and `event.suppressed_since`.
+    /// The same for a message that also tells something beside its event.
     #[must_use]
-    pub fn telling(event: &Event, suppressed: Option<Suppressed>) -> Self {
+    pub fn telling(event: &Event, beside: &Beside) -> Self {
         let digits = Arc::default();
-        Self::of(Occurrence::new(event, suppressed, &digits), None, digits)
+        Self::of(Occurrence::new(event, beside, &digits), None, digits)
     }
 
     /// The same at another moment than that of the newest event's arrival, for what tells how long ago
@@ -61,14 +70,14 @@ impl Scope {
         }
     }
 
-    /// The variables of a coalesced message: `events`, oldest first as given, `count`, and `event`
-    /// and `data` of the newest. `None` when there are no events.
+    /// The variables of a message that collects events: `events`, oldest first as given, `count`, and
+    /// `event` and `data` of the newest. `None` when there are no events.
     #[must_use]
-    pub fn burst(events: &[Event]) -> Option<Self> {
+    pub fn bundle(events: &[Event], beside: &Beside) -> Option<Self> {
         let digits = Arc::default();
         let all: Vec<Arc<Occurrence>> = events
             .iter()
-            .map(|event| Occurrence::new(event, None, &digits))
+            .map(|event| Occurrence::new(event, beside, &digits))
             .collect();
         let newest = Arc::clone(all.last()?);
         let list = all.into_iter().map(Value::from_dyn_object).collect();
@@ -83,12 +92,12 @@ impl Scope {
         &self.root.digits
     }
 
-    fn of(newest: Arc<Occurrence>, burst: Option<Vec<Value>>, digits: Arc<Digits>) -> Self {
+    fn of(newest: Arc<Occurrence>, bundle: Option<Vec<Value>>, digits: Arc<Digits>) -> Self {
         let now = newest.event.received;
         Self {
             root: Arc::new(Root {
                 newest,
-                burst,
+                bundle,
                 digits,
                 now,
                 is_literal: false,
@@ -107,7 +116,7 @@ impl fmt::Debug for Scope {
 #[derive(Clone, Debug)]
 struct Root {
     newest: Arc<Occurrence>,
-    burst: Option<Vec<Value>>,
+    bundle: Option<Vec<Value>>,
     digits: Arc<Digits>,
     now: Timestamp,
     is_literal: bool,
@@ -123,8 +132,8 @@ impl Object for Root {
             DIGITS => Some(Value::from_dyn_object(Arc::clone(&self.digits))),
             NOW => Some(Value::from(self.now.as_microsecond())),
             LITERAL => self.is_literal.then_some(Value::from(true)),
-            "events" => self.burst.clone().map(Value::from),
-            "count" => self.burst.as_ref().map(|events| Value::from(events.len())),
+            "events" => self.bundle.clone().map(Value::from),
+            "count" => self.bundle.as_ref().map(|events| Value::from(events.len())),
             _ => self.newest.get_value_by_str(key),
         }
     }
@@ -133,17 +142,17 @@ impl Object for Root {
 /// One event, with its data and what is known beside it once somebody has asked for them.
 struct Occurrence {
     event: Event,
-    suppressed: Option<Suppressed>,
+    beside: Beside,
     data: OnceLock<Value>,
     about: OnceLock<Value>,
     digits: Arc<Digits>,
 }
 
 impl Occurrence {
-    fn new(event: &Event, suppressed: Option<Suppressed>, digits: &Arc<Digits>) -> Arc<Self> {
+    fn new(event: &Event, beside: &Beside, digits: &Arc<Digits>) -> Arc<Self> {
         Arc::new(Self {
             event: event.clone(),
-            suppressed,
+            beside: beside.clone(),
             data: OnceLock::new(),
             about: OnceLock::new(),
             digits: Arc::clone(digits),
@@ -205,6 +214,7 @@ pub(super) const FIELDS: &[&str] = &[
     "backfilled",
     "suppressed",
     "suppressed_since",
+    "fallback",
     "partial",
 ];
 
@@ -228,10 +238,15 @@ impl Object for Fields {
             )),
             "backfilled" => Some(Value::from(event.backfilled)),
             "suppressed" => Some(Value::from(
-                self.0.suppressed.map_or(0, |suppressed| suppressed.count),
+                self.0
+                    .beside
+                    .suppressed
+                    .map_or(0, |suppressed| suppressed.count),
             )),
+            "fallback" => self.0.beside.instead.as_deref().map(Value::from),
             "suppressed_since" => self
                 .0
+                .beside
                 .suppressed
                 .map(|suppressed| Value::from(suppressed.since.to_string())),
             "partial" => Some(self.0.about("partial")),

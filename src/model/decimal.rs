@@ -1,7 +1,7 @@
 //! Decimal numbers as text: amounts of money are rounded and signed without ever becoming binary.
 //!
 //! A file of its own because a cent that appears from nowhere is worse than a missing alert: whoever
-//! shows an amount takes it from here. All it works out is how far two numbers are apart.
+//! shows an amount takes it from here. All it works out is sums and differences.
 
 use std::cmp::Ordering;
 
@@ -108,6 +108,12 @@ impl Decimal {
     pub fn shifted(&self, places: i32) -> Option<Self> {
         let sign = if self.negative { "-" } else { "" };
         Self::parse(&format!("{sign}{}.{}e{places}", self.whole, self.fraction))
+    }
+
+    /// What two numbers come to, exactly; `None` beyond any amount.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Option<Self> {
+        self.minus(&other.clone().negated())
     }
 
     /// The same on the other side of zero.
@@ -222,6 +228,11 @@ mod tests {
             assert_eq!(apart.rounded(apart.decimals()), expected);
             let more = apart.shifted(places).expect("in range");
             assert_eq!(more.rounded(more.decimals()), shifted);
+            let sum = apart.plus(&right).expect("a sum");
+            assert_eq!(
+                sum.minus(&left).map(|zero| zero.sign()),
+                Some(Ordering::Equal)
+            );
             let back = right.minus(&left).expect("a difference").negated();
             assert_eq!(back.rounded(back.decimals()), expected);
         }

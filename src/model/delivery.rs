@@ -163,8 +163,12 @@ pub struct Claim {
     pub living: Option<Living>,
     /// What its rule's throttle has suppressed before it.
     pub suppressed: Option<Suppressed>,
-    /// What it is about.
+    /// Why it goes here and not where its rule sends it first, for people.
+    pub instead: Option<Arc<str>>,
+    /// What it is about; of several events the newest.
     pub event: Event,
+    /// Every event that its message tells, oldest first, where there are several.
+    pub bundle: Vec<Event>,
 }
 
 /// One try of a delivery and what came of it.

@@ -23,11 +23,54 @@ pub struct Route {
     pub living: Option<Arc<str>>,
     /// What that rule's throttle allows, where it has one that this event counts for.
     pub throttle: Option<Throttle>,
+    /// Which message it shares with others, where that rule collects them.
+    pub bundle: Option<Bundle>,
+    /// Who gets it where this sink does not accept it in time.
+    pub fallback: Option<Fallback>,
 }
 
 impl Route {
     /// The priority where no rule sets one.
     pub const PRIORITY: u8 = 3;
+
+    /// A route that is nothing but the way to a sink.
+    #[must_use]
+    pub const fn new(sink: Name, rule: Arc<str>) -> Self {
+        Self {
+            sink,
+            rule,
+            priority: Self::PRIORITY,
+            key: None,
+            living: None,
+            throttle: None,
+            bundle: None,
+            fallback: None,
+        }
+    }
+}
+
+/// One message for several deliveries of a rule to a sink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bundle {
+    /// What they are collected by.
+    pub key: Arc<str>,
+    /// When the message is due; what arrives later opens another bundle.
+    pub closes: Timestamp,
+    /// Most events in one message.
+    pub max: u32,
+    /// Whether a full one leaves at once, and not when it closes.
+    pub leaves_full: bool,
+}
+
+/// Who steps in for a sink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fallback {
+    /// The sink that steps in.
+    pub to: Name,
+    /// How long the first one has.
+    pub after: Duration,
+    /// The key by which it keeps its order there, as with any delivery.
+    pub key: Option<Arc<str>>,
 }
 
 /// At most so many deliveries of a rule to a sink in so long, for each key.
@@ -99,6 +142,8 @@ pub struct Accepted {
     pub types: Vec<(Arc<str>, u64)>,
     /// How many deliveries to each sink were throttled.
     pub throttled: Vec<(Name, u64)>,
+    /// How many deliveries to each sink go out inside the message of another one.
+    pub merged: Vec<(Name, u64)>,
 }
 
 impl Accepted {
@@ -111,6 +156,12 @@ impl Accepted {
     /// Counts a delivery to this sink that is throttled.
     pub fn throttled(&mut self, sink: &Name) {
         add(&mut self.throttled, sink);
+    }
+
+    /// Counts a delivery to this sink that goes out inside the message of another one.
+    pub fn merged(&mut self, sink: &Name) {
+        self.deliveries += 1;
+        add(&mut self.merged, sink);
     }
 }
 

@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use super::index::TypePattern;
-use super::{Coalesce, Rule, Throttle};
-use crate::config::{Problems, RuleConfig};
+use super::{Coalesce, Rule, Schedule, Throttle};
+use crate::config::{DigestConfig, Problems, RuleConfig};
 use crate::expr::{Compiled, Expression, Mistake, Template};
 
 /// Compiles what can be compiled and reports the rest.
@@ -27,9 +29,10 @@ impl Compiler<'_> {
     /// Looks at every key before it gives up, so that all mistakes of a rule are told at once.
     fn rule(&self) -> Option<Rule> {
         let config = self.config;
-        let wording = match config.coalesce {
-            Some(_) => Template::compile_coalesced,
-            None => Template::compile,
+        let collects = config.coalesce.is_some() || config.digest.is_some();
+        let wording = match collects {
+            true => Template::compile_coalesced,
+            false => Template::compile,
         };
         let types = self.types();
         let when = self.optional("when", config.when.as_deref(), Expression::compile);
@@ -42,6 +45,7 @@ impl Compiler<'_> {
         let coalesce = config.coalesce.as_ref().map(|coalesce| {
             self.optional("coalesce.key", coalesce.key.as_deref(), Expression::compile)
         });
+        let digest = config.digest.as_ref().map(|digest| self.schedule(digest));
         Some(Rule {
             name: Arc::from(config.name.as_str()),
             from: config.from.clone(),
@@ -67,6 +71,10 @@ impl Compiler<'_> {
                     max: coalesce.max,
                 }),
                 _ => None,
+            },
+            digest: match digest {
+                Some(schedule) => Some(schedule?),
+                None => None,
             },
             update: update?,
             hours: config.hours.clone(),
@@ -105,6 +113,24 @@ impl Compiler<'_> {
                 None
             }
         }
+    }
+
+    fn schedule(&self, digest: &DigestConfig) -> Option<Schedule> {
+        const HELP: &str =
+            "minute, hour, day of the month, month and day of the week, such as `0 22 * * Mon-Fri`";
+        let wrong = |message: String, help: &str| {
+            let path = format!("{}.{}", self.config.path, digest.key);
+            self.problems.value(&path, message, Some(help.to_owned()));
+        };
+        let zone = TimeZone::get(&digest.zone)
+            .map_err(|_| {
+                let message = format!("there is no time zone `{}`", digest.zone);
+                wrong(message, "a name such as `Europe/Berlin`");
+            })
+            .ok()?;
+        Schedule::new(&digest.at, zone)
+            .map_err(|why| wrong(format!("`{}` is no schedule: {why}", digest.at), HELP))
+            .ok()
     }
 
     fn types(&self) -> Option<Option<Vec<TypePattern>>> {

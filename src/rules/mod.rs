@@ -11,6 +11,7 @@ mod current;
 mod explain;
 mod index;
 mod rule;
+mod schedule;
 #[cfg(test)]
 mod tests;
 
@@ -20,10 +21,11 @@ use std::sync::Arc;
 pub use current::Current;
 pub use explain::Why;
 pub use rule::{Coalesce, Rule, Throttle};
+pub use schedule::Schedule;
 
 use crate::config::{Problems, RuleConfig};
 use crate::expr::{Fault, Scope};
-use crate::model::{Event, Route};
+use crate::model::{self, Event, Name, Route};
 use index::Index;
 
 /// Every rule of a configuration, compiled once.
@@ -87,6 +89,7 @@ impl Rules {
                 }),
             }
         }
+        routed.settle_fallbacks();
         routed
     }
 
@@ -123,34 +126,48 @@ impl Rules {
 }
 
 impl Routed {
-    /// An event whose key is missing, or cannot be worked out, passes the throttle uncounted and has a
-    /// notification of its own.
+    /// An event whose key is missing, or cannot be worked out, passes the throttle uncounted, has a
+    /// notification of its own and joins no bundle.
     fn add(&mut self, rule: &Rule, event: &Event, scope: &mut Option<Scope>) {
-        let throttle = rule.throttle(event, scope).unwrap_or_else(|fault| {
-            self.faults.push(RuleFault {
-                rule: Arc::clone(&rule.name),
-                fault,
-            });
-            None
-        });
-        let living = rule.living(event, scope).unwrap_or_else(|fault| {
-            self.faults.push(RuleFault {
-                rule: Arc::clone(&rule.name),
-                fault,
-            });
-            None
-        });
-        for sink in &rule.to {
-            if !self.routes.iter().any(|route| route.sink == *sink) {
+        let throttle = self.read(rule, rule.throttle(event, scope));
+        let living = self.read(rule, rule.living(event, scope));
+        let bundle = self.read(rule, rule.bundle(event, scope));
+        for (position, sink) in rule.to.iter().enumerate() {
+            let known = self.routes.iter().position(|route| route.sink == *sink);
+            let at = known.unwrap_or_else(|| {
                 self.routes.push(Route {
-                    sink: sink.clone(),
-                    rule: Arc::clone(&rule.name),
                     priority: rule.priority.unwrap_or(Route::PRIORITY),
-                    key: None,
                     living: living.clone(),
                     throttle: throttle.clone(),
+                    bundle: bundle.clone(),
+                    ..Route::new(sink.clone(), Arc::clone(&rule.name))
                 });
-            }
+                self.routes.len() - 1
+            });
+            // Whichever rule gave it its wording: this one wants to be sure of its first sink.
+            let fallback = rule.fallback.as_ref().filter(|_| position == 0);
+            let route = &mut self.routes[at];
+            route.fallback = route
+                .fallback
+                .take()
+                .or(fallback.map(model::Fallback::from));
         }
+    }
+
+    /// A sink that gets the event anyway steps in for nobody: it would get it twice.
+    fn settle_fallbacks(&mut self) {
+        let direct: Vec<Name> = self.routes.iter().map(|it| it.sink.clone()).collect();
+        for route in &mut self.routes {
+            route.fallback = route.fallback.take().filter(|it| !direct.contains(&it.to));
+        }
+    }
+
+    /// What an expression of a rule comes to; a fault counts as nothing, and is kept to be told.
+    fn read<T>(&mut self, rule: &Rule, read: Result<Option<T>, Fault>) -> Option<T> {
+        read.unwrap_or_else(|fault| {
+            let rule = Arc::clone(&rule.name);
+            self.faults.push(RuleFault { rule, fault });
+            None
+        })
     }
 }

@@ -3,10 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::index::TypePattern;
+use super::schedule::Schedule;
 use crate::config::{Backfilled, FallbackConfig, HoursConfig};
 use crate::expr::{Expression, Fault, Scope, Template};
-use crate::model::{self, Event, Name};
+use crate::model::{self, Bundle, Event, Name};
+
+/// Most events in one message of a digest; what is beyond has another one at the same time.
+const DIGEST_MAX: u32 = 10_000;
 
 /// Which events go to which sinks, and how they read there.
 #[derive(Debug)]
@@ -31,8 +37,10 @@ pub struct Rule {
     pub expires: Option<Duration>,
     /// At most so many in so long.
     pub throttle: Option<Throttle>,
-    /// One message for a burst. Its templates are rendered with [`Scope::burst`].
+    /// One message for a burst. Its templates are rendered with [`Scope::bundle`].
     pub coalesce: Option<Coalesce>,
+    /// When one message for all that has come since the last one is sent, rendered in the same way.
+    pub digest: Option<Schedule>,
     /// One living notification for each value of this expression.
     pub update: Option<Expression>,
     /// When it is awake.
@@ -128,6 +136,41 @@ impl Rule {
         Ok(key.filter(|key| !key.is_empty()).map(Arc::from))
     }
 
+    /// Which bundle an event joins: none where it has no key, or the rule collects nothing.
+    pub(super) fn bundle(
+        &self,
+        event: &Event,
+        scope: &mut Option<Scope>,
+    ) -> Result<Option<Bundle>, Fault> {
+        if let Some(schedule) = &self.digest {
+            return Ok(schedule.next(event.received).map(|closes| Bundle {
+                key: "".into(),
+                closes,
+                max: DIGEST_MAX,
+                leaves_full: false,
+            }));
+        }
+        let Some(coalesce) = &self.coalesce else {
+            return Ok(None);
+        };
+        let key = match &coalesce.key {
+            Some(key) => key.key(scope.get_or_insert_with(|| Scope::new(event)))?,
+            None => Some(String::new()),
+        };
+        Ok(key.map(|key| Bundle {
+            key: key.into(),
+            closes: later(event.received, coalesce.within),
+            max: coalesce.max,
+            leaves_full: true,
+        }))
+    }
+
+    /// Whether its messages may tell several events.
+    #[must_use]
+    pub const fn collects(&self) -> bool {
+        self.coalesce.is_some() || self.digest.is_some()
+    }
+
     /// Whether it matches an event whose source and type it listens to. The scope is made by the
     /// first rule that needs it and shared by all.
     pub(super) fn wants(&self, event: &Event, scope: &mut Option<Scope>) -> Result<bool, Fault> {
@@ -137,6 +180,21 @@ impl Rule {
         match &self.when {
             Some(condition) => condition.matches(scope.get_or_insert_with(|| Scope::new(event))),
             None => Ok(true),
+        }
+    }
+}
+
+/// A moment some time later, or the last one that there is.
+fn later(moment: Timestamp, by: Duration) -> Timestamp {
+    moment.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+impl From<&FallbackConfig> for model::Fallback {
+    fn from(config: &FallbackConfig) -> Self {
+        Self {
+            to: config.to.clone(),
+            after: config.after,
+            key: None,
         }
     }
 }

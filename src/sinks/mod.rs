@@ -21,6 +21,7 @@ use crate::model::{
 use crate::transport::Outgoing;
 
 mod address;
+mod bundle;
 mod credentials;
 mod cut;
 mod discord;
@@ -44,6 +45,7 @@ mod samples;
 #[cfg(test)]
 mod tests;
 
+pub use bundle::{Collected, collected};
 pub use example::{EXAMPLE_SECRET, Example, example};
 pub use options::{Ordered, RateLimit};
 pub use question::{Heard, Question};
@@ -132,6 +134,8 @@ pub struct Message<'a> {
     pub priority: Option<u8>,
     /// Nothing is to ring.
     pub quiet: bool,
+    /// Why it comes here and not where its rule sends it first.
+    pub instead: Option<&'a str>,
     /// The notification that it changes.
     pub living: Option<&'a Living>,
     /// The rich form was refused: the barest form now.

@@ -145,6 +145,7 @@ pub(super) fn message<'a>(
         wording,
         priority: None,
         quiet: false,
+        instead: None,
         living: None,
         plain: false,
         trace: Trace::EXAMPLE,

@@ -121,6 +121,8 @@ pub struct SinkStatus {
     pub expired: u64,
     /// Deliveries since the start that were over a limit.
     pub throttled: u64,
+    /// Deliveries since the start that went into the message of another one.
+    pub merged: u64,
     /// How long accepted deliveries took, from the time of their events.
     pub durations: Durations,
     /// The last request and what came of it.
@@ -182,6 +184,11 @@ impl Status {
             for (sink, count) in &accepted.throttled {
                 if let Some(sink) = all.sinks.get_mut(sink) {
                     sink.throttled += count;
+                }
+            }
+            for (sink, count) in &accepted.merged {
+                if let Some(sink) = all.sinks.get_mut(sink) {
+                    sink.merged += count;
                 }
             }
             for (kind, count) in accepted.types.iter().filter(|_| internal) {

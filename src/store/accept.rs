@@ -5,13 +5,20 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
 use super::aside::or_default;
-use super::row::{data_columns, micros, state_column};
+use super::bundle;
+use super::row::{data_columns, delivery_id, micros, state_column};
 use super::throttle::{self, Decision};
-use crate::model::{Accepted, Batch, Checkpoint, Cursor, Event, Name, PictureRow, Route, State};
+use crate::model::{
+    Accepted, Batch, Checkpoint, Cursor, Event, Name, PictureRow, Route, State, Suppressed,
+};
 
 /// Writes a batch. An event whose identity is there already is a replay: it adds nothing, whatever
 /// the rules say about it by now.
-pub(super) fn accept(connection: &Connection, batch: &Batch) -> Result<Accepted, StoreError> {
+pub(super) fn accept(
+    connection: &Connection,
+    tag: &str,
+    batch: &Batch,
+) -> Result<Accepted, StoreError> {
     let mut accepted = Accepted::default();
     for (event, routes) in &batch.events {
         let Some(seq) = insert_event(connection, event)? else {
@@ -20,8 +27,9 @@ pub(super) fn accept(connection: &Connection, batch: &Batch) -> Result<Accepted,
         };
         accepted.count(&event.kind);
         for route in routes {
-            match insert_delivery(connection, seq, event, route)? {
+            match insert_delivery(connection, tag, seq, event, route)? {
                 State::Throttled => accepted.throttled(&route.sink),
+                State::Merged => accepted.merged(&route.sink),
                 _ => accepted.deliveries += 1,
             }
         }
@@ -121,45 +129,140 @@ fn insert_event(connection: &Connection, event: &Event) -> Result<Option<i64>, S
     Ok((changed > 0).then(|| connection.last_insert_rowid()))
 }
 
+/// Writes a delivery: into the message of another one where it may join that, else to be sent by itself,
+/// unless its throttle has it end here. What joins a message is not throttled, since a throttle counts
+/// messages.
 fn insert_delivery(
     connection: &Connection,
+    tag: &str,
     event_seq: i64,
     event: &Event,
     route: &Route,
 ) -> Result<State, StoreError> {
-    let received = event.received;
-    let decision = route
-        .throttle
-        .as_ref()
-        .map(|throttle| throttle::decide(connection, &route.rule, &route.sink, throttle, received));
-    let (state, suppressed) = match decision.transpose()? {
-        Some(Decision::Throttled) => (State::Throttled, None),
-        Some(Decision::Passes(suppressed)) => (State::Waiting, suppressed),
-        None => (State::Waiting, None),
+    let of = Of {
+        event_seq,
+        event,
+        route,
     };
-    let has_ended = state == State::Throttled;
-    let reason = route.throttle.as_ref().filter(|_| has_ended);
+    if let Some(bundle) = &route.bundle
+        && let Some(leader) = bundle::join(connection, route, bundle, event)?
+    {
+        let reason = format!("told with {}", delivery_id(tag, leader));
+        insert_merged(connection, &of, leader, &reason)?;
+        return Ok(State::Merged);
+    }
+    let throttled = |throttle| throttle::decide(connection, route, throttle, event.received);
+    match route.throttle.as_ref().map(throttled).transpose()? {
+        Some(Decision::Throttled) => {
+            let reason = route.throttle.as_ref().map(throttle::reason);
+            insert_row(connection, &of, State::Throttled, reason.as_deref(), None)?;
+            return Ok(State::Throttled);
+        }
+        Some(Decision::Passes(suppressed)) => {
+            insert_row(connection, &of, State::Waiting, None, suppressed)?;
+        }
+        None => insert_row(connection, &of, State::Waiting, None, None)?,
+    }
+    if let Some(bundle) = &route.bundle {
+        bundle::open(
+            connection,
+            route,
+            bundle,
+            connection.last_insert_rowid(),
+            event,
+        )?;
+    }
+    Ok(State::Waiting)
+}
+
+/// What a delivery is of.
+struct Of<'a> {
+    event_seq: i64,
+    event: &'a Event,
+    route: &'a Route,
+}
+
+impl Of<'_> {
+    /// When it is to leave.
+    fn due(&self) -> Timestamp {
+        let bundle = self.route.bundle.as_ref();
+        bundle.map_or(self.event.received, |bundle| bundle.closes)
+    }
+}
+
+fn insert_row(
+    connection: &Connection,
+    of: &Of<'_>,
+    state: State,
+    reason: Option<&str>,
+    suppressed: Option<Suppressed>,
+) -> Result<(), StoreError> {
+    let Of {
+        event_seq,
+        event,
+        route,
+    } = of;
+    let received = micros(event.received);
+    let has_ended = state != State::Waiting;
+    let fallback = route.fallback.as_ref().filter(|_| !has_ended);
+    let steps_in = fallback.and_then(|fallback| of.due().checked_add(fallback.after).ok());
     let mut insert = connection.prepare_cached(
         "INSERT INTO deliveries
-             (event, sink, rule, state, created, due, priority, key, ended, reason, suppressed_count, suppressed_since, living)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             (event, sink, rule, state, created, due, priority, key, ended, reason, suppressed_count,
+              suppressed_since, living, fallback, fallback_key, steps_in, asked)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     )?;
     insert.execute(params![
         event_seq,
         route.sink.as_str(),
         &*route.rule,
         state_column(state),
-        micros(received),
+        received,
+        micros(of.due()),
         route.priority,
         route.key.as_deref(),
-        has_ended.then(|| micros(received)),
-        reason.map(throttle::reason),
+        has_ended.then_some(received),
+        reason,
         suppressed.map_or(0, |suppressed| i64::try_from(suppressed.count)
             .unwrap_or(i64::MAX)),
         suppressed.map(|suppressed| micros(suppressed.since)),
         route.living.as_deref(),
+        fallback.map(|fallback| fallback.to.as_str()),
+        fallback.and_then(|fallback| fallback.key.as_deref()),
+        steps_in.map(micros),
+        // Its ages count from when it may leave.
+        route.bundle.as_ref().map(|bundle| micros(bundle.closes)),
     ])?;
-    Ok(state)
+    Ok(())
+}
+
+/// It has not ended before the message has that it is in.
+fn insert_merged(
+    connection: &Connection,
+    of: &Of<'_>,
+    leader: i64,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let Of {
+        event_seq,
+        event,
+        route,
+    } = of;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO deliveries (event, sink, rule, state, created, due, priority, reason, bundle)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8)",
+    )?;
+    insert.execute(params![
+        event_seq,
+        route.sink.as_str(),
+        &*route.rule,
+        state_column(State::Merged),
+        micros(event.received),
+        route.priority,
+        reason,
+        leader,
+    ])?;
+    Ok(())
 }
 
 fn store_picture_row(

@@ -33,6 +33,9 @@ pub(super) const SOUND: &str = "(typeof(d.event) = 'integer' AND typeof(d.sink) 
      AND typeof(d.due) = 'integer' AND typeof(d.ended) IN ('integer', 'null')
      AND typeof(d.suppressed_count) = 'integer' AND typeof(d.suppressed_since) IN ('integer', 'null')
      AND typeof(d.key) IN ('text', 'null') AND typeof(d.asked) IN ('integer', 'null')
+     AND typeof(d.bundle) IN ('integer', 'null') AND typeof(d.fallback) IN ('text', 'null')
+     AND typeof(d.fallback_key) IN ('text', 'null') AND typeof(d.steps_in) IN ('integer', 'null')
+     AND typeof(d.instead_of) IN ('integer', 'null') AND typeof(d.instead) IN ('text', 'null')
      AND typeof(d.reason) IN ('text', 'null'))";
 
 /// The error of a row whose columns have not their types.
@@ -68,6 +71,9 @@ pub(super) fn set_aside(
              step = 0, plain = 0, suppressed_count = 0, suppressed_since = NULL,
              key = CAST(key AS TEXT), living = CAST(living AS TEXT), behind = 0, wakes = 0, asked = CAST(asked AS INTEGER),
              created = CAST(coalesce(created, ?2) AS INTEGER), due = ?2,
+             bundle = CAST(bundle AS INTEGER), fallback = CAST(fallback AS TEXT),
+             fallback_key = CAST(fallback_key AS TEXT), steps_in = min(CAST(steps_in AS INTEGER), ?2),
+             instead_of = CAST(instead_of AS INTEGER), instead = CAST(instead AS TEXT),
              ended = ?2, state = ?3, reason = ?4
          WHERE seq = ?1",
     )?;

@@ -138,6 +138,10 @@ fn retry(
 ) -> Result<ByHand, StoreError> {
     change(connection, tag, standing, id, |found| match found.state {
         State::InFlight => Err("an attempt is on its way".to_owned().into()),
+        State::Merged => {
+            let with = found.reason.as_deref().unwrap_or("told with another one");
+            Err(format!("it is {with}; retry that one").into())
+        }
         State::Orphaned => Err(format!(
             "its sink `{}` is no longer configured; configure it again, or drop the delivery",
             found.sink
@@ -170,7 +174,7 @@ fn drop(
         State::InFlight => Err("an attempt is on its way".to_owned().into()),
         State::Waiting | State::Held | State::Orphaned => {
             let mut update = connection.prepare_cached(
-                "UPDATE deliveries SET state = ?2, reason = ?3, ended = ?4 WHERE seq = ?1",
+                "UPDATE deliveries SET state = ?2, reason = ?3, ended = ?4, steps_in = NULL WHERE seq = ?1",
             )?;
             update.execute(params![
                 found.row,
@@ -221,7 +225,8 @@ fn replay(
 ) -> Result<usize, StoreError> {
     // The first one of them all is what a replay repeats, however often there was one before.
     let mut before = connection.prepare_cached(
-        "SELECT min(seq), coalesce(max(state <= 1), 0) FROM deliveries WHERE event = ?1 AND sink = ?2",
+        "SELECT min(seq), coalesce(max(state <= 1 OR ended IS NULL), 0) FROM deliveries
+         WHERE event = ?1 AND sink = ?2",
     )?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO deliveries (event, sink, rule, state, created, due, asked, replayed_from, priority, key, living)

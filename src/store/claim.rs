@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row, params};
 
 use super::aside::{self, Aside, SOUND};
+use super::bundle;
 use super::deaths;
 use super::row::{
     EVENT_COLUMN_COUNT, EVENT_COLUMNS, WOKEN, delivery_id, event, micros, moment, outcome_column,
@@ -253,7 +254,7 @@ pub(super) fn take_back(connection: &mut Connection, now: Timestamp) -> Result<(
 /// Makes dead letters of those that end the process every time.
 fn give_up_on_the_deadly(connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
     let mut update = connection.prepare(
-        "UPDATE deliveries SET state = ?1, reason = ?2, ended = ?3
+        "UPDATE deliveries SET state = ?1, reason = ?2, ended = ?3, steps_in = min(steps_in, ?3)
          WHERE state = 1 AND ?4 <= (SELECT count(*) FROM attempts a
              WHERE a.delivery = deliveries.seq AND a.number > deliveries.attempts - ?4 AND a.outcome = ?5)
          RETURNING seq",
@@ -282,7 +283,7 @@ fn read_all(
 ) -> Result<(Vec<Claim>, Vec<Aside>), StoreError> {
     let mut select = connection.prepare_cached(&format!(
         "SELECT {EVENT_COLUMNS}, d.seq, d.rule, d.attempts, d.step, d.plain, d.created, d.due, d.asked, {SOUND},
-             d.suppressed_count, d.suppressed_since, d.wakes, d.living, l.message
+             d.suppressed_count, d.suppressed_since, d.wakes, d.living, l.message, d.instead, d.bundle
          FROM deliveries d LEFT JOIN events e ON e.seq = d.event
          LEFT JOIN living l ON l.sink = d.sink AND l.key = d.living WHERE d.seq = ?1"
     ))?;
@@ -290,7 +291,12 @@ fn read_all(
     let mut set_aside = Vec::new();
     for &seq in rows {
         match select.query_row([seq], |row| read(row, tag, sink, now)) {
-            Ok(claim) => claims.push(claim),
+            Ok((mut claim, bundle)) => {
+                if let Some(bundle) = bundle {
+                    gather(connection, &mut claim, bundle)?;
+                }
+                claims.push(claim);
+            }
             Err(error) if aside::is_about_a_row(&error) => set_aside.push(Aside {
                 id: delivery_id(tag, seq),
                 sink: sink.clone(),
@@ -302,7 +308,23 @@ fn read_all(
     Ok((claims, set_aside))
 }
 
-fn read(row: &Row<'_>, tag: &str, sink: &Name, now: Timestamp) -> rusqlite::Result<Claim> {
+/// Gives a claim all events of the message that it carries.
+fn gather(connection: &Connection, claim: &mut Claim, bundle: i64) -> Result<(), StoreError> {
+    let events = bundle::events(connection, bundle)?;
+    if let [_, .., newest] = &events[..] {
+        claim.event = newest.clone();
+        claim.bundle = events;
+    }
+    Ok(())
+}
+
+/// A claim, and the bundle whose message it carries.
+fn read(
+    row: &Row<'_>,
+    tag: &str,
+    sink: &Name,
+    now: Timestamp,
+) -> rusqlite::Result<(Claim, Option<i64>)> {
     let at = EVENT_COLUMN_COUNT;
     let seq = row.get(at)?;
     if !row.get::<_, bool>(at + 8)? {
@@ -310,7 +332,7 @@ fn read(row: &Row<'_>, tag: &str, sink: &Name, now: Timestamp) -> rusqlite::Resu
     }
     let due = moment(row, at + 6)?;
     let is_asked = row.get::<_, Option<i64>>(at + 7)?.is_some();
-    Ok(Claim {
+    let claim = Claim {
         row: seq,
         id: delivery_id(tag, seq),
         sink: sink.clone(),
@@ -324,8 +346,11 @@ fn read(row: &Row<'_>, tag: &str, sink: &Name, now: Timestamp) -> rusqlite::Resu
         woken: row.get::<_, i64>(at + 11)? == WOKEN,
         asked: is_asked.then(|| moment(row, at + 7)).transpose()?,
         suppressed: throttle::suppressed(row.get(at + 9)?, row.get(at + 10)?),
+        instead: row.get(at + 14)?,
         event: event(row)?,
-    })
+        bundle: Vec::new(),
+    };
+    Ok((claim, row.get(at + 15)?))
 }
 
 /// The notification that a delivery changes.

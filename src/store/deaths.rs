@@ -46,9 +46,9 @@ impl Store {
     pub async fn tell(&self, batch: Batch, told: Vec<Told>) -> Result<Accepted, StoreError> {
         // They have the reserve: one of them says that the disk is full.
         let accepted = self
-            .call(move |connection, _| {
+            .call(move |connection, tag| {
                 told.iter().try_for_each(|told| note(connection, told))?;
-                accept::accept(connection, &batch)
+                accept::accept(connection, tag, &batch)
             })
             .await?;
         self.has_arrived(accepted.new);

@@ -20,7 +20,9 @@ use crate::model::{Name, State};
 pub struct Depths {
     /// By sink, then by state; a state without a delivery is left out.
     pub by_sink: BTreeMap<Name, BTreeMap<&'static str, u64>>,
-    /// When the delivery that has waited longest was put into the queue, by sink.
+    /// Since when the delivery waits that has waited longest, by sink: since it was put into the queue, or
+    /// since a person last asked for it. In the future for the message of a
+    /// bundle that is still open.
     pub oldest_waiting: BTreeMap<Name, Timestamp>,
 }
 
@@ -37,7 +39,7 @@ impl Depths {
 
 /// One row for each sink and state; for those that wait, with the oldest one.
 pub(super) const DEPTHS: &str = "SELECT sink, state, count, CASE state WHEN 0 THEN
-         (SELECT min(d.created) FROM deliveries d WHERE d.sink = depths.sink AND d.state = 0) END
+         (SELECT min(coalesce(d.asked, d.created)) FROM deliveries d WHERE d.sink = depths.sink AND d.state = 0) END
      FROM depths WHERE count > 0";
 
 impl Store {

@@ -49,7 +49,7 @@ impl Filter {
 fn delivery_select() -> String {
     format!(
         "SELECT {HEAD_COLUMNS}, d.seq, d.sink, d.rule, d.state, d.attempts, d.created, d.due, d.reason, \
-             d.replayed_from, d.event, {ATTEMPT_COLUMNS}
+             d.replayed_from, d.event, d.instead_of, {ATTEMPT_COLUMNS}
          FROM deliveries d LEFT JOIN events e ON e.seq = d.event
          LEFT JOIN attempts a ON a.delivery = d.seq
              AND a.number = (SELECT max(number) FROM attempts WHERE delivery = d.seq)"
@@ -317,7 +317,8 @@ fn delivery(row: &Row<'_>, tag: &str, standing: &Standing) -> rusqlite::Result<D
     let seq = row.get(at)?;
     let sink = shown_name(row, at + 1)?;
     let replayed_from: Option<i64> = row.get(at + 8)?;
-    let last = at + 10;
+    let instead_of: Option<i64> = row.get(at + 10)?;
+    let last = at + 11;
     Ok(DeliveryRow {
         row: seq,
         of: row.get(at + 9)?,
@@ -331,6 +332,7 @@ fn delivery(row: &Row<'_>, tag: &str, standing: &Standing) -> rusqlite::Result<D
         due: time(row.get(at + 6)?),
         reason: row.get(at + 7)?,
         replayed_from: replayed_from.map(|seq| delivery_id(tag, seq)),
+        instead_of: instead_of.map(|seq| delivery_id(tag, seq)),
         last: match row.get::<_, Option<u32>>(last)? {
             Some(_) => Some(attempt_at(row, last)?),
             None => None,

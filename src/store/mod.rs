@@ -15,6 +15,7 @@ mod accept;
 mod alarm;
 mod arrived;
 mod aside;
+mod bundle;
 mod by_hand;
 mod claim;
 mod deaths;
@@ -31,6 +32,7 @@ mod schema;
 mod settle;
 mod shape;
 mod space;
+mod stand_in;
 #[cfg(test)]
 mod tests;
 mod throttle;
@@ -163,7 +165,8 @@ impl Store {
     pub async fn accept(&self, batch: Batch) -> Result<Accepted, StoreError> {
         // bellwire's own events have the reserve: one of them says that the disk is full.
         let bytes = (batch.source.as_str() != INTERNAL_SOURCE).then(|| accept::bytes(&batch));
-        let accept = move |connection: &Connection, _: &str| accept::accept(connection, &batch);
+        let accept =
+            move |connection: &Connection, tag: &str| accept::accept(connection, tag, &batch);
         let accepted = self.request(bytes, accept).await?;
         self.has_arrived(accepted.new);
         Ok(accepted)

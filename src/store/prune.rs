@@ -115,7 +115,8 @@ pub(super) fn trim(
     let mut select = connection.prepare_cached(
         "SELECT e.seq, length(e.payload),
              EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND (d.state <= 1 OR d.ended IS NULL)),
-             EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND d.state = 3)
+             EXISTS (SELECT 1 FROM deliveries d WHERE d.event = e.seq AND (d.state = 3
+                 OR d.state = 6 AND EXISTS (SELECT 1 FROM deliveries l WHERE l.seq = d.bundle AND l.state = 3)))
          FROM events e WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2",
     )?;
     let found: Vec<(i64, i64, bool, bool)> = select

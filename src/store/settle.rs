@@ -110,7 +110,8 @@ fn change(
 ) -> Result<bool, StoreError> {
     let mut update = connection.prepare_cached(
         "UPDATE deliveries SET state = ?3, due = ?4, step = ?5, plain = ?6, reason = ?7, ended = ?8, wakes = ?9,
-             attempts = attempts - ?10
+             attempts = attempts - ?10,
+             steps_in = CASE ?3 WHEN 0 THEN steps_in WHEN 3 THEN min(steps_in, ?8) END
          WHERE seq = ?1 AND state = 1 AND attempts = ?2",
     )?;
     let ended = (settlement.state != State::Waiting).then(|| micros(now));

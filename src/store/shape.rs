@@ -65,6 +65,8 @@ pub struct DeliveryRow {
     pub last: Option<Attempt>,
     /// The delivery that it repeats: the first one of its event and sink.
     pub replayed_from: Option<DeliveryId>,
+    /// The delivery that it steps in for.
+    pub instead_of: Option<DeliveryId>,
 }
 
 /// What the queue cannot know about sinks: which are configured, and which are suspended. A delivery
@@ -127,7 +129,8 @@ impl EventRow {
 }
 
 impl DeliveryRow {
-    /// The delivery. `replayed_from` is there only where it repeats another one.
+    /// The delivery. `replayed_from` and `instead_of` are there only where it repeats another one, or steps
+    /// in for it.
     #[must_use]
     pub fn json(&self) -> Value {
         let waits = self.state == State::Waiting;
@@ -145,6 +148,9 @@ impl DeliveryRow {
         });
         if let Some(from) = &self.replayed_from {
             value["replayed_from"] = json!(from.as_str());
+        }
+        if let Some(of) = &self.instead_of {
+            value["instead_of"] = json!(of.as_str());
         }
         value
     }

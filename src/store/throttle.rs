@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
 use super::row::{micros, time};
-use crate::model::{Name, Suppressed, Throttle};
+use crate::model::{Name, Route, Suppressed, Throttle};
 
 /// Keys that are remembered in all. Beyond, those that matter least longer are forgotten, and pass.
 const KEYS_MAX: i64 = 20_000;
@@ -42,11 +42,11 @@ struct Entry {
 /// Decides about a delivery, and counts it.
 pub(super) fn decide(
     connection: &Connection,
-    rule: &str,
-    sink: &Name,
+    route: &Route,
     throttle: &Throttle,
     at: Timestamp,
 ) -> Result<Decision, StoreError> {
+    let (rule, sink) = (&*route.rule, &route.sink);
     let at = micros(at);
     let per = i64::try_from(throttle.per.as_micros()).unwrap_or(i64::MAX / 4);
     let entry = match find(connection, rule, sink, &throttle.key)? {

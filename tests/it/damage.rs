@@ -30,14 +30,7 @@ async fn spoilt(bridge: &Bridge) -> Vec<u8> {
         data: DataAt::Text,
         about: None,
     };
-    let route = Route {
-        sink: Name::new("automation").expect("a name"),
-        rule: "hits".into(),
-        priority: Route::PRIORITY,
-        key: None,
-        throttle: None,
-        living: None,
-    };
+    let route = Route::new(Name::new("automation").expect("a name"), "hits".into());
     let batch = Batch {
         source: Name::new("ttmt").expect("a name"),
         events: (0..2000)

@@ -136,12 +136,8 @@ fn by_one_rule(setup: &Setup, name: &str, event: &Event) -> Vec<Route> {
         return Vec::new();
     };
     let route = |sink: &crate::model::Name| Route {
-        sink: sink.clone(),
-        rule: Arc::clone(&rule.name),
         priority: rule.priority.unwrap_or(Route::PRIORITY),
-        key: None,
-        throttle: None,
-        living: None,
+        ..Route::new(sink.clone(), Arc::clone(&rule.name))
     };
     rule.to.iter().map(route).collect()
 }

@@ -167,7 +167,7 @@ fn waiting(name: &Name, depths: &Depths, now: Timestamp) -> Markup {
         + in_state(name, depths, DeliveryState::InFlight);
     html! {
         (fact("Waiting", html! { (open) }))
-        @if let Some(oldest) = depths.oldest_waiting.get(name) {
+        @if let Some(oldest) = depths.oldest_waiting.get(name).filter(|oldest| **oldest <= now) {
             (fact("Oldest waiting", html! { "for " (lasted(*oldest, now)) }))
         }
     }

@@ -121,6 +121,9 @@ struct Rule {
     expires: Option<Duration>,
     throttle: Option<Throttle>,
     coalesce: Option<Coalesce>,
+    /// When one message is sent for all that has come since the last one: minute, hour, day of the month,
+    /// month and day of the week, as cron has them; with a `zone`, else by the clock of the rule's hours.
+    digest: Option<Digest>,
     /// An expression: one living notification for each of its values, where the sink can.
     #[schemars(extend("examples" = ["data.trade_id"]))]
     update: Option<String>,
@@ -156,6 +159,23 @@ struct Coalesce {
     /// Most events in one message. Default: 50.
     #[schemars(range(min = 2, max = 1000), extend("default" = 50))]
     max: Option<u32>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Digest {
+    At(DigestAt),
+    In(DigestIn),
+}
+
+/// A schedule, and the time zone whose clock it means.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct DigestIn {
+    /// Five fields, as cron has them.
+    at: DigestAt,
+    /// A time zone, such as `Europe/Berlin`. Default: that of the rule's hours, else `UTC`.
+    zone: Option<Zone>,
 }
 
 /// When the rule is awake. Outside these hours nothing matches.
@@ -274,6 +294,15 @@ value! { Days = some(&text_like(&days())) }
 
 value! {
     Between = text_like(r"^\s*([01]?[0-9]|2[0-4]):[0-5]?[0-9]\s*-\s*([01]?[0-9]|2[0-4]):[0-5]?[0-9]\s*$")
+}
+
+value! {
+    DigestAt = json_schema!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 256,
+        "examples": ["0 22 * * Mon-Fri", "0 8 * * *"],
+    })
 }
 
 value! {

@@ -152,7 +152,8 @@ fn minute(text: &str) -> Option<u16> {
     (minute < 60 && total <= MINUTES_PER_DAY).then_some(total)
 }
 
-fn zone(table: &mut Table) -> String {
+/// Reads `zone`, which is UTC where it is not given.
+pub(super) fn zone(table: &mut Table) -> String {
     let utc = || "UTC".to_owned();
     let Some(zone) = table.string("zone") else {
         return utc();

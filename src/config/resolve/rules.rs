@@ -10,7 +10,8 @@ use super::ends::Names;
 use super::{DAY, HOUR, SECOND, events, hours, title, unique};
 use crate::config::Table;
 use crate::config::settings::{
-    Backfilled, CoalesceConfig, FallbackConfig, RuleConfig, ThrottleConfig,
+    Backfilled, CoalesceConfig, DigestConfig, FallbackConfig, HoursConfig, RuleConfig,
+    ThrottleConfig,
 };
 use crate::model::Name;
 
@@ -52,6 +53,7 @@ fn rule(mut table: Table, names: &Names, warnings: &mut Vec<String>) -> RuleConf
         table.wrong("to", "an empty list sends to nobody", TO_HELP);
     }
     let to = to(&mut table, names, &name, warnings);
+    let hours = hours::read(&mut table, hours::Quiet::Possible, warnings);
     let rule = RuleConfig {
         path,
         from: names.from(&mut table),
@@ -65,8 +67,9 @@ fn rule(mut table: Table, names: &Names, warnings: &mut Vec<String>) -> RuleConf
         expires: table.duration("expires", EXPIRES),
         throttle: throttle(&mut table),
         coalesce: coalesce(&mut table),
+        digest: digest(&mut table, hours.as_ref(), warnings),
         update: table.string("update"),
-        hours: hours::read(&mut table, hours::Quiet::Possible, warnings),
+        hours,
         backfilled: backfilled(&mut table),
         fallback: fallback(&mut table, names),
         to,
@@ -79,6 +82,10 @@ fn rule(mut table: Table, names: &Names, warnings: &mut Vec<String>) -> RuleConf
         warnings.push(format!(
             "the rule `{name}` sends to its fallback `{sink}` anyway"
         ));
+    }
+    if rule.coalesce.is_some() && rule.digest.is_some() {
+        let message = "`coalesce` is given too, and an event can be in one message only";
+        table.wrong("digest", message, "give one of the two");
     }
     table.finish();
     rule
@@ -134,6 +141,37 @@ fn coalesce(table: &mut Table) -> Option<CoalesceConfig> {
             .and_then(|max| u32::try_from(max).ok())
             .unwrap_or(COALESCE_MAX_DEFAULT),
     })
+}
+
+/// When one message for all is sent: the fields of a schedule, or those with the zone whose clock they
+/// mean, which is else that of the rule's hours.
+fn digest(
+    table: &mut Table,
+    hours: Option<&HoursConfig>,
+    warnings: &mut Vec<String>,
+) -> Option<DigestConfig> {
+    let path = table.path_of("digest");
+    let (at, zone, key) = if table.is_table("digest") {
+        let mut table = table.table("digest")?;
+        if !table.has("at") {
+            table.missing("at", "such as `at = \"0 22 * * Mon-Fri\"`");
+        }
+        let at = table.string("at");
+        let zone = table.has("zone").then(|| hours::zone(&mut table));
+        table.finish();
+        (at, zone, "digest.at")
+    } else {
+        (table.string("digest"), None, "digest")
+    };
+    let at = at?;
+    let zone = zone.or_else(|| hours.map(|hours| hours.zone.clone()));
+    if zone.is_none() {
+        warnings.push(format!(
+            "`{path}` has no `zone`, so its time is taken as UTC"
+        ));
+    }
+    let zone = zone.unwrap_or_else(|| "UTC".to_owned());
+    Some(DigestConfig { at, key, zone })
 }
 
 fn backfilled(table: &mut Table) -> Backfilled {

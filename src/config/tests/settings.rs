@@ -106,6 +106,7 @@ fn rule() -> RuleConfig {
             per: Duration::from_secs(300),
             key: text("k"),
         }),
+        digest: None,
         coalesce: Some(CoalesceConfig {
             within: Duration::from_secs(10),
             key: text("c"),

@@ -52,8 +52,11 @@ impl Lane {
                 trouble.ended += 1;
             }
         }
-        if done.state == State::Dead && !done.claim.event.is_internal() {
-            self.obituary.dead();
+        if done.state == State::Dead {
+            self.given_up.notify_one();
+            if !done.claim.event.is_internal() {
+                self.obituary.dead();
+            }
         }
         self.note(done, outcome, now);
     }

@@ -55,7 +55,7 @@ fn now() -> Timestamp {
 fn sent(sink: &str, rule: &str, data: &Value) -> (Wording, Value) {
     let (sink, rules) = configured(sink, rule);
     let (rule, event) = (rules.rule("all").expect("the rule"), event(data));
-    let wording = word(&sink, None, Some(rule), &event, None, now());
+    let wording = word(&sink, None, Some(rule), &Subject::one(&event), now());
     let request = preview(&sink, &sink, rule, &event, None, "msg_1", now()).expect("a request");
     let Outgoing::Http(request) = request else {
         panic!("{request:?}");

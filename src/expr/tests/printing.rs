@@ -122,7 +122,7 @@ fn a_coalesced_message_sees_its_events_oldest_first() {
         event(r#"{"symbol":"XAUUSD","pl":1.10}"#),
         event(r#"{"symbol":"EURUSD","pl":2}"#),
     ];
-    let scope = Scope::burst(&events).expect("not empty");
+    let scope = Scope::bundle(&events, &crate::expr::Beside::default()).expect("not empty");
     for (source, expected) in [
         ("{{ count }}", "2"),
         ("{{ data.symbol }}", "EURUSD"),
@@ -146,5 +146,5 @@ fn a_coalesced_message_sees_its_events_oldest_first() {
             .render(&scope);
         assert_eq!(text.as_deref(), Ok(expected), "{source}");
     }
-    assert!(Scope::burst(&[]).is_none());
+    assert!(Scope::bundle(&[], &crate::expr::Beside::default()).is_none());
 }

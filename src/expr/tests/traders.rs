@@ -117,7 +117,7 @@ fn ago_is_counted_to_the_moment_of_rendering() {
             "[]",
         ),
     ]);
-    let burst = Scope::burst(&[event("{}")]).expect("not empty");
+    let burst = Scope::bundle(&[event("{}")], &crate::expr::Beside::default()).expect("not empty");
     let template = Template::compile_coalesced("{{ events[0].event.time|ago }}").expect("right");
     let received = event("{}").received;
     assert_eq!(template.render(&burst.at(received)).as_deref(), Ok("218 d"));

@@ -200,14 +200,10 @@ struct Everything;
 
 impl Router for Everything {
     fn routes(&self, _: &Event) -> Vec<Route> {
-        vec![Route {
-            sink: Name::new("phone").expect("a name"),
-            rule: "all".into(),
-            priority: Route::PRIORITY,
-            key: None,
-            throttle: None,
-            living: None,
-        }]
+        vec![Route::new(
+            Name::new("phone").expect("a name"),
+            "all".into(),
+        )]
     }
 }
 

@@ -30,6 +30,7 @@ fn rule(title: &str) -> RuleConfig {
         expires: None,
         throttle: None,
         coalesce: None,
+        digest: None,
         update: None,
         hours: None,
         backfilled: Backfilled::Ring,

@@ -42,11 +42,15 @@ pub(super) const KIND: Kind = Kind {
 
 const URL_HELP: &str = "the receiver's address, such as `https://example.org/hook`";
 
+/// Longest text of ours in a header, in characters.
+const HEADER_CHARS_MAX: usize = 300;
+
 /// Most extra headers.
 const HEADERS_MAX: usize = 32;
 
 /// Headers that are ours, or the connection's, to set.
-const RESERVED: [&str; 12] = [
+const RESERVED: [&str; 13] = [
+    "bellwire-fallback",
     "connection",
     "content-length",
     "host",
@@ -66,6 +70,19 @@ const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp
 
 /// The attempt's place in the trace of its event, as W3C Trace Context has it.
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Why the delivery comes here and not where its rule sends it first.
+const BELLWIRE_FALLBACK: HeaderName = HeaderName::from_static("bellwire-fallback");
+
+/// A text as a header value: what no header can have becomes a question mark.
+fn visible(text: &str) -> HeaderValue {
+    let shown = |character| match character {
+        ' '..='~' => character,
+        _ => '?',
+    };
+    let text: String = text.chars().take(HEADER_CHARS_MAX).map(shown).collect();
+    HeaderValue::try_from(text).expect("visible characters")
+}
 
 #[derive(Debug)]
 struct Webhook {
@@ -246,6 +263,9 @@ impl Translator for Webhook {
             WEBHOOK_TIMESTAMP,
             HeaderValue::from(message.now.as_second()),
         );
+        if let Some(instead) = message.instead {
+            headers.insert(BELLWIRE_FALLBACK, visible(instead));
+        }
         // What the configuration sets goes before what we would have set.
         for (name, value) in &self.headers {
             headers.insert(name, value.clone());

@@ -4,6 +4,7 @@
 //! platform: it neither escapes nor cuts to a platform's limits. Everything that came from outside is
 //! cleaned of line breaks and invisible characters and cut to a sensible length first.
 
+mod bundle;
 mod data;
 mod draft;
 mod internal;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::Filled;
+use super::bundle::Collected;
 use crate::model::{Event, Suppressed};
 use data::Data;
 
@@ -85,7 +87,8 @@ pub enum Tone {
 
 /// Every event type that has a wording of its own.
 pub fn types() -> impl Iterator<Item = &'static str> {
-    trade::types().chain(internal::types())
+    let collected = Collected::ALL.map(Collected::kind);
+    trade::types().chain(internal::types()).chain(collected)
 }
 
 /// The parts that a backfilled event could not be given, as words.
@@ -131,6 +134,25 @@ impl Wording {
         self.message.push_str(&format!("and {value}"));
         let label = "Throttled".to_owned();
         self.fields.push(Field { label, value });
+        self
+    }
+
+    /// The same with a line about why it comes here and not where its rule sends it first.
+    #[must_use]
+    pub fn standing_in(mut self, instead: Option<&str>) -> Self {
+        let Some(instead) = instead else {
+            return self;
+        };
+        let value = text::line(instead, NOTE_MAX);
+        if !self.message.is_empty() {
+            self.message.push('\n');
+        }
+        self.message.push_str(&format!("fallback: {value}"));
+        // Where a template wrote the message, that line is all.
+        if self.message_by == Author::BuiltIn {
+            let label = "Fallback".to_owned();
+            self.fields.push(Field { label, value });
+        }
         self
     }
 

@@ -6,6 +6,8 @@ use super::super::samples::{event, hostile, recorded, recorded_with_id};
 use super::*;
 use crate::model::DataAt;
 
+mod bundle;
+
 fn of(payload: &str) -> Wording {
     Wording::of(&event(payload))
 }

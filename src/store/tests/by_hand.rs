@@ -225,12 +225,8 @@ async fn a_replay_makes_new_deliveries_but_for_what_is_still_on_its_way() {
     let ids: Vec<_> = found.iter().map(|(_, event)| event.id.as_deref()).collect();
     assert_eq!(ids, [Some("2"), Some("3")], "the first arrived before");
     let route = Route {
-        priority: Route::PRIORITY,
-        key: None,
-        throttle: None,
-        living: None,
-        sink: name("phone"),
         rule: "new".into(),
+        ..route("phone")
     };
     let routed: Vec<_> = found
         .iter()
@@ -276,12 +272,10 @@ async fn res_6_a_replay_keeps_the_order_too() {
     let folder = TempDir::new().expect("a folder");
     let store = holding(&folder, &["1", "2"], &[]).await;
     let route = Route {
-        throttle: None,
-        living: None,
         priority: 5,
         key: Some("".into()),
-        sink: name("phone"),
         rule: "new".into(),
+        ..route("phone")
     };
     let routed = vec![(1, vec![route.clone()]), (2, vec![route])];
     let replayed = store.replay(routed, after(30), false).await;

@@ -39,7 +39,7 @@ fn any_step() -> impl Strategy<Value = Step> {
 fn counted(folder: &TempDir) -> Depths {
     let file = Connection::open(folder.path().join("bellwire.db")).expect("opens");
     let mut select = file
-        .prepare("SELECT sink, state, created FROM deliveries")
+        .prepare("SELECT sink, state, coalesce(asked, created) FROM deliveries")
         .expect("prepares");
     let mut rows = select.query([]).expect("reads");
     let mut depths = Depths::default();
@@ -47,9 +47,9 @@ fn counted(folder: &TempDir) -> Depths {
         let sink = name(&row.get::<_, String>(0).expect("a sink"));
         let state = super::super::row::state(row.get(1).expect("a state"));
         if state == State::Waiting {
-            let created = super::super::row::time(row.get(2).expect("a moment"));
-            let oldest = depths.oldest_waiting.entry(sink.clone()).or_insert(created);
-            *oldest = created.min(*oldest);
+            let since = super::super::row::time(row.get(2).expect("a moment"));
+            let oldest = depths.oldest_waiting.entry(sink.clone()).or_insert(since);
+            *oldest = since.min(*oldest);
         }
         let of_sink = depths.by_sink.entry(sink).or_default();
         *of_sink.entry(state.as_str()).or_default() += 1;

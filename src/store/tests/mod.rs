@@ -2,6 +2,7 @@
 
 mod arrived;
 mod bad_rows;
+mod bundles;
 mod by_hand;
 mod deaths;
 mod depths;
@@ -10,6 +11,7 @@ mod looks;
 mod order;
 mod queue;
 mod space;
+mod stand_in;
 mod throttle;
 mod wake;
 
@@ -66,18 +68,12 @@ pub(super) fn event(id: &str) -> Event {
     }
 }
 
+pub(super) fn route(sink: &str) -> Route {
+    Route::new(name(sink), "every".into())
+}
+
 pub(super) fn batch(ids: &[&str], sinks: &[&str]) -> Batch {
-    let routes: Vec<Route> = sinks
-        .iter()
-        .map(|sink| Route {
-            sink: name(sink),
-            rule: "every".into(),
-            priority: Route::PRIORITY,
-            key: None,
-            throttle: None,
-            living: None,
-        })
-        .collect();
+    let routes: Vec<Route> = sinks.iter().map(|sink| route(sink)).collect();
     Batch {
         source: name("ttmt"),
         events: ids.iter().map(|id| (event(id), routes.clone())).collect(),

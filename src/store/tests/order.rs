@@ -14,12 +14,9 @@ pub(super) fn line(of: &[(&str, Option<&str>, u8)]) -> Batch {
     let mut line = batch(&[], &[]);
     for (id, key, priority) in of {
         let route = Route {
-            sink: name("phone"),
-            rule: "every".into(),
             priority: *priority,
             key: key.map(Into::into),
-            throttle: None,
-            living: None,
+            ..route("phone")
         };
         line.events.push((event(id), vec![route]));
     }

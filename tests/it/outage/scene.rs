@@ -45,14 +45,7 @@ pub(super) fn name(text: &str) -> Name {
 impl Scene {
     /// Puts an event for the one sink into the queue.
     pub(super) async fn enqueue(&self, event: Event) {
-        let route = Route {
-            sink: name("automation"),
-            rule: "all".into(),
-            priority: Route::PRIORITY,
-            key: None,
-            throttle: None,
-            living: None,
-        };
+        let route = Route::new(name("automation"), "all".into());
         let batch = Batch {
             source: event.source.clone(),
             events: vec![(event, vec![route])],
@@ -137,14 +130,14 @@ pub(super) async fn with_lanes(
     status.expect_sink(&name("automation"), true);
     let known = status.clone();
     let store = Store::open(folder.path(), status.clone(), clock.now()).expect("opens");
-    let (nudge, nudged) = watch::channel(0);
+    let (nudge, _) = watch::channel(0);
     let parts = dispatch::Parts {
         store: store.clone(),
         client: Client::new(None).expect("a client"),
         rules: Current::default(),
         status,
         clock: clock.clone(),
-        nudge: nudged,
+        nudge: nudge.clone(),
         mended: dispatch::Mended::default(),
         drain: Duration::ZERO,
     };

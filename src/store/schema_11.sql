@@ -1,0 +1,48 @@
+ALTER TABLE deliveries ADD COLUMN bundle       INTEGER;  -- the delivery whose message tells its event, for that one its own number; NULL: alone
+ALTER TABLE deliveries ADD COLUMN fallback     TEXT;     -- the sink that steps in
+ALTER TABLE deliveries ADD COLUMN fallback_key TEXT;     -- the key of the delivery that it then gets
+ALTER TABLE deliveries ADD COLUMN steps_in     INTEGER;  -- when it does; NULL: never, or no more
+ALTER TABLE deliveries ADD COLUMN instead_of   INTEGER;  -- the delivery that it steps in for
+ALTER TABLE deliveries ADD COLUMN instead      TEXT;     -- why
+
+-- Since when a delivery waits for its receiver: the message of a bundle does from when it closes.
+DROP INDEX deliveries_waiting;
+CREATE INDEX deliveries_waiting ON deliveries (sink, coalesce(asked, created)) WHERE state = 0;
+
+CREATE INDEX deliveries_bundle ON deliveries (bundle, seq) WHERE bundle IS NOT NULL;
+CREATE INDEX deliveries_steps_in ON deliveries (steps_in) WHERE steps_in IS NOT NULL;
+
+-- The bundles that still take events, and the delivery whose message they will be in.
+CREATE TABLE bundles (
+    rule     TEXT    NOT NULL,
+    sink     TEXT    NOT NULL,
+    key      TEXT    NOT NULL,
+    delivery INTEGER NOT NULL,
+    closes   INTEGER NOT NULL,
+    count    INTEGER NOT NULL,
+    bytes    INTEGER NOT NULL,
+    PRIMARY KEY (rule, sink, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX bundles_delivery ON bundles (delivery);
+
+-- Once its delivery does not just wait any more, a bundle takes nothing: every attempt tells the same.
+CREATE TRIGGER bundles_closed AFTER UPDATE OF state ON deliveries
+WHEN OLD.bundle = OLD.seq AND NEW.state <> 0
+BEGIN
+    DELETE FROM bundles WHERE delivery = OLD.seq;
+END;
+
+-- What is merged has ended when nobody has its message any more to send.
+CREATE TRIGGER merged_ended AFTER UPDATE OF state ON deliveries
+WHEN OLD.bundle IS NOT NULL AND OLD.state <= 1 AND NEW.state > 1
+BEGIN
+    UPDATE deliveries SET ended = NEW.ended WHERE bundle = OLD.bundle AND state = 6
+        AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.bundle = OLD.bundle AND o.state <= 1);
+END;
+
+CREATE TRIGGER merged_reopened AFTER UPDATE OF state ON deliveries
+WHEN OLD.bundle IS NOT NULL AND OLD.state > 1 AND NEW.state <= 1
+BEGIN
+    UPDATE deliveries SET ended = NULL WHERE bundle = OLD.bundle AND state = 6;
+END;
