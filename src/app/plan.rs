@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::rehearsal::rehearse;
 use super::unheard::unheard;
 use crate::clock::Clock;
-use crate::config::{Config, Loaded};
-use crate::rules::Rules;
-use crate::sinks::{self, Filled, Sink};
+use crate::config::{Backfilled, Config, Loaded};
+use crate::rules::{Hours, Rules};
+use crate::sinks::{self, Filled, Ring, Sink};
 use crate::sources::{self, Source};
 use crate::status::Status;
 use crate::telemetry;
@@ -72,6 +72,11 @@ impl Plan {
                 .map(Arc::new)
                 .collect();
             let rules = Arc::new(Rules::compile(&config.rules, &loaded.problems));
+            for watch in &config.watches {
+                let hours = watch.hours.as_ref();
+                let path = format!("{}.hours", watch.path);
+                hours.map(|hours| Hours::compile(hours, &path, &loaded.problems));
+            }
             // Which sources a rule listens to is known only if all of them could be read.
             let is_sure = loaded.problems.is_empty();
             let unheard = is_sure.then(|| unheard(&sources, &rules));
@@ -86,6 +91,7 @@ impl Plan {
                     .chain(without_effect(&config))
                     .chain(unheard.into_iter().flatten())
                     .chain(never_updated(&rules, &sinks))
+                    .chain(never_silent(&rules, &sinks))
                     .chain(never_shown(&sinks))
                     .chain(never_dialled(&sinks))
                     .chain(rehearse(&sources, &rules, &sinks, clock.now()))
@@ -147,6 +153,29 @@ fn never_updated(rules: &Rules, sinks: &[Arc<Sink>]) -> Vec<String> {
         .collect()
 }
 
+/// Sinks that ring for what rules send silently.
+fn never_silent(rules: &Rules, sinks: &[Arc<Sink>]) -> Vec<String> {
+    let mut told = Vec::new();
+    for rule in rules.all() {
+        let keys = [
+            ("`hours.quiet`", rule.quiet_outside),
+            ("`backfilled`", rule.backfilled == Backfilled::Quiet),
+        ];
+        let sinks = sinks
+            .iter()
+            .filter(|sink| rule.to.contains(&sink.name) && sink.translator.ring() == Ring::Always);
+        for sink in sinks {
+            for (key, _) in keys.iter().filter(|(_, is_set)| *is_set) {
+                told.push(format!(
+                    "{key} of rule `{}` silences nothing at sink `{}`: {} has no silent messages",
+                    rule.name, sink.name, sink.kind
+                ));
+            }
+        }
+    }
+    told
+}
+
 /// Sinks with a title or a message that nothing they send ever shows.
 fn never_shown(sinks: &[Arc<Sink>]) -> Vec<String> {
     let never = |sink: &&Arc<Sink>| !sink.translator.shows_wording(&Filled::new());
@@ -186,7 +215,6 @@ fn without_effect(config: &Config) -> Vec<String> {
     for rule in &config.rules {
         let keys = [
             ("coalesce", rule.coalesce.is_some()),
-            ("hours", rule.hours.is_some()),
             ("fallback", rule.fallback.is_some()),
         ];
         found.extend(

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::index::TypePattern;
-use super::{Coalesce, Rule, Throttle};
+use super::{Coalesce, Hours, Rule, Throttle};
 use crate::config::{Problems, RuleConfig};
 use crate::expr::{Compiled, Expression, Mistake, Template};
 
@@ -42,6 +42,7 @@ impl Compiler<'_> {
         let coalesce = config.coalesce.as_ref().map(|coalesce| {
             self.optional("coalesce.key", coalesce.key.as_deref(), Expression::compile)
         });
+        let hours = self.hours();
         Some(Rule {
             name: Arc::from(config.name.as_str()),
             from: config.from.clone(),
@@ -69,7 +70,8 @@ impl Compiler<'_> {
                 _ => None,
             },
             update: update?,
-            hours: config.hours.clone(),
+            hours: hours?,
+            quiet_outside: config.hours.as_ref().is_some_and(|hours| hours.quiet),
             backfilled: config.backfilled,
             fallback: config.fallback.clone(),
         })
@@ -105,6 +107,15 @@ impl Compiler<'_> {
                 None
             }
         }
+    }
+
+    /// `None` after a mistake, as with [`Self::optional`].
+    fn hours(&self) -> Option<Option<Hours>> {
+        let Some(hours) = &self.config.hours else {
+            return Some(None);
+        };
+        let path = format!("{}.hours", self.config.path);
+        Hours::compile(hours, &path, self.problems).map(Some)
     }
 
     fn types(&self) -> Option<Option<Vec<TypePattern>>> {
