@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::expected;
 use super::rehearsal::rehearse;
 use super::unheard::unheard;
 use crate::clock::Clock;
@@ -51,7 +52,20 @@ impl Plan {
     ///
     /// # Errors
     /// All mistakes as one text for a terminal, coloured if asked for, and what is only doubtful.
-    pub fn make(mut loaded: Loaded, colour: bool) -> Result<Self, Refused> {
+    pub fn make(loaded: Loaded, colour: bool) -> Result<Self, Refused> {
+        Self::made(loaded, colour, true)
+    }
+
+    /// The same without `[[tests]]`, for who puts no rules in force: one that fails keeps nobody from
+    /// asking why.
+    ///
+    /// # Errors
+    /// As [`Self::make`].
+    pub fn make_untested(loaded: Loaded, colour: bool) -> Result<Self, Refused> {
+        Self::made(loaded, colour, false)
+    }
+
+    fn made(mut loaded: Loaded, colour: bool, is_tested: bool) -> Result<Self, Refused> {
         let made = loaded.config.take().map(|config| {
             if let Err(error) = telemetry::filter(&config.log.level) {
                 let help = "for example `info`, or `bellwire=debug,warn`".to_owned();
@@ -80,6 +94,10 @@ impl Plan {
             // Which sources a rule listens to is known only if all of them could be read.
             let is_sure = loaded.problems.is_empty();
             let unheard = is_sure.then(|| unheard(&sources, &rules));
+            if is_sure && is_tested {
+                let tests = &config.tests;
+                expected::check(tests, &sources, &rules, clock.now(), &loaded.problems);
+            }
             Self {
                 warnings: loaded
                     .warnings
@@ -226,7 +244,6 @@ fn without_effect(config: &Config) -> Vec<String> {
     for (table, set) in [
         ("`[[watches]]`", !config.watches.is_empty()),
         ("`[heartbeat]`", config.heartbeat.is_some()),
-        ("`[[tests]]`", !config.tests.is_empty()),
     ] {
         if set {
             found.insert(table.to_owned());

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub(super) use reading::Reader;
+
 pub use crate::dispatch::LeftOut;
 pub use request::{Header, Shown};
 
