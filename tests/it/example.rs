@@ -45,7 +45,10 @@ async fn the_example_passes_check_as_it_stands() {
     line.arg("check").env(VARIABLES[0].0, VARIABLES[0].1);
     let told = ran(&mut line).await;
     assert_eq!(told.status, Some(0), "{told:?}");
-    assert_eq!(told.out, "config.toml: valid, 1 source, 2 sinks, 2 rules, 1 test passed\n");
+    assert_eq!(
+        told.out,
+        "config.toml: valid, 1 source, 2 sinks, 2 rules, 1 test passed\n"
+    );
     let told = ran(program(folder.path()).arg("check")).await;
     assert_eq!(told.status, Some(2), "without the key: {told:?}");
     assert!(told.complaint.contains("`TTMT_API_KEY`"), "{told:?}");
