@@ -5,6 +5,7 @@
 
 mod adapters;
 mod by_hand;
+mod expected;
 pub mod explain;
 mod following;
 mod online;

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::expected;
 use super::rehearsal::rehearse;
 use super::unheard::unheard;
 use crate::clock::Clock;
-use crate::config::{Config, Loaded};
-use crate::rules::Rules;
-use crate::sinks::{self, Filled, Sink};
+use crate::config::{Backfilled, Config, Loaded};
+use crate::rules::{Hours, Rules};
+use crate::sinks::{self, Filled, Ring, Sink};
 use crate::sources::{self, Source};
 use crate::status::Status;
 use crate::telemetry;
@@ -51,7 +52,20 @@ impl Plan {
     ///
     /// # Errors
     /// All mistakes as one text for a terminal, coloured if asked for, and what is only doubtful.
-    pub fn make(mut loaded: Loaded, colour: bool) -> Result<Self, Refused> {
+    pub fn make(loaded: Loaded, colour: bool) -> Result<Self, Refused> {
+        Self::made(loaded, colour, true)
+    }
+
+    /// The same without `[[tests]]`, for who puts no rules in force: one that fails keeps nobody from
+    /// asking why.
+    ///
+    /// # Errors
+    /// As [`Self::make`].
+    pub fn make_untested(loaded: Loaded, colour: bool) -> Result<Self, Refused> {
+        Self::made(loaded, colour, false)
+    }
+
+    fn made(mut loaded: Loaded, colour: bool, is_tested: bool) -> Result<Self, Refused> {
         let made = loaded.config.take().map(|config| {
             if let Err(error) = telemetry::filter(&config.log.level) {
                 let help = "for example `info`, or `bellwire=debug,warn`".to_owned();
@@ -72,9 +86,18 @@ impl Plan {
                 .map(Arc::new)
                 .collect();
             let rules = Arc::new(Rules::compile(&config.rules, &loaded.problems));
+            for watch in &config.watches {
+                let hours = watch.hours.as_ref();
+                let path = format!("{}.hours", watch.path);
+                hours.map(|hours| Hours::compile(hours, &path, &loaded.problems));
+            }
             // Which sources a rule listens to is known only if all of them could be read.
             let is_sure = loaded.problems.is_empty();
             let unheard = is_sure.then(|| unheard(&sources, &rules));
+            if is_sure && is_tested {
+                let tests = &config.tests;
+                expected::check(tests, &sources, &rules, clock.now(), &loaded.problems);
+            }
             Self {
                 warnings: loaded
                     .warnings
@@ -86,6 +109,7 @@ impl Plan {
                     .chain(without_effect(&config))
                     .chain(unheard.into_iter().flatten())
                     .chain(never_updated(&rules, &sinks))
+                    .chain(never_silent(&rules, &sinks))
                     .chain(never_shown(&sinks))
                     .chain(never_dialled(&sinks))
                     .chain(rehearse(&sources, &rules, &sinks, clock.now()))
@@ -146,6 +170,29 @@ fn never_updated(rules: &Rules, sinks: &[Arc<Sink>]) -> Vec<String> {
         .collect()
 }
 
+/// Sinks that ring for what rules send silently.
+fn never_silent(rules: &Rules, sinks: &[Arc<Sink>]) -> Vec<String> {
+    let mut told = Vec::new();
+    for rule in rules.all() {
+        let keys = [
+            ("`hours.quiet`", rule.quiet_outside),
+            ("`backfilled`", rule.backfilled == Backfilled::Quiet),
+        ];
+        let sinks = sinks
+            .iter()
+            .filter(|sink| rule.to.contains(&sink.name) && sink.translator.ring() == Ring::Always);
+        for sink in sinks {
+            for (key, _) in keys.iter().filter(|(_, is_set)| *is_set) {
+                told.push(format!(
+                    "{key} of rule `{}` silences nothing at sink `{}`: {} has no silent messages",
+                    rule.name, sink.name, sink.kind
+                ));
+            }
+        }
+    }
+    told
+}
+
 /// Sinks with a title or a message that nothing they send ever shows.
 fn never_shown(sinks: &[Arc<Sink>]) -> Vec<String> {
     let never = |sink: &&Arc<Sink>| !sink.translator.shows_wording(&Filled::new());
@@ -182,18 +229,9 @@ fn never_dialled(sinks: &[Arc<Sink>]) -> Vec<String> {
 /// Settings that are read and checked, and do nothing yet. Silence about them would be a promise.
 fn without_effect(config: &Config) -> Vec<String> {
     let mut found = BTreeSet::new();
-    for rule in &config.rules {
-        let keys = [("hours", rule.hours.is_some())];
-        found.extend(
-            keys.iter()
-                .filter(|(_, set)| *set)
-                .map(|(key, _)| format!("`{key}` of rule `{}`", rule.name)),
-        );
-    }
     for (table, set) in [
         ("`[[watches]]`", !config.watches.is_empty()),
         ("`[heartbeat]`", config.heartbeat.is_some()),
-        ("`[[tests]]`", !config.tests.is_empty()),
     ] {
         if set {
             found.insert(table.to_owned());

@@ -34,7 +34,8 @@ pub(super) fn rehearse(
     let mut wrong = BTreeMap::new();
     for event in sources.iter().flat_map(|source| samples(source, now)) {
         let scope = Scope::new(&event).at(now);
-        for route in rules.routes(&event).routes {
+        // Whatever the time is now.
+        for route in rules.routes_at(&event, None).routes {
             let found = sinks.iter().find(|sink| sink.name == route.sink);
             for slot in found.iter().flat_map(|sink| &sink.slots) {
                 if let Err(reason) = slot.take(slot.template.render(&scope)) {

@@ -9,6 +9,8 @@ use crate::app::{self, Plan};
 
 /// Read the configuration as `run` would and report every mistake at once; with `--online`, try everybody in it.
 ///
+/// The file's `[[tests]]` are run, too; one that fails is a mistake.
+///
 /// Without `--online` it connects nowhere. With it, each source and each sink is tried once the file is
 /// right, for 20 seconds at most, and nothing is sent that a person or an automation could take for an event.
 ///
@@ -98,12 +100,18 @@ fn complain_of(warnings: &[String]) {
 
 fn summary(plan: &Plan) -> String {
     format!(
-        "{}: valid, {}, {}, {}",
+        "{}: valid, {}, {}, {}{}",
         plan.config.file.display(),
         count(plan.sources.len(), "source"),
         count(plan.sinks.len(), "sink"),
         count(plan.config.rules.len(), "rule"),
+        passed(plan.config.tests.len()),
     )
+}
+
+fn passed(tests: usize) -> String {
+    let told = (tests > 0).then(|| format!(", {} passed", count(tests, "test")));
+    told.unwrap_or_default()
 }
 
 fn count(number: usize, noun: &str) -> String {

@@ -24,9 +24,9 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
-    let plan = match configuration::load_or_complain(args.config.as_deref()) {
+    let plan = match configuration::load(args.config.as_deref()) {
         Ok(plan) => plan,
-        Err(exit) => return Ok(exit),
+        Err(refused) => return Ok(configuration::complain(&refused)),
     };
     let telemetry = telemetry::start(&plan.config.log).context("logging cannot start")?;
     for warning in &plan.warnings {

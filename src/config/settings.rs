@@ -244,8 +244,12 @@ pub struct TestConfig {
     pub path: String,
     /// Its name.
     pub name: String,
+    /// Whose event it is; `None` for the source that `explain` assumes.
+    pub source: Option<Name>,
     /// The event that is shown to the rules: the payload as JSON, or as read from a file.
     pub event: serde_json::Value,
+    /// Where the event stands, for messages: `tests[0].event` or `tests[0].file`.
+    pub event_path: String,
     /// Sinks that it is expected to reach, in any order.
     pub expect: Vec<Name>,
 }

@@ -77,7 +77,7 @@ async fn send(sender: Arc<Sender>, claim: Claim, trace: Trace) -> Done {
         let reason = format!("{age} s old when its turn came");
         return sender.end(claim, State::Expired, reason, now).await;
     }
-    let made = encode(&sender.sink, None, rule, &claim, trace, now);
+    let made = encode(&sender.sink, None, rule, &claim, trace, now, now);
     let request = match made {
         Ok(Made { request, fault }) => {
             sender.count_fault(&claim, fault.as_deref());

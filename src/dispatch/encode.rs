@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use jiff::Timestamp;
 
 use super::wording::{Subject, why, word};
-use crate::config::Backfilled;
 use crate::model::{Claim, Trace};
 use crate::rules::Rule;
 use crate::sinks::{self, Message, Sink};
@@ -18,7 +17,7 @@ pub(super) struct Made {
 }
 
 /// The request of a delivery; where the sink stands in for another one, with the options of that `real`
-/// one, as [`word`] has them. A panic while it is made is that delivery's fault and nobody else's.
+/// one, as [`word`] has them. The `hour` is the moment by which its rule's hours last or not. A panic while it is made is that delivery's fault and nobody else's.
 pub(super) fn encode(
     sink: &Sink,
     real: Option<&Sink>,
@@ -26,6 +25,7 @@ pub(super) fn encode(
     claim: &Claim,
     trace: Trace,
     now: Timestamp,
+    hour: Timestamp,
 ) -> Result<Made, String> {
     let made = catch_unwind(AssertUnwindSafe(|| {
         let wording = word(sink, real, rule, &Subject::from(claim), now);
@@ -38,8 +38,7 @@ pub(super) fn encode(
             wording: &wording,
             priority: rule.and_then(|rule| rule.priority),
             instead: claim.instead.as_deref(),
-            quiet: event.backfilled
-                && rule.is_some_and(|rule| rule.backfilled == Backfilled::Quiet),
+            quiet: rule.is_some_and(|rule| rule.is_quiet(event, hour)),
             living: claim
                 .living
                 .as_ref()

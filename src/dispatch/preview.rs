@@ -12,7 +12,8 @@ use crate::sinks::Sink;
 use crate::transport::Outgoing;
 
 /// Makes the request of a first attempt, where the event may change a living notification. It is made by
-/// a sink that stands in for the `real` one, and knows none of its secrets.
+/// a sink that stands in for the `real` one, and knows none of its secrets, and by the hours of the
+/// event's own time, where it has one.
 ///
 /// # Errors
 /// Why no request can carry it, which would be the reason on its dead letter.
@@ -43,7 +44,17 @@ pub fn preview(
         event: as_kept(event),
         bundle: Vec::new(),
     };
-    encode(sink, Some(real), Some(rule), &claim, Trace::EXAMPLE, now).map(|made| made.request)
+    let hour = event.time.unwrap_or(now);
+    let made = encode(
+        sink,
+        Some(real),
+        Some(rule),
+        &claim,
+        Trace::EXAMPLE,
+        now,
+        hour,
+    );
+    made.map(|made| made.request)
 }
 
 /// The buttons that the request of an event does without.

@@ -85,7 +85,7 @@ pub async fn test(client: &Client, clock: &Clock, sink: &Sink, event: Event) -> 
         reason,
         answer,
     };
-    let request = match encode(sink, None, None, &claim, trace, now) {
+    let request = match encode(sink, None, None, &claim, trace, now, now) {
         Ok(made) => made.request,
         Err(reason) => return attempt(Outcome::Dead, None, Some(reason), None),
     };

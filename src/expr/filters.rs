@@ -16,6 +16,7 @@ use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 pub(super) use arguments::{check, check_range, check_test};
+pub use moments::{zone, zone_help};
 
 use super::limits::OUTPUT_BYTES_MAX;
 use super::text;

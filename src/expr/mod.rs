@@ -24,6 +24,7 @@ mod vocabulary;
 use std::fmt;
 
 pub use explain::{Cause, Seen};
+pub use filters::{zone, zone_help};
 pub use mistake::Mistake;
 pub use program::Fault;
 pub use scope::{Beside, Scope};

@@ -5,12 +5,10 @@
 
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
-
 use super::index::TypePattern;
-use super::{Coalesce, Rule, Schedule, Throttle};
+use super::{Coalesce, Hours, Rule, Schedule, Throttle};
 use crate::config::{DigestConfig, Problems, RuleConfig};
-use crate::expr::{Compiled, Expression, Mistake, Template};
+use crate::expr::{self, Compiled, Expression, Mistake, Template};
 
 /// Compiles what can be compiled and reports the rest.
 pub(super) fn all(configs: &[RuleConfig], problems: &Problems) -> Vec<Rule> {
@@ -46,6 +44,7 @@ impl Compiler<'_> {
             self.optional("coalesce.key", coalesce.key.as_deref(), Expression::compile)
         });
         let digest = config.digest.as_ref().map(|digest| self.schedule(digest));
+        let hours = self.hours();
         Some(Rule {
             name: Arc::from(config.name.as_str()),
             from: config.from.clone(),
@@ -77,7 +76,8 @@ impl Compiler<'_> {
                 None => None,
             },
             update: update?,
-            hours: config.hours.clone(),
+            hours: hours?,
+            quiet_outside: config.hours.as_ref().is_some_and(|hours| hours.quiet),
             backfilled: config.backfilled,
             fallback: config.fallback.clone(),
         })
@@ -118,19 +118,34 @@ impl Compiler<'_> {
     fn schedule(&self, digest: &DigestConfig) -> Option<Schedule> {
         const HELP: &str =
             "minute, hour, day of the month, month and day of the week, such as `0 22 * * Mon-Fri`";
-        let wrong = |message: String, help: &str| {
+        let wrong = |message: String, help: String| {
             let path = format!("{}.{}", self.config.path, digest.key);
-            self.problems.value(&path, message, Some(help.to_owned()));
+            self.problems.value(&path, message, Some(help));
         };
-        let zone = TimeZone::get(&digest.zone)
-            .map_err(|_| {
-                let message = format!("there is no time zone `{}`", digest.zone);
-                wrong(message, "a name such as `Europe/Berlin`");
-            })
-            .ok()?;
+        let Some(zone) = expr::zone(&digest.zone) else {
+            // The hours tell of their own zone.
+            let hours = self.config.hours.as_ref();
+            if hours.is_none_or(|hours| hours.zone != digest.zone) {
+                let message = format!("unknown time zone `{}`", digest.zone);
+                wrong(message, expr::zone_help(&digest.zone));
+            }
+            return None;
+        };
         Schedule::new(&digest.at, zone)
-            .map_err(|why| wrong(format!("`{}` is no schedule: {why}", digest.at), HELP))
+            .map_err(|why| {
+                let message = format!("`{}` is no schedule: {why}", digest.at);
+                wrong(message, HELP.to_owned());
+            })
             .ok()
+    }
+
+    /// `None` after a mistake, as with [`Self::optional`].
+    fn hours(&self) -> Option<Option<Hours>> {
+        let Some(hours) = &self.config.hours else {
+            return Some(None);
+        };
+        let path = format!("{}.hours", self.config.path);
+        Hours::compile(hours, &path, self.problems).map(Some)
     }
 
     fn types(&self) -> Option<Option<Vec<TypePattern>>> {

@@ -1,6 +1,8 @@
 //! Why a rule matches an event or does not: the same questions as routing, in the same order, asked
 //! of every rule and with their answers kept.
 
+use jiff::Timestamp;
+
 use super::Rule;
 use crate::expr::Scope;
 use crate::model::Event;
@@ -16,6 +18,8 @@ pub enum Why {
     Type,
     /// It skips events fetched after a gap.
     Backfilled,
+    /// It is outside its hours, as [`super::Hours::beside`] puts it.
+    Hours(String),
     /// Its condition is not true of this event.
     When {
         /// The condition.
@@ -26,7 +30,7 @@ pub enum Why {
 }
 
 impl Rule {
-    pub(super) fn explain(&self, event: &Event, scope: &Scope) -> Why {
+    pub(super) fn explain(&self, event: &Event, moment: Option<Timestamp>, scope: &Scope) -> Why {
         if !self.listens_to(event) {
             return Why::Source;
         }
@@ -37,6 +41,12 @@ impl Rule {
         }
         if self.skips(event) {
             return Why::Backfilled;
+        }
+        if let Some(moment) = moment
+            && let Some(hours) = &self.hours
+            && self.sleeps(moment)
+        {
+            return Why::Hours(hours.beside(moment));
         }
         let Some(condition) = &self.when else {
             return Why::Matched;

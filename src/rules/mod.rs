@@ -3,12 +3,13 @@
 //! A room of its own so that deciding can be tested without anything else running: it is pure, never
 //! waits, and knows neither stream nor queue. Rules are indexed by event type, so an event that no
 //! rule can want costs one look-up and its payload is never parsed. What a rule does beyond routing
-//! (coalesce, update, hours, fallback) is compiled here, so that its mistakes are found
+//! (coalesce, update, fallback) is compiled here, so that its mistakes are found
 //! with all others, and acted on where deliveries are.
 
 mod compile;
 mod current;
 mod explain;
+mod hours;
 mod index;
 mod rule;
 mod schedule;
@@ -18,8 +19,11 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 pub use current::Current;
 pub use explain::Why;
+pub use hours::Hours;
 pub use rule::{Coalesce, Rule, Throttle};
 pub use schedule::Schedule;
 
@@ -74,13 +78,20 @@ impl Rules {
         }
     }
 
-    /// Decides where an event goes.
+    /// Decides where an event goes, by the hours of its arrival.
     #[must_use]
     pub fn routes(&self, event: &Event) -> Routed {
+        self.routes_at(event, Some(event.received))
+    }
+
+    /// Decides where an event goes by the hours of another moment; where none is given, every rule is
+    /// awake.
+    #[must_use]
+    pub fn routes_at(&self, event: &Event, moment: Option<Timestamp>) -> Routed {
         let mut routed = Routed::default();
         let mut scope = None;
         for rule in self.candidates(event) {
-            match rule.wants(event, &mut scope) {
+            match rule.wants(event, moment, &mut scope) {
                 Ok(true) => routed.add(rule, event, &mut scope),
                 Ok(false) => {}
                 Err(fault) => routed.faults.push(RuleFault {
@@ -96,11 +107,15 @@ impl Rules {
     /// Says of every rule, in the order of the file, whether it matches an event and if not, why.
     #[must_use]
     pub fn explain(&self, event: &Event) -> Vec<(Arc<str>, Why)> {
+        self.explain_at(event, Some(event.received))
+    }
+
+    /// The same by the hours of another moment, as [`Self::routes_at`] takes it.
+    #[must_use]
+    pub fn explain_at(&self, event: &Event, moment: Option<Timestamp>) -> Vec<(Arc<str>, Why)> {
         let scope = Scope::new(event);
-        self.rules
-            .iter()
-            .map(|rule| (Arc::clone(&rule.name), rule.explain(event, &scope)))
-            .collect()
+        let explain = |rule: &Rule| (Arc::clone(&rule.name), rule.explain(event, moment, &scope));
+        self.rules.iter().map(explain).collect()
     }
 
     /// The rule of a name.

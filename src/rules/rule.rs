@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::Hours;
 use super::index::TypePattern;
 use super::schedule::Schedule;
-use crate::config::{Backfilled, FallbackConfig, HoursConfig};
+use crate::config::{Backfilled, FallbackConfig};
 use crate::expr::{Expression, Fault, Scope, Template};
 use crate::model::{self, Bundle, Event, Name};
 
@@ -44,7 +45,9 @@ pub struct Rule {
     /// One living notification for each value of this expression.
     pub update: Option<Expression>,
     /// When it is awake.
-    pub hours: Option<HoursConfig>,
+    pub hours: Option<Hours>,
+    /// Whether what comes outside its hours is sent silently instead of not at all.
+    pub quiet_outside: bool,
     /// What to do with events fetched after a gap.
     pub backfilled: Backfilled,
     /// Who gets it when the first sink does not accept it.
@@ -100,6 +103,23 @@ impl Rule {
     /// Whether events fetched after a gap are none of its business.
     pub(super) fn skips(&self, event: &Event) -> bool {
         event.backfilled && self.backfilled == Backfilled::Skip
+    }
+
+    /// Whether it takes nothing at a moment.
+    pub(super) fn sleeps(&self, moment: Timestamp) -> bool {
+        !self.quiet_outside && self.is_outside(moment)
+    }
+
+    /// Whether an event is to be sent silently at a moment.
+    #[must_use]
+    pub fn is_quiet(&self, event: &Event, moment: Timestamp) -> bool {
+        let is_late = event.backfilled && self.backfilled == Backfilled::Quiet;
+        is_late || (self.quiet_outside && self.is_outside(moment))
+    }
+
+    fn is_outside(&self, moment: Timestamp) -> bool {
+        let hours = self.hours.as_ref();
+        hours.is_some_and(|hours| !hours.is_open(moment))
     }
 
     /// What its throttle asks of an event that it matches: nothing where the event has no key.
@@ -171,10 +191,15 @@ impl Rule {
         self.coalesce.is_some() || self.digest.is_some()
     }
 
-    /// Whether it matches an event whose source and type it listens to. The scope is made by the
-    /// first rule that needs it and shared by all.
-    pub(super) fn wants(&self, event: &Event, scope: &mut Option<Scope>) -> Result<bool, Fault> {
-        if self.skips(event) {
+    /// Whether it matches an event whose source and type it listens to, by the hours of a moment; where
+    /// none is given, it is awake. The scope is made by the first rule that needs it and shared by all.
+    pub(super) fn wants(
+        &self,
+        event: &Event,
+        moment: Option<Timestamp>,
+        scope: &mut Option<Scope>,
+    ) -> Result<bool, Fault> {
+        if self.skips(event) || moment.is_some_and(|moment| self.sleeps(moment)) {
             return Ok(false);
         }
         match &self.when {

@@ -101,6 +101,11 @@ pub trait Translator: Send + Sync + fmt::Debug {
         false
     }
 
+    /// Whether the platform rings for what it is sent.
+    fn ring(&self) -> Ring {
+        Ring::Never
+    }
+
     /// What the platform calls the notification that an accepted request has made, where a later
     /// delivery needs that to change it.
     fn posted(&self, _reply: &Reply) -> Option<String> {
@@ -117,6 +122,17 @@ pub trait Translator: Send + Sync + fmt::Debug {
     fn rest_after(&self, reply: &Reply) -> Option<Duration> {
         judge::rest_after(reply)
     }
+}
+
+/// Whether a platform rings for what it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ring {
+    /// By itself it rings for nobody; what comes after it may.
+    Never,
+    /// It rings unless it is told not to.
+    Asked,
+    /// It rings as it sees fit, and cannot be told not to.
+    Always,
 }
 
 /// What there is to say, and how often it has been tried.

@@ -15,7 +15,7 @@ use super::address::{self, Address};
 use super::cut::{Unit, cut};
 use super::options::RateLimit;
 use super::question::{Heard, odd};
-use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, judge, request};
+use super::{EncodeError, Facts, Kind, Message, Parts, Question, Ring, Translator, judge, request};
 use crate::config::{Table, form};
 use crate::model::{Reply, Rests, Secret, Verdict};
 use crate::transport::{self, Outgoing};
@@ -224,6 +224,10 @@ impl Translator for Telegram {
 
     fn can_update(&self) -> bool {
         true
+    }
+
+    fn ring(&self) -> Ring {
+        Ring::Asked
     }
 
     fn posted(&self, reply: &Reply) -> Option<String> {

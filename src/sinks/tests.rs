@@ -84,7 +84,7 @@ fn every_internal_type_is_among_those_that_are_reviewed() {
         );
         told.push(event.kind.to_string());
     }
-    let collected = bundle::Collected::ALL.map(bundle::Collected::kind);
+    let collected = Collected::ALL.map(Collected::kind);
     let internal = wording::types().filter(|kind| kind.starts_with("bellwire."));
     for kind in internal.filter(|kind| !collected.contains(kind)) {
         assert!(told.iter().any(|told| told == kind), "{kind} is not shown");

@@ -45,7 +45,10 @@ async fn the_example_passes_check_as_it_stands() {
     line.arg("check").env(VARIABLES[0].0, VARIABLES[0].1);
     let told = ran(&mut line).await;
     assert_eq!(told.status, Some(0), "{told:?}");
-    assert_eq!(told.out, "config.toml: valid, 1 source, 2 sinks, 2 rules\n");
+    assert_eq!(
+        told.out,
+        "config.toml: valid, 1 source, 2 sinks, 2 rules, 1 test passed\n"
+    );
     let told = ran(program(folder.path()).arg("check")).await;
     assert_eq!(told.status, Some(2), "without the key: {told:?}");
     assert!(told.complaint.contains("`TTMT_API_KEY`"), "{told:?}");
@@ -55,8 +58,8 @@ async fn the_example_passes_check_as_it_stands() {
 fn every_option_of_the_example_passes_check_alone_and_with_all_others() {
     let folder = TempDir::new().expect("a folder");
     fs::create_dir(folder.path().join("samples")).expect("made");
-    let sample = r#"{"type": "position_update", "data": {}}"#;
-    fs::write(folder.path().join("samples/position-update.json"), sample).expect("written");
+    let sample = r#"{"type": "signal_parsed", "data": {}}"#;
+    fs::write(folder.path().join("samples/signal.json"), sample).expect("written");
     let file = folder.path().join("config.toml");
     let check = |what: &str, text: String| {
         assert_ne!(text, EXAMPLE, "{what} changes something");

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use bellwire::simulator::receivers::Kind;
+use bellwire::simulator::receivers::{Kind, Received};
 use bellwire::simulator::ttmt::{Options, Pace};
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
@@ -292,13 +292,14 @@ fn a_day() -> Vec<(u64, String)> {
 async fn rate_1_a_start_after_a_day_finds_everything_and_does_not_flood_the_phone() {
     let (upstream, phones) = (Upstream::start().await, Phones::start().await);
     let config = format!(
-        "http.listen = \"127.0.0.1:0\"\n{}{}{}\
-         [[rules]]\nname = \"all\"\nto = [\"archive\"]\n\
-         [[rules]]\nname = \"loud\"\nevents = [\"tp_hit\", \"trade_finalized\"]\nto = [\"phone\"]\n\
-         expires = \"10m\"\nbackfilled = \"quiet\"\n",
+        "http.listen = \"127.0.0.1:0\"\n{}{}{}{}\
+         [[rules]]\nname = \"all\"\nto = [\"archive\"]\n[[rules]]\nname = \"loud\"\nevents = [\"tp_hit\", \"trade_finalized\"]\nto = [\"phone\"]\n\
+         expires = \"10m\"\nbackfilled = \"quiet\"\n\
+         [[rules]]\nname = \"live\"\nevents = [\"tp_hit\"]\nto = [\"desk\"]\nbackfilled = \"skip\"\ntitle = \"late: {{{{ event.backfilled }}}}\"\n",
         upstream.source(),
         phones.sink("archive", Kind::Webhook, "concurrency = 1"),
         phones.sink("phone", Kind::Ntfy, ""),
+        phones.sink("desk", Kind::Slack, ""),
     );
     let mut bridge = Bridge::new(&config);
     bridge.start();
@@ -346,9 +347,11 @@ async fn rate_1_a_start_after_a_day_finds_everything_and_does_not_flood_the_phon
     let probe = r#"{"type":"tp_hit","data":{"symbol":"LAST"}}"#;
     let first = ring("only what is worth a ring");
     upstream.send(probe).await;
-    soon("the next ring", phones.handle.arrivals(Kind::Ntfy, 2)).await;
-    let rings = phones.handle.received_by(Kind::Ntfy);
+    let rings = soon("the next ring", phones.handle.arrivals(Kind::Ntfy, 2)).await;
     assert_eq!(rings.len(), 2, "{rings:#?}");
+    let live = soon("the live one", phones.handle.arrivals(Kind::Slack, 1)).await;
+    let is_late = |one: &Received| String::from_utf8_lossy(&one.body).contains("late: true");
+    assert!(!live.iter().any(is_late), "it is skipped: {live:#?}");
     assert!(first["title"].to_string().contains("cleanup"), "{first}");
     assert_eq!(first["priority"], 2, "quietly");
     within_the_allowance(&upstream);

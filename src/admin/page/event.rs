@@ -146,6 +146,7 @@ fn decided(rules: &Rules, event: &Event) -> Markup {
                         Why::Source => span.soft { "does not listen to this source" },
                         Why::Type => span.soft { "does not listen to this type" },
                         Why::Backfilled => span.soft { "skips what was found over REST" },
+                        Why::Hours(beside) => span.soft { "is outside its hours: " (beside) },
                         Why::When { condition } => span.soft { "its condition is not true: " code { (condition) } },
                         Why::Fault(fault) => span.bad { "its condition could not be worked out: " (fault) },
                     }

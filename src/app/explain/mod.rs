@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub(super) use reading::Reader;
+
 pub use crate::dispatch::LeftOut;
 pub use request::{Header, Shown};
 
@@ -25,7 +27,7 @@ use crate::expr::{Cause, Scope};
 use crate::model::{Event, Living, Name, Route};
 use crate::retry;
 use crate::rules::{Rule, Rules, Why};
-use crate::sinks::{self, Example, Ordered, Sink};
+use crate::sinks::{self, Example, Ordered, Ring, Sink};
 use crate::sources::Source;
 
 /// What stands for the platform's id of a message: a number that no message has.
@@ -114,6 +116,8 @@ pub struct Delivery {
     pub expires: Option<Duration>,
     /// How old the event is now, where that is too old to be sent.
     pub too_old: Option<Duration>,
+    /// Whether it would be sent silently.
+    pub is_quiet: bool,
     /// How its rule's throttle counts it.
     pub throttle: Option<Counted>,
     /// Whose order it keeps.
@@ -185,22 +189,10 @@ impl Explainer {
 
     fn routed(&self, from: Origin, event: Event, now: Timestamp) -> Explained {
         let scope = Scope::new(&event);
-        let told = self.rules.explain(&event).into_iter().zip(self.rules.all());
-        let rules = told.map(|((_, why), rule)| {
-            let when = rule
-                .when
-                .as_ref()
-                .filter(|_| matches!(why, Why::When { .. }));
-            let causes = when.map(|when| when.why_false(&scope)).unwrap_or_default();
-            RuleTold {
-                rule: Arc::clone(&rule.name),
-                reason: words::why_not(rule, &why, &causes),
-                why,
-                causes,
-            }
-        });
-        let rules = rules.collect();
-        let routed = self.rules.routes(&event);
+        // As if it had come when it happened.
+        let moment = Some(event.time.unwrap_or(now));
+        let rules = told(&self.rules, &event, moment);
+        let routed = self.rules.routes_at(&event, moment);
         let deliveries = routed.routes.iter().filter_map(|route| {
             let rule = self.rules.rule(&route.rule)?;
             let place = self
@@ -216,6 +208,27 @@ impl Explainer {
             event,
         }
     }
+}
+
+/// What every rule says about an event, in the order of the file, by the hours of a moment as
+/// [`Rules::routes_at`] takes it.
+pub(super) fn told(rules: &Rules, event: &Event, moment: Option<Timestamp>) -> Vec<RuleTold> {
+    let scope = Scope::new(event);
+    let explained = rules.explain_at(event, moment).into_iter();
+    let told = explained.zip(rules.all()).map(|((_, why), rule)| {
+        let when = rule
+            .when
+            .as_ref()
+            .filter(|_| matches!(why, Why::When { .. }));
+        let causes = when.map(|when| when.why_false(&scope)).unwrap_or_default();
+        RuleTold {
+            rule: Arc::clone(&rule.name),
+            reason: words::why_not(rule, &why, &causes),
+            why,
+            causes,
+        }
+    });
+    told.collect()
 }
 
 impl Place {
@@ -251,6 +264,8 @@ impl Place {
             priority: route.priority,
             expires,
             too_old: retry::expired(event, expires, now),
+            is_quiet: sink.translator.ring() == Ring::Asked
+                && rule.is_quiet(event, event.time.unwrap_or(now)),
             throttle: rule.throttle.as_ref().map(|throttle| Counted {
                 limit: Some((throttle.limit, throttle.per)),
                 ..Counted::by(throttle.key.as_ref(), scope)

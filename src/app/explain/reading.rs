@@ -4,10 +4,12 @@
 //! stream, and from then on are the same.
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use super::{Explainer, Origin, Told};
-use crate::model::{INTERNAL_SOURCE, Name};
+use crate::model::{Event, INTERNAL_SOURCE, Name};
+use crate::rules::Rules;
 use crate::sinks::wording;
 use crate::sources::{
     self, Control, EVENT_BYTES_MAX, End, Frame, Input, Recorded, Recording, Source, What,
@@ -19,7 +21,29 @@ const CONTROLS: [&str; 2] = ["recycle", "auth_revoked"];
 /// What sources call an event that has no type.
 const NO_TYPES: [&str; 2] = ["message", "unknown"];
 
+/// Reads with the decoders of these sources.
+#[derive(Clone, Copy)]
+pub(in crate::app) struct Reader<'a> {
+    /// The sources.
+    pub(in crate::app) sources: &'a [Source],
+    /// The rules, which tell whose words are listened to.
+    pub(in crate::app) rules: &'a Rules,
+}
+
+/// What has been read.
+enum Read {
+    Event(Origin, Event),
+    Control(Origin, &'static str),
+}
+
 impl Explainer {
+    fn reader(&self) -> Reader<'_> {
+        Reader {
+            sources: &self.sources,
+            rules: &self.rules,
+        }
+    }
+
     /// The source of this name, if there is one.
     #[must_use]
     pub fn source(&self, name: &str) -> Option<Name> {
@@ -58,7 +82,7 @@ impl Explainer {
     /// # Errors
     /// As [`Recording::open`].
     pub async fn recording(&self, input: Input, source: Option<&Name>) -> Result<Recording, End> {
-        let source = self.limited_by(source);
+        let source = self.reader().limited_by(source);
         let most = source.map_or(EVENT_BYTES_MAX, |source| source.connector.event_bytes_max());
         Recording::open(input, most, self.clock.clone()).await
     }
@@ -74,13 +98,53 @@ impl Explainer {
                 self.frame(frame, head(&frame.payload).unwrap_or_default(), source)
             }
             Recorded::Skipped { bytes } => {
-                let limited = self.limited_by(source).map(|source| &source.name);
+                let limited = self.reader().limited_by(source).map(|source| &source.name);
                 Err(too_large(*bytes, limited))
             }
         }
     }
 
     fn frame(&self, frame: &Frame, head: Head, source: Option<&Name>) -> Result<Told, String> {
+        Ok(match self.reader().read(frame, head, source)? {
+            Read::Event(from, event) => {
+                Told::Event(Box::new(self.routed(from, event, frame.received)))
+            }
+            Read::Control(from, kind) => Told::Control { from, kind },
+        })
+    }
+}
+
+impl<'a> Reader<'a> {
+    /// What a source would make of a JSON document; its `type` stands for the one that a stream says
+    /// around it, where that is the source's way.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words that go behind "this".
+    pub(in crate::app) fn event(
+        self,
+        payload: Bytes,
+        source: Option<&Name>,
+        now: Timestamp,
+    ) -> Result<Event, String> {
+        let head = head(&payload)?;
+        let kind = head.kind.as_deref();
+        let source = match source {
+            Some(source) => source.clone(),
+            None => {
+                let frame = Frame::bare(None, payload.clone(), now);
+                self.assumed(&frame, kind.unwrap_or(&frame.kind))?
+            }
+        };
+        let frame = Frame::bare(kind, payload, now);
+        match self.read(&frame, head, Some(&source))? {
+            Read::Event(_, event) => Ok(event),
+            Read::Control(..) => {
+                Err("is a word about the connection, which no rule ever sees".to_owned())
+            }
+        }
+    }
+
+    fn read(self, frame: &Frame, head: Head, source: Option<&Name>) -> Result<Read, String> {
         let is_assumed = source.is_none();
         let source = match source {
             Some(source) => source.clone(),
@@ -99,7 +163,7 @@ impl Explainer {
                     Control::Recycle { .. } => "recycle",
                     Control::AuthRevoked { .. } => "auth_revoked",
                 };
-                return Ok(Told::Control { from, kind });
+                return Ok(Read::Control(from, kind));
             }
             What::Skipped { bytes, .. } => return Err(too_large(bytes, Some(&from.source))),
             What::Undecodable { reason } => {
@@ -117,19 +181,15 @@ impl Explainer {
                 .partial
                 .map(|partial| Bytes::from(serde_json::json!({ "partial": partial }).to_string()));
         }
-        Ok(Told::Event(Box::new(self.routed(
-            from,
-            event,
-            frame.received,
-        ))))
+        Ok(Read::Event(from, event))
     }
 
-    fn known(&self, name: &Name) -> Option<&Source> {
+    fn known(self, name: &Name) -> Option<&'a Source> {
         self.sources.iter().find(|source| source.name == *name)
     }
 
     /// Whose limit holds for a recording.
-    fn limited_by(&self, source: Option<&Name>) -> Option<&Source> {
+    fn limited_by(self, source: Option<&Name>) -> Option<&'a Source> {
         match source {
             Some(name) => self.known(name),
             None => self.heard().first().copied(),
@@ -138,7 +198,7 @@ impl Explainer {
 
     /// The source that an event comes from when nobody says it: the first in whose words it has a type of
     /// its own, TTMT's before others for a type that TTMT documents; else the first.
-    fn assumed(&self, frame: &Frame, kind: &str) -> Result<Name, String> {
+    fn assumed(self, frame: &Frame, kind: &str) -> Result<Name, String> {
         let own = format!("{INTERNAL_SOURCE}.");
         if kind.starts_with(&own) {
             return Ok(internal());
@@ -160,7 +220,7 @@ impl Explainer {
     }
 
     /// The sources that a rule listens to, or all where none is listened to.
-    fn heard(&self) -> Vec<&Source> {
+    fn heard(self) -> Vec<&'a Source> {
         let is_heard = |source: &&Source| {
             let rules = self.rules.all().iter();
             let mut heard = rules.map(|rule| rule.from.as_ref());

@@ -24,6 +24,7 @@ pub(super) fn why_not(rule: &Rule, why: &Why, causes: &[Cause]) -> Option<String
             _ => "its `events` is empty".to_owned(),
         },
         Why::Backfilled => "it skips events that were fetched after a gap".to_owned(),
+        Why::Hours(beside) => format!("it is outside its hours: {beside}"),
         Why::When { condition } if causes.is_empty() => format!("`{condition}` is false"),
         Why::When { .. } => {
             let causes: Vec<String> = causes.iter().map(ToString::to_string).collect();

@@ -170,6 +170,55 @@ fn what_a_sink_never_does_with_its_options_is_told() {
 }
 
 #[test]
+fn a_sink_that_rings_for_what_is_sent_silently_is_told() {
+    let slack =
+        "[sinks.desk]\nkind = \"slack\"\nurl = \"https://hooks.slack.com/services/T0/B0/x\"\n";
+    let hook =
+        "[sinks.hook]\nkind = \"webhook\"\nsignature = \"none\"\nurl = \"http://home.example/\"\n";
+    let hours = "hours = { days = \"Mon-Fri\", zone = \"UTC\"";
+    let rule = |name: &str, more: &str| {
+        format!("[[rules]]\nname = \"{name}\"\nto = [\"phone\", \"desk\", \"hook\"]\n{more}\n")
+    };
+    let rules = [
+        rule("loud", &format!("{hours} }}")),
+        rule("night", &format!("{hours}, quiet = true }}")),
+        rule("late", "backfilled = \"quiet\""),
+    ];
+    check(
+        &format!("{TTMT}{PHONE}{slack}{hook}{}", rules.concat()),
+        &[
+            "`hours.quiet` of rule `night` silences nothing at sink `desk`: slack has no silent messages",
+            "`backfilled` of rule `late` silences nothing at sink `desk`: slack has no silent messages",
+        ],
+    );
+}
+
+#[test]
+fn a_zone_that_does_not_exist_is_a_mistake_of_a_rule_and_of_a_watch() {
+    let hours = "hours = { days = \"Mon\", zone = \"Europe/Berln\" }\n";
+    let rule = format!("[[rules]]\nname = \"all\"\nto = [\"phone\"]\n{hours}");
+    let watch = format!("[[watches]]\nname = \"all\"\nsilent_for = \"2h\"\n{hours}");
+    let refused = made(&format!("{TTMT}{PHONE}{rule}{watch}")).err();
+    let report = refused.expect("two mistakes").report;
+    for line in [10, 14] {
+        let place = format!("--> config.toml:{line}:");
+        assert!(report.contains(&place), "{report}");
+    }
+    assert_eq!(
+        report
+            .matches("error: unknown time zone `Europe/Berln`")
+            .count(),
+        2
+    );
+    assert_eq!(
+        report
+            .matches("help: did you mean `Europe/Berlin`?")
+            .count(),
+        2
+    );
+}
+
+#[test]
 fn an_address_of_the_other_platform_is_told_unless_it_takes_this_form() {
     let discord = "https://discord.com/api/webhooks/1/token";
     check_sink(

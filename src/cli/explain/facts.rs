@@ -19,6 +19,9 @@ pub(super) fn of(delivery: &Delivery) -> Vec<String> {
     if delivery.priority != Route::PRIORITY {
         facts.push(format!("priority {}", delivery.priority));
     }
+    if delivery.is_quiet {
+        facts.push("sent silently".to_owned());
+    }
     if let Some(expires) = delivery.expires {
         let expires = humantime::format_duration(expires);
         facts.push(match delivery.too_old {

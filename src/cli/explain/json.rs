@@ -46,6 +46,7 @@ fn rule(told: &RuleTold) -> Value {
         Why::Source => Some("source"),
         Why::Type => Some("type"),
         Why::Backfilled => Some("backfilled"),
+        Why::Hours(_) => Some("hours"),
         Why::When { .. } => Some("when"),
         Why::Fault(_) => Some("fault"),
     };
@@ -77,6 +78,7 @@ fn delivery(delivery: &Delivery) -> Value {
         "priority": delivery.priority,
         "expires_seconds": delivery.expires.map(|limit| limit.as_secs()),
         "expired": delivery.too_old.is_some(),
+        "quiet": delivery.is_quiet,
         "throttle": delivery.throttle.as_ref().map(counted),
         "ordered": delivery.ordered.as_ref().map(counted),
         "update": delivery.update.as_ref().map(|told| update(delivery, told)),

@@ -28,7 +28,8 @@ use crate::sources::End;
 ///
 /// Nothing is sent, and nobody is connected to. Secrets are hidden, those in addresses too, and
 /// signatures are made with an example secret. What bellwire learns about trades and positions while it
-/// runs is not known here.
+/// runs is not known here. The `hours` of rules are taken at the event's own time, where it has one, as if
+/// it had come then.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

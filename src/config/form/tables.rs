@@ -257,8 +257,10 @@ struct Heartbeat {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, extend("oneOf" = event_or_file()))]
 struct Test {
-    /// Its name.
+    /// Its name, which no other test has.
     name: Title,
+    /// The source whose event it is. Default: as `explain` assumes it.
+    source: Option<SourceName>,
     /// The event as the source sends it.
     #[schemars(extend("examples" = [{ "type": "tp_hit", "data": { "symbol": "XAUUSD" } }]))]
     event: Option<Event>,
@@ -284,6 +286,7 @@ value! {
     })
 }
 
+value! { SourceName = text_like(&name()) }
 value! { SinkName = text_like(&name()) }
 value! { Sources = some(&text_like(&name())) }
 value! { Sinks = some(&text_like(&name())) }

@@ -159,6 +159,12 @@ impl Names {
         self.known_sink(table, &table.path_of(key), &text)
     }
 
+    /// One source.
+    pub(super) fn source(&self, table: &mut Table, key: &str) -> Option<Name> {
+        let text = table.string(key)?;
+        known(table, &table.path_of(key), &text, "source", &self.sources)
+    }
+
     /// The sources that a rule or a watch listens to: a list that is not empty, if it is there.
     pub(super) fn from(&self, table: &mut Table) -> Option<Vec<Name>> {
         let texts = table.placed_strings("from")?;

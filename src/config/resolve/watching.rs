@@ -95,10 +95,16 @@ fn address(table: &Table, url: Secret) -> Option<Secret> {
 
 /// Reads `[[tests]]`.
 pub(super) fn tests(top: &mut Table, names: &Names) -> Vec<TestConfig> {
-    top.tables("tests")
+    let tests: Vec<_> = top
+        .tables("tests")
         .into_iter()
         .filter_map(|table| test(table, names))
-        .collect()
+        .collect();
+    let titles = tests
+        .iter()
+        .map(|test| (test.path.as_str(), test.name.as_str()));
+    unique(top, "test", titles);
+    tests
 }
 
 fn test(mut table: Table, names: &Names) -> Option<TestConfig> {
@@ -107,13 +113,18 @@ fn test(mut table: Table, names: &Names) -> Option<TestConfig> {
     if !table.has("expect") {
         table.missing("expect", "name the sinks, or none: `expect = []`");
     }
+    let event_key = if table.has("file") { "file" } else { "event" };
+    let event_path = table.path_of(event_key);
     let event = sample(&mut table);
+    let source = names.source(&mut table, "source");
     let expect = names.sinks(&mut table, "expect");
     table.finish();
     Some(TestConfig {
         path,
         name,
+        source,
         event: event?,
+        event_path,
         expect: expect?,
     })
 }

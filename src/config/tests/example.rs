@@ -62,7 +62,7 @@ pub(crate) fn load_variant(text: &str) -> Loaded {
     let folder = tempfile::tempdir().expect("a folder");
     let file: PathBuf = folder.path().join("config.toml");
     fs::create_dir(folder.path().join("samples")).expect("made");
-    let sample = folder.path().join("samples/position-update.json");
+    let sample = folder.path().join("samples/signal.json");
     fs::write(sample, r#"{"type": "position_update", "data": {}}"#).expect("written");
     fs::write(&file, text).expect("written");
     load(&file, environment())

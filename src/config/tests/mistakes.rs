@@ -58,6 +58,15 @@ expect = ["sms", "pager"]                       # there is no sink `pager`
 name = "b"
 file = "samples/none.json"                      # `/etc/bellwire/samples/none.json` cannot be read
 [[tests]]
+name = "d"
+source = "fed"                                  # there is no source `fed`
+event = {}
+expect = "sms"
+[[tests]]
+name = "d"                                      # an earlier test is called `d` too
+event = {}
+expect = "sms"
+[[tests]]
 name = "c"
 event = "tp_hit"                                # an event is a table
 expect = "sms"

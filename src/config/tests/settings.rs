@@ -56,6 +56,7 @@ url = "https://example.org/ping"
 every = "5m"
 [[tests]]
 name = "gold rings"
+source = "ttmt"
 event = { type = "tp_hit", data = { pl = 12.5, at = 2024-01-02T03:04:05Z } }
 expect = ["phone"]
 "#;
@@ -82,7 +83,9 @@ fn every_setting_arrives() {
     let test = TestConfig {
         path: "tests[0]".to_owned(),
         name: "gold rings".to_owned(),
+        source: Some(name("ttmt")),
         event: json!({ "type": "tp_hit", "data": { "pl": 12.5, "at": "2024-01-02T03:04:05Z" } }),
+        event_path: "tests[0].event".to_owned(),
         expect: vec![name("phone")],
     };
     assert_eq!(config.tests, [test]);
@@ -193,6 +196,7 @@ fn the_event_of_a_test_can_come_from_a_file_beside_the_configuration() {
     assert_eq!(loaded.report(false), None);
     let config = loaded.config.expect("no mistake");
     assert_eq!(config.file, file);
+    assert_eq!(config.tests[0].event_path, "tests[0].file");
     assert_eq!(
         config.tests[0].event.to_string(),
         r#"{"type":"x","n":1.10}"#

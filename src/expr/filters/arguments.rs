@@ -185,14 +185,9 @@ fn check_ours(filter: &Spanned<Filter<'static>>) -> Result<(), Mistake> {
         return Ok(());
     }
     if let Some(zone) = literal(filter, 0)
-        && moments::zone_of(&zone).is_none()
+        && moments::zone(&zone).is_none()
     {
-        let help = match moments::nearest_zone(&zone) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => {
-                "the name of a zone such as `Europe/Berlin`, `America/New_York` or `UTC`".to_owned()
-            }
-        };
+        let help = moments::zone_help(&zone);
         return wrong(format!("unknown time zone `{zone}`"), help);
     }
     if let Some(format) = literal(filter, 1)

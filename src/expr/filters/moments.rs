@@ -41,7 +41,7 @@ pub(super) fn local(
     format: Option<&Value>,
 ) -> Result<String, Error> {
     let wrong = || Error::from(ErrorKind::InvalidOperation);
-    let zone = zone_of(&in_state(state, zone)?).ok_or_else(wrong)?;
+    let zone = self::zone(&in_state(state, zone)?).ok_or_else(wrong)?;
     let Some(moment) = moment(state, time)? else {
         return in_state(state, time).map(|text| text.into_owned());
     };
@@ -53,9 +53,21 @@ pub(super) fn local(
     fits(text)
 }
 
-/// The zone of a name.
-pub(super) fn zone_of(name: &str) -> Option<TimeZone> {
+/// The time zone of a name, if there is one.
+#[must_use]
+pub fn zone(name: &str) -> Option<TimeZone> {
     TimeZone::get(name).ok()
+}
+
+/// What would be right in place of a name that no time zone has.
+#[must_use]
+pub fn zone_help(wrong: &str) -> String {
+    match nearest_zone(wrong) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => {
+            "the name of a zone such as `Europe/Berlin`, `America/New_York` or `UTC`".to_owned()
+        }
+    }
 }
 
 /// Whether a format can be used.
@@ -64,7 +76,7 @@ pub(super) fn is_format(format: &str) -> bool {
 }
 
 /// The name of a zone that looks most like a wrong one.
-pub(super) fn nearest_zone(wrong: &str) -> Option<String> {
+fn nearest_zone(wrong: &str) -> Option<String> {
     let wrong = wrong.to_lowercase();
     let names = jiff::tz::db().available().map(|name| name.to_string());
     let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();

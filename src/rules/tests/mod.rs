@@ -38,6 +38,10 @@ fn rule(title: &str) -> RuleConfig {
     }
 }
 
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
 fn types(patterns: &[&str]) -> Option<Vec<String>> {
     Some(patterns.iter().map(|&text| text.to_owned()).collect())
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Event, RuleConfig, Rules, compile, event, name, routes, rule, types};
-use crate::config::{Backfilled, ThrottleConfig};
+use super::{Event, RuleConfig, Rules, at, compile, event, name, routes, rule, types};
+use crate::config::{Backfilled, HoursConfig, ThrottleConfig};
 use crate::model::Route;
 use crate::rules::Why;
 
@@ -91,6 +91,78 @@ fn a_rule_may_skip_what_was_fetched_after_a_gap() {
         check(&config, &subject, &live);
         subject.backfilled = true;
         check(&config, &subject, &fetched);
+    }
+}
+
+#[test]
+fn outside_its_hours_a_rule_sleeps_or_is_quiet() {
+    let hours = |quiet: bool| RuleConfig {
+        hours: Some(HoursConfig {
+            days: [true, true, true, true, true, false, false],
+            from_minute: 7 * 60,
+            to_minute: 22 * 60,
+            zone: "Europe/Berlin".to_owned(),
+            quiet,
+        }),
+        backfilled: Backfilled::Skip,
+        when: Some("data.pl > 0".to_owned()),
+        ..rule("r")
+    };
+    let beside = "Sat 03:12 in Europe/Berlin, open Mon-Fri 07:00-22:00".to_owned();
+    let mut subject = event("tp_hit", r#"{"pl":1}"#);
+    // What an event says about its time is nothing to hours: its arrival is.
+    let (friday, saturday) = (at("2026-06-12T12:00:00Z"), at("2026-06-13T01:12:00Z"));
+    for (received, time, expected) in [
+        (friday, saturday, Why::Matched),
+        (saturday, friday, Why::Hours(beside)),
+    ] {
+        subject.received = received;
+        subject.time = Some(time);
+        check(&hours(false), &subject, &expected);
+        check(&hours(true), &subject, &Why::Matched);
+        let rules = compile(vec![hours(true), hours(false)]);
+        let quiet = |moment| {
+            rules
+                .all()
+                .iter()
+                .map(move |it| it.is_quiet(&event("x", "{}"), moment))
+        };
+        assert_eq!(quiet(saturday).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(quiet(friday).collect::<Vec<_>>(), [false, false]);
+        assert_eq!(rules.routes_at(&subject, None).routes.len(), 1);
+        let awake = rules.explain_at(&subject, None);
+        assert!(awake.iter().all(|(_, why)| *why == Why::Matched));
+    }
+    // What is more lasting is told first.
+    subject.backfilled = true;
+    check(&hours(false), &subject, &Why::Backfilled);
+}
+
+#[test]
+fn what_was_fetched_after_a_gap_is_quiet_in_and_out_of_hours() {
+    let saturday = at("2026-06-13T01:12:00Z");
+    let mut subject = event("tp_hit", "{}");
+    for (backfilled, quiet) in [(Backfilled::Ring, false), (Backfilled::Quiet, true)] {
+        let night = HoursConfig {
+            days: [true; 7],
+            from_minute: 1320,
+            to_minute: 360,
+            zone: "UTC".to_owned(),
+            quiet: true,
+        };
+        let rules = compile(vec![RuleConfig {
+            backfilled,
+            hours: Some(night),
+            ..rule("r")
+        }]);
+        let mut is_quiet = |fetched, moment| {
+            subject.backfilled = fetched;
+            rules.all()[0].is_quiet(&subject, moment)
+        };
+        assert!(!is_quiet(false, saturday));
+        assert_eq!(is_quiet(true, saturday), quiet);
+        let noon = at("2026-06-13T12:00:00Z");
+        assert!(is_quiet(false, noon) && is_quiet(true, noon));
     }
 }
 

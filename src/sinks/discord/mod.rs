@@ -14,7 +14,9 @@ use super::address::Address;
 use super::cut::{Unit, cut, cut_escaped};
 use super::options::RateLimit;
 use super::wording::{Author, Tone};
-use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, address, request};
+use super::{
+    EncodeError, Facts, Kind, Message, Parts, Question, Ring, Translator, address, request,
+};
 use crate::config::{Table, form};
 use crate::model::{Reply, Rests, Verdict};
 use crate::transport::Outgoing;
@@ -199,6 +201,10 @@ impl Translator for Discord {
 
     fn can_update(&self) -> bool {
         true
+    }
+
+    fn ring(&self) -> Ring {
+        Ring::Asked
     }
 
     fn posted(&self, reply: &Reply) -> Option<String> {

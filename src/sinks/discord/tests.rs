@@ -11,7 +11,7 @@ use super::super::samples::{
 use super::super::wording::Field;
 use super::super::{Facts, Sink, Wording, judge};
 use super::*;
-use crate::model::Event;
+use crate::model::{Event, Living};
 
 mod answers;
 mod mentions;
@@ -234,6 +234,16 @@ fn dc_9_a_silent_message_says_so() {
     assert_eq!(sent(&ringing, &quiet)["flags"], 4096);
     let silent = discord(&json!({ "silent": true }));
     assert_eq!(sent(&silent, &loud)["flags"], 4096);
+    // An edit rings for nobody, and the flag is none that it may set.
+    let living = Living {
+        key: "trade".into(),
+        message: Some("42".into()),
+    };
+    let edit = Message {
+        living: Some(&living),
+        ..quiet
+    };
+    assert_eq!(sent(&silent, &edit).get("flags"), None);
     assert!(loud.now == now());
 }
 

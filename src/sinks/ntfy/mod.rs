@@ -15,7 +15,7 @@ use url::Url;
 use super::address::{self, Address};
 use super::cut::{Unit, cut};
 use super::options::RateLimit;
-use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, request};
+use super::{EncodeError, Facts, Kind, Message, Parts, Question, Ring, Translator, request};
 use crate::config::{Table, form};
 use crate::model::{Reply, Rests, Secret, Verdict};
 use crate::transport::Outgoing;
@@ -271,6 +271,10 @@ impl Translator for Ntfy {
 
     fn can_update(&self) -> bool {
         true
+    }
+
+    fn ring(&self) -> Ring {
+        Ring::Asked
     }
 
     fn questions(&self) -> Vec<Question> {

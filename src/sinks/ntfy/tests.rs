@@ -9,7 +9,7 @@ use super::super::samples::{
 };
 use super::super::{Facts, Sink, Wording};
 use super::*;
-use crate::model::Event;
+use crate::model::{Event, Living};
 
 mod actions;
 
@@ -136,21 +136,30 @@ fn priority_is_the_rules_then_the_sinks_then_the_events() {
     let event = recorded_with_id("215");
     let wording = Wording::of(&event);
     let id = id();
+    let living = Living {
+        key: "trade".into(),
+        message: None,
+    };
     for (rule, sink, quiet, expected) in [
         (Some(5), Some(1), false, 5),
         (None, Some(1), false, 1),
         (None, None, false, 4),
         (None, None, true, 2),
+        (Some(5), None, true, 2),
+        (None, Some(5), true, 2),
         (Some(1), None, true, 1),
     ] {
         let options = sink.map_or(json!({}), |priority: u8| json!({ "priority": priority }));
-        let message = Message {
-            priority: rule,
-            quiet,
-            ..message(&id, &event, &wording)
-        };
-        let body = sent(&ntfy(&options), &message);
-        assert_eq!(body["priority"], expected, "{rule:?} {sink:?} {quiet}");
+        for living in [None, Some(&living)] {
+            let message = Message {
+                priority: rule,
+                quiet,
+                living,
+                ..message(&id, &event, &wording)
+            };
+            let body = sent(&ntfy(&options), &message);
+            assert_eq!(body["priority"], expected, "{rule:?} {sink:?} {quiet}");
+        }
     }
 }
 

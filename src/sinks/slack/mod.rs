@@ -14,7 +14,7 @@ use super::address::{self, Address};
 use super::cut::{Unit, cut_escaped};
 use super::options::RateLimit;
 use super::wording::{Author, Field};
-use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, judge, request};
+use super::{EncodeError, Facts, Kind, Message, Parts, Question, Ring, Translator, judge, request};
 use crate::config::{Table, form};
 use crate::model::{Reply, Rests, Verdict};
 use crate::transport::Outgoing;
@@ -119,6 +119,10 @@ impl Translator for Slack {
             body["blocks"] = Value::Array(blocks(message));
         }
         Ok(request::json(&self.address, message, &body)?.into())
+    }
+
+    fn ring(&self) -> Ring {
+        Ring::Always
     }
 
     fn questions(&self) -> Vec<Question> {

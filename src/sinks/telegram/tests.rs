@@ -222,6 +222,7 @@ fn a_living_notification_is_a_message_that_is_changed() {
     };
     let edit = Message {
         living: Some(&living),
+        quiet: true,
         ..message(&id, &event, &wording)
     };
     let request = samples::request(&sink, &edit);
