@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::rehearsal::rehearse;
 use super::unheard::unheard;
 use crate::clock::Clock;
-use crate::config::{Config, Loaded};
+use crate::config::{Config, Loaded, Mistake};
 use crate::rules::Rules;
 use crate::sinks::{self, Filled, Sink};
 use crate::sources::{self, Source};
@@ -33,6 +33,8 @@ pub struct Plan {
 pub struct Refused {
     /// All mistakes, as one text for a terminal.
     pub report: String,
+    /// The same one by one.
+    pub mistakes: Vec<Mistake>,
     /// What is allowed, but hardly meant, as far as that is sure beside the mistakes.
     pub warnings: Vec<String>,
 }
@@ -40,6 +42,7 @@ pub struct Refused {
 impl From<String> for Refused {
     fn from(report: String) -> Self {
         Self {
+            mistakes: vec![Mistake::nowhere(report.clone())],
             report,
             warnings: Vec::new(),
         }
@@ -100,6 +103,7 @@ impl Plan {
             (None, Some(plan)) => Ok(plan),
             (Some(report), made) => Err(Refused {
                 report,
+                mistakes: loaded.mistakes(),
                 warnings: made.map(|plan| plan.warnings).unwrap_or_default(),
             }),
             (None, None) => Err("the configuration cannot be read".to_owned().into()),

@@ -1,9 +1,8 @@
 //! `bellwire completions`: what a shell needs to know to complete command lines.
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use super::{Exit, Line, output};
+use super::{Exit, output};
 
 /// Print the completions of a shell, to be read by it at its start.
 #[derive(Debug, clap::Args)]
@@ -22,7 +21,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Exit {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Line::command(), "bellwire", &mut script);
+    clap_complete::generate(args.shell, &mut super::command(), "bellwire", &mut script);
     output::text(&String::from_utf8_lossy(&script));
     Exit::Done
 }

@@ -3,9 +3,9 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
-use super::{Exit, output};
+use super::failed::Failed;
 use crate::app::{Plan, Refused};
-use crate::config;
+use crate::config::{self, Mistake};
 
 /// Finds, reads and makes the configuration.
 ///
@@ -13,17 +13,19 @@ use crate::config;
 /// What is wrong with it, ready for a terminal; the exit status is then 2.
 pub(super) fn load(file: Option<&Path>) -> Result<Plan, Refused> {
     let environment = config::process_environment();
-    let file =
-        config::find_file(file, &environment).map_err(|error| format!("bellwire: {error}"))?;
+    let file = config::find_file(file, &environment).map_err(|error| Refused {
+        report: format!("bellwire: {error}"),
+        mistakes: vec![Mistake::nowhere(error.to_string())],
+        warnings: Vec::new(),
+    })?;
     let colour = std::io::stderr().is_terminal() && !environment.contains_key("NO_COLOR");
     Plan::make(config::load(&file, environment), colour)
 }
 
-/// The same for a command that has nothing else to say when it is wrong: the mistakes go to standard
-/// error, and the exit status is the answer.
-pub(super) fn load_or_complain(file: Option<&Path>) -> Result<Plan, Exit> {
-    load(file).map_err(|refused| {
-        output::complain(&refused.report);
-        Exit::Wrong
-    })
+/// The same for a command that has nothing else to say when it is wrong.
+///
+/// # Errors
+/// The mistakes, which say all there is to say.
+pub(super) fn load_or_fail(file: Option<&Path>) -> Result<Plan, Failed> {
+    load(file).map_err(Failed::from)
 }

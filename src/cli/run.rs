@@ -24,10 +24,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
-    let plan = match configuration::load_or_complain(args.config.as_deref()) {
-        Ok(plan) => plan,
-        Err(exit) => return Ok(exit),
-    };
+    let plan = configuration::load_or_fail(args.config.as_deref())?;
     let telemetry = telemetry::start(&plan.config.log).context("logging cannot start")?;
     for warning in &plan.warnings {
         tracing::warn!("{warning}");

@@ -73,8 +73,22 @@ async fn a_table_is_as_wide_as_the_terminal_and_whole_where_there_is_none() {
             assert!(told.out.contains(head), "{columns}: {told:?}");
         }
     }
+    let told = on_terminal(&bridge, 50, "queue --limit 2").await;
+    let has_more = |line: &str| line.contains("`--limit`") && line.trim_end().len() <= 50;
+    assert!(told.out.lines().last().is_some_and(has_more), "{told:?}");
+    let shown = on_terminal(&bridge, 30, &format!("queue show {}", ids[0])).await;
+    let is_narrow = |line: &str| line.trim_end().chars().count() <= 30;
+    assert!(shown.out.lines().all(is_narrow), "{shown:?}");
+    assert!(shown.out.contains("created       2"), "{shown:?}");
     let told = bridge.tool(&["queue"]).await;
     assert_eq!(told.out.lines().count(), 1 + ids.len(), "{told:?}");
+    assert!(
+        told.out
+            .starts_with("ID\tSTATE\tSINK\tTYPE\tTRIES\tAGE\tREASON\n")
+    );
+    for line in told.out.lines() {
+        assert_eq!(line.split('\t').count(), 7, "{line:?}");
+    }
     assert!(told.out.contains("422 Unprocessable Entity\n"), "{told:?}");
 }
 
