@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::failed::Failed;
 use crate::app::{Plan, Refused};
-use crate::config::{self, Mistake};
+use crate::config::{self, Config, Mistake};
 
 /// Finds, reads and makes the configuration.
 ///
@@ -28,4 +28,16 @@ pub(super) fn load(file: Option<&Path>) -> Result<Plan, Refused> {
 /// The mistakes, which say all there is to say.
 pub(super) fn load_or_fail(file: Option<&Path>) -> Result<Plan, Failed> {
     load(file).map_err(Failed::from)
+}
+
+/// What is asked of the configuration as far as it can be read, right or not; nothing where there is none.
+pub(super) fn named(
+    file: Option<&Path>,
+    names: impl FnOnce(&Config) -> Vec<String>,
+) -> Vec<String> {
+    let environment = config::process_environment();
+    let config = config::find_file(file, &environment)
+        .ok()
+        .and_then(|file| config::load(&file, environment).config);
+    config.as_ref().map(names).unwrap_or_default()
 }

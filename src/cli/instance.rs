@@ -205,7 +205,7 @@ pub(super) fn shut_out(at: SocketAddr, token: Option<&Secret>) -> Failed {
         Some(_) => Failed::new(format!(
             "the instance at {at} does not know the token of `http.token`"
         ))
-        .help("set it, or the variable that it comes from (`BELLWIRE_HTTP_TOKEN`?), to what the instance was started with"),
+        .help("set it, or the variable that it comes from, such as `BELLWIRE_HTTP_TOKEN`, to what the instance was started with"),
         None => Failed::new(format!(
             "the instance at {at} wants a token, and there is no `http.token` here"
         ))

@@ -112,8 +112,23 @@ async fn a_terminal_shows_how_far_it_is_and_nothing_else_does() {
     // With `--json` the terminal gets the document and nothing else.
     let told = on_terminal(&bridge, 80, &format!("queue drop --json {all}")).await;
     assert_eq!(told.json().as_array().expect("an array").len(), ids.len());
+    // Who does not say yes has a document, too.
+    let told = on_terminal(&bridge, 80, "replay --since 1h --json").await;
+    assert_eq!(told.status, Some(1), "{told:?}");
+    assert!(
+        told.out.contains("\n{\"error\":\"nothing was sent, "),
+        "{told:?}"
+    );
     let told = on_terminal(&bridge, 80, "replay --since 1h --yes --json").await;
     assert_eq!(told.json()["deliveries"], COUNT);
+
+    // All of it is on its way now, so there is nothing to ask about.
+    let told = on_terminal(&bridge, 80, "replay --since 1h --json").await;
+    assert_eq!(told.status, Some(0), "{told:?}");
+    assert!(
+        told.out.contains("\n{\"events\":12,\"deliveries\":0,"),
+        "{told:?}"
+    );
 
     let mut words = vec!["queue", "retry"];
     words.extend(ids.iter().map(String::as_str));
