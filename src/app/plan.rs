@@ -7,7 +7,7 @@ use super::expected;
 use super::rehearsal::rehearse;
 use super::unheard::unheard;
 use crate::clock::Clock;
-use crate::config::{Backfilled, Config, Loaded};
+use crate::config::{Backfilled, Config, Loaded, Mistake};
 use crate::rules::{Hours, Rules};
 use crate::sinks::{self, Filled, Ring, Sink};
 use crate::sources::{self, Source};
@@ -34,6 +34,8 @@ pub struct Plan {
 pub struct Refused {
     /// All mistakes, as one text for a terminal.
     pub report: String,
+    /// The same one by one.
+    pub mistakes: Vec<Mistake>,
     /// What is allowed, but hardly meant, as far as that is sure beside the mistakes.
     pub warnings: Vec<String>,
 }
@@ -41,6 +43,7 @@ pub struct Refused {
 impl From<String> for Refused {
     fn from(report: String) -> Self {
         Self {
+            mistakes: vec![Mistake::nowhere(report.clone())],
             report,
             warnings: Vec::new(),
         }
@@ -124,6 +127,7 @@ impl Plan {
             (None, Some(plan)) => Ok(plan),
             (Some(report), made) => Err(Refused {
                 report,
+                mistakes: loaded.mistakes(),
                 warnings: made.map(|plan| plan.warnings).unwrap_or_default(),
             }),
             (None, None) => Err("the configuration cannot be read".to_owned().into()),

@@ -24,6 +24,10 @@ use crate::app::{self, Plan};
 /// An `ntfy` server is asked for its health and, with credentials, whether it accepts them. Whether they may
 /// write to the topic shows only with a message.
 ///
+/// Of a `telegram` sink the bot is asked who it is (`getMe`), and whether it sees the chat (`getChat`).
+///
+/// An `mqtt` broker is logged in to and left again; nothing is published.
+///
 /// Of a `webhook` or a `slack` sink only the server is reached (`OPTIONS /`), not the receiver itself.
 ///
 /// The program of an `exec` sink is looked for and not started. Without `--online` one that is not there is
@@ -40,7 +44,7 @@ Examples:
   sink desk (hooks.slack.com #91c4): failed, the host name does not resolve
   sink phone (ntfy.sh #3fa0): ok, the server is healthy; nothing was sent
 
-Exit status: 0 all is fine, 1 the file is right and something else is not, 2 the file is wrong and
+Exit status: 0 all is fine, 1 the file is right and something else is not, 2 the file is wrong and \
 nothing was tried.")]
 pub(super) struct Args {
     /// The configuration file [default: `BELLWIRE_CONFIG`, ./config.toml, /etc/bellwire/config.toml]
@@ -49,7 +53,8 @@ pub(super) struct Args {
     /// Also try each source and each sink, without sending an event
     #[arg(long)]
     online: bool,
-    /// Print one JSON document; what was not tried has `"ok": null`
+    /// Print one JSON document: each mistake with its place, each warning, and who was tried; what was not
+    /// has `"ok": null`
     #[arg(long)]
     json: bool,
 }
@@ -57,29 +62,27 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let plan = match configuration::load(args.config.as_deref()) {
         Ok(plan) => plan,
-        Err(refused) => {
-            output::complain(&refused.report);
-            complain_of(&refused.warnings);
-            if args.json {
-                output::line(&told::wrong().to_string());
-            }
-            return Ok(Exit::Wrong);
-        }
+        Err(refused) => return Err(told::wrong(refused).into()),
     };
-    complain_of(&plan.warnings);
+    let mut warnings = plan.warnings.clone();
+    if !args.online {
+        warnings.extend(app::programs_not_here(&plan));
+    }
+    for warning in &warnings {
+        output::complain(&told::warning(warning));
+    }
     if !args.json {
         output::line(&summary(&plan));
     }
     if !args.online {
-        complain_of(&app::programs_not_here(&plan));
         if args.json {
-            output::line(&told::untried(&plan.config).to_string());
+            output::document(&told::untried(&plan.config, &warnings));
         }
         return Ok(Exit::Done);
     }
     let tried = app::try_online(&plan).await?;
     if args.json {
-        output::line(&told::json(&tried).to_string());
+        output::document(&told::json(&tried, &warnings));
     } else {
         told::lines(&tried)
             .iter()
@@ -90,12 +93,6 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     } else {
         Exit::Failed
     })
-}
-
-fn complain_of(warnings: &[String]) {
-    for warning in warnings {
-        output::complain(&format!("warning: {warning}"));
-    }
 }
 
 fn summary(plan: &Plan) -> String {

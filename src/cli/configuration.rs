@@ -3,9 +3,9 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
-use super::{Exit, output};
+use super::failed::Failed;
 use crate::app::{Plan, Refused};
-use crate::config::{self, Loaded};
+use crate::config::{self, Config, Loaded, Mistake};
 
 /// Finds, reads and makes the configuration.
 ///
@@ -20,20 +20,32 @@ fn made(
     make: fn(Loaded, bool) -> Result<Plan, Refused>,
 ) -> Result<Plan, Refused> {
     let environment = config::process_environment();
-    let file =
-        config::find_file(file, &environment).map_err(|error| format!("bellwire: {error}"))?;
+    let file = config::find_file(file, &environment).map_err(|error| Refused {
+        report: format!("bellwire: {error}"),
+        mistakes: vec![Mistake::nowhere(error.to_string())],
+        warnings: Vec::new(),
+    })?;
     let colour = std::io::stderr().is_terminal() && !environment.contains_key("NO_COLOR");
     make(config::load(&file, environment), colour)
 }
 
 /// The same for a command that puts no rules in force, so that `[[tests]]` are not run, and has nothing
-/// else to say when it is wrong: the mistakes go to standard error, and the exit status is the answer.
-pub(super) fn load_or_complain(file: Option<&Path>) -> Result<Plan, Exit> {
-    made(file, Plan::make_untested).map_err(|refused| complain(&refused))
+/// else to say when it is wrong.
+///
+/// # Errors
+/// The mistakes, which say all there is to say.
+pub(super) fn load_or_fail(file: Option<&Path>) -> Result<Plan, Failed> {
+    made(file, Plan::make_untested).map_err(Failed::from)
 }
 
-/// Says what is wrong with a configuration.
-pub(super) fn complain(refused: &Refused) -> Exit {
-    output::complain(&refused.report);
-    Exit::Wrong
+/// What is asked of the configuration as far as it can be read, right or not; nothing where there is none.
+pub(super) fn named(
+    file: Option<&Path>,
+    names: impl FnOnce(&Config) -> Vec<String>,
+) -> Vec<String> {
+    let environment = config::process_environment();
+    let config = config::find_file(file, &environment)
+        .ok()
+        .and_then(|file| config::load(&file, environment).config);
+    config.as_ref().map(names).unwrap_or_default()
 }

@@ -7,7 +7,8 @@ use anyhow::Context;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::instance::{authorize, reachable};
+use super::failed::Failed;
+use super::instance::{authorize, foreign, reachable, shut_out};
 use super::{Exit, configuration, output, table};
 use crate::transport::{Client, Reach};
 
@@ -33,20 +34,12 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
-    let http = match configuration::load_or_complain(args.config.as_deref()) {
-        Ok(plan) => plan.config.http,
-        Err(exit) => return Ok(exit),
-    };
-    let unasked = |ready: Option<bool>, reason: &str| {
-        output::complain(reason);
-        if args.json {
-            output::line(&json!({ "ready": ready, "reasons": [reason] }).to_string());
-        }
-        Ok(Exit::Failed)
-    };
+    let http = configuration::load_or_fail(args.config.as_deref())?
+        .config
+        .http;
     let Some(listen) = http.listen else {
         let reason = "`http.listen` is \"off\", so nobody can tell whether bellwire is ready";
-        return unasked(None, reason);
+        return Err(unasked(None, reason).into());
     };
     let address = reachable(listen);
     let mut request = http::Request::get(format!("http://{address}/readyz")).body(Bytes::new())?;
@@ -55,18 +48,22 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let reply = match client.send(request, TIMEOUT, Reach::LinkLocalToo).await {
         Ok(reply) => reply,
         Err(failure) => {
-            return unasked(
-                Some(false),
-                &format!("nothing answers at {listen}: {failure}"),
-            );
+            let reason = format!("nothing answers at {listen}: {failure}");
+            return Err(unasked(Some(false), &reason).into());
         }
     };
-    let Ok(told) = serde_json::from_slice::<Value>(&reply.body) else {
-        let reason = format!("what answers at {listen} is no bellwire of this version");
-        return unasked(Some(false), &reason);
-    };
+    let told = serde_json::from_slice::<Value>(&reply.body).unwrap_or_default();
+    if !told["ready"].is_boolean() {
+        let failed = foreign(address);
+        let reasons = json!([failed.error()]);
+        return Err(failed.with("ready", false).with("reasons", reasons).into());
+    }
+    // Whether it is ready is told to everybody, the reasons are not.
+    if told.get("reasons").is_none() {
+        output::complain(&shut_out(address, http.token.as_ref()).to_string());
+    }
     if args.json {
-        output::line(&told.to_string());
+        output::document(&told);
     } else {
         lines(&told).iter().for_each(|line| output::line(line));
     }
@@ -75,6 +72,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     } else {
         Exit::Failed
     })
+}
+
+/// Why nobody can tell, in the words of an answer.
+fn unasked(ready: Option<bool>, reason: &str) -> Failed {
+    Failed::new(reason)
+        .report(reason)
+        .with("ready", ready)
+        .with("reasons", json!([reason]))
 }
 
 /// Whether an alert would get through, and below that every reason why not.

@@ -4,13 +4,14 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use bytes::Bytes;
 use http::{HeaderValue, Method, header};
 use serde_json::Value;
 use url::Url;
 
-use super::{Exit, output};
+use super::failed::Failed;
+use super::table;
 use crate::admin;
 use crate::app::{self, Plan};
 use crate::model::Secret;
@@ -22,6 +23,10 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Most bytes of an answer. A page of a hundred deliveries is far smaller, unless somebody is hostile.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
+
+/// What to do where somebody else answers than was meant, or nobody.
+const LISTEN: &str =
+    "set `http.listen` to where the instance listens, which is what it was at its start";
 
 /// Who is asked.
 pub(super) enum Instance {
@@ -39,6 +44,8 @@ pub(super) enum Instance {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Value,
+    /// Where it was asked for; `None` where nobody listens and files were read.
+    at: Option<SocketAddr>,
 }
 
 impl Instance {
@@ -122,10 +129,13 @@ impl Instance {
 
     async fn ask(&self, method: Method, target: &str, body: Bytes) -> anyhow::Result<Answer> {
         let request = http::Request::builder().method(method);
-        let (status, body) = match self {
+        match self {
             Self::Stopped(parts) => {
                 let request = request.uri(target).body(body)?;
-                Box::pin(admin::answer((**parts).clone(), request)).await
+                let (status, body) = Box::pin(admin::answer((**parts).clone(), request)).await;
+                let body = serde_json::from_slice(&body).context("an answer is no JSON")?;
+                let at = None;
+                Ok(Answer { status, body, at })
             }
             Self::Running {
                 client,
@@ -138,32 +148,77 @@ impl Instance {
                 authorize(&mut request, token.as_ref())?;
                 let reply = client.send(request, TIMEOUT, Reach::LinkLocalToo).await;
                 let reply = reply.map_err(|failure| {
-                    anyhow!("the queue is in use, but nothing answers at {address}: {failure}")
+                    let error =
+                        format!("the queue is in use, but nothing answers at {address}: {failure}");
+                    Failed::new(error).help(LISTEN)
                 })?;
-                (reply.status, reply.body)
+                let status = reply.status;
+                let body = serde_json::from_slice(&reply.body).map_err(|_| foreign(*address))?;
+                match is_shut(status, &body) {
+                    true => Err(shut_out(*address, token.as_ref()).into()),
+                    false => Ok(Answer {
+                        status,
+                        body,
+                        at: Some(*address),
+                    }),
+                }
             }
-        };
-        let body = serde_json::from_slice(&body)
-            .map_err(|_| anyhow!("what answers ({status}) is no bellwire of this version"))?;
-        Ok(Answer { status, body })
+        }
     }
 }
 
 impl Answer {
-    /// The body of a wish that was granted; otherwise the reason is told, and the exit status with it.
-    pub(super) fn granted(self) -> Result<Value, Exit> {
-        if self.status == 200 {
+    /// The body of a wish that was granted, which always has this key; with the statuses that tell of a
+    /// mistake of the command line.
+    ///
+    /// # Errors
+    /// Why it was not.
+    pub(super) fn granted(self, key: &str, wrong: &[u16]) -> Result<Value, Failed> {
+        if self.status == 200 && self.body.get(key).is_some() {
             return Ok(self.body);
         }
-        output::complain(&format!("bellwire: {}", self.reason()));
-        Err(Exit::Failed)
+        Err(match (refusal(self.status, &self.body), self.at) {
+            (Some(detail), _) if wrong.contains(&self.status) => {
+                Failed::wrong(table::printable(detail))
+            }
+            (Some(detail), _) => Failed::new(table::printable(detail)),
+            (None, Some(at)) => foreign(at),
+            (None, None) => Failed::new(format!("status {}", self.status)),
+        })
     }
+}
 
-    /// Why a wish was not granted.
-    pub(super) fn reason(&self) -> String {
-        let detail = self.body["detail"].as_str();
-        detail.map_or_else(|| format!("status {}", self.status), str::to_owned)
+/// Why bellwire refuses something; `None` where nothing says that it is bellwire that does.
+pub(super) fn refusal(status: u16, body: &Value) -> Option<&str> {
+    let is_ours = body["type"] == "about:blank" && body["status"] == status;
+    body["detail"].as_str().filter(|_| is_ours)
+}
+
+/// Whether an instance lets in only who shows its token, or nobody for now who shows a wrong one.
+pub(super) fn is_shut(status: u16, body: &Value) -> bool {
+    matches!(status, 401 | 429) && refusal(status, body).is_some()
+}
+
+/// What somebody can do whom an instance does not let in.
+pub(super) fn shut_out(at: SocketAddr, token: Option<&Secret>) -> Failed {
+    match token {
+        Some(_) => Failed::new(format!(
+            "the instance at {at} does not know the token of `http.token`"
+        ))
+        .help("set it, or the variable that it comes from, such as `BELLWIRE_HTTP_TOKEN`, to what the instance was started with"),
+        None => Failed::new(format!(
+            "the instance at {at} wants a token, and there is no `http.token` here"
+        ))
+        .help("set it to what the instance was started with, such as `{ env = \"BELLWIRE_HTTP_TOKEN\" }`"),
     }
+}
+
+/// What somebody can do whom a stranger answers.
+pub(super) fn foreign(at: SocketAddr) -> Failed {
+    Failed::new(format!(
+        "what answers at {at} is no bellwire of this version"
+    ))
+    .help(LISTEN)
 }
 
 /// Path and parameters, escaped as they have to be.

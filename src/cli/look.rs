@@ -22,7 +22,7 @@ impl Look {
         let is_terminal = std::io::stdout().is_terminal();
         Self {
             colour: is_terminal && std::env::var_os("NO_COLOR").is_none(),
-            columns: is_terminal.then(table::columns),
+            columns: table::columns(),
         }
     }
 

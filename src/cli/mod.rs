@@ -2,13 +2,15 @@
 //!
 //! A room of its own, on the top floor, so that nothing below prints or exits. Results go to standard
 //! output, logs and complaints to standard error. Exit status: 0 done, 1 it failed, 2 bad command line
-//! or configuration. Each command is a file with its `Args` and its `run`.
+//! or configuration. Each command is a file with its `Args` and its `run`; one that fails answers with why,
+//! and what is printed of it, for people or as JSON, is decided here.
 
 mod check;
 mod completions;
 mod configuration;
 mod demo;
 mod explain;
+mod failed;
 mod health;
 mod instance;
 mod look;
@@ -25,7 +27,9 @@ mod tail;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use self::failed::Failed;
 
 /// Keeps a Server-Sent-Events stream open, keeps the events that rules ask for, and delivers each one,
 /// signed, to webhooks, Discord, Slack, ntfy, Telegram, MQTT and programs through a queue on disk.
@@ -65,6 +69,9 @@ enum Command {
     Schema(schema::Args),
 }
 
+/// The exit statuses of a command that says nothing else about them.
+const STATUSES: &str = "0 done, 1 it failed, 2 wrong command line or configuration.";
+
 /// What a command came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -89,14 +96,21 @@ impl From<Exit> for ExitCode {
 /// Runs the program and answers with its exit status.
 #[must_use]
 pub fn main() -> ExitCode {
-    let line = Line::parse();
+    let is_json = output::wants_json(std::env::args_os());
+    let line = match parsed() {
+        Ok(line) => line,
+        Err(error) if error.use_stderr() => return misspelt(&error, is_json),
+        // Help is a result.
+        Err(error) => error.exit(),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            return output::failed(&anyhow::Error::new(error).context("the runtime cannot start"));
+            let error = anyhow::Error::new(error).context("the runtime cannot start");
+            return output::failed(&error.into(), is_json);
         }
     };
     let result = runtime.block_on(async {
@@ -119,8 +133,50 @@ pub fn main() -> ExitCode {
     runtime.shutdown_background();
     match result {
         Ok(exit) => exit.into(),
-        Err(error) => output::failed(&error),
+        Err(error) => output::failed(&error.into(), is_json),
     }
+}
+
+fn parsed() -> clap::error::Result<Line> {
+    let matches = command().try_get_matches()?;
+    Line::from_arg_matches(&matches)
+}
+
+/// The command line, with the exit statuses at the end of every help.
+fn command() -> clap::Command {
+    Line::command().mut_subcommands(|command| tell_statuses(command, STATUSES))
+}
+
+/// Adds the exit statuses to each help that has none of its own; a command of a command has those above it.
+fn tell_statuses(command: clap::Command, above: &str) -> clap::Command {
+    let help = command
+        .get_after_long_help()
+        .or(command.get_after_help())
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let own = help
+        .split_once("Exit status: ")
+        .map(|(_, own)| own.to_owned());
+    let is_told = own.is_some();
+    let statuses = own.unwrap_or_else(|| above.to_owned());
+    let command = match is_told {
+        true => command,
+        false => command.after_help(format!("{help}\n\nExit status: {statuses}")),
+    };
+    command.mut_subcommands(|inner| tell_statuses(inner, &statuses))
+}
+
+/// A command line that is wrong, told in clap's own words.
+fn misspelt(error: &clap::Error, is_json: bool) -> ExitCode {
+    // It has the colours of the terminal there is; where there is none it has nobody to tell.
+    drop(error.print());
+    if is_json {
+        let text = error.render().to_string();
+        let said = text.strip_prefix("error: ").unwrap_or(&text);
+        let said = said.split("\n\nUsage:").next().unwrap_or(said);
+        output::tell(&Failed::wrong(said.trim_end()));
+    }
+    Exit::Wrong.into()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::failed::Failed;
 use super::instance::{Answer, Instance};
 use super::progress::Progress;
 use super::{Exit, configuration, output, queue};
@@ -43,10 +44,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
-    let plan = match configuration::load_or_complain(args.config.as_deref()) {
-        Ok(plan) => plan,
-        Err(exit) => return Ok(exit),
-    };
+    let plan = configuration::load_or_fail(args.config.as_deref())?;
     let instance = Instance::find(&plan)?;
     let exit = replay(&instance, &args).await;
     instance.leave().await;
@@ -55,29 +53,26 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
 
 async fn replay(instance: &Instance, args: &Args) -> anyhow::Result<Exit> {
     if !args.yes {
-        let counted = match told(wish(instance, args, true).await?) {
-            Ok(counted) => counted,
-            Err(exit) => return Ok(exit),
-        };
+        let counted = told(wish(instance, args, true).await?)?;
         output::complain(&format!("{} would be sent again", number(&counted)));
         if !std::io::stdin().is_terminal() {
-            output::complain("bellwire: nobody is there to ask; `--yes` does not ask");
-            return Ok(Exit::Failed);
+            let failed = Failed::new("nobody is there to ask").help("`--yes` does not ask");
+            return Err(failed.into());
         }
         if counted["deliveries"] == 0 {
+            if args.json {
+                output::document(&counted);
+            }
             return Ok(Exit::Done);
         }
         if !confirmed() {
-            output::complain("nothing was sent");
-            return Ok(Exit::Failed);
+            let failed = Failed::new("nothing was sent, as nobody said yes");
+            return Err(failed.report("nothing was sent").into());
         }
     }
-    let done = match told(wish(instance, args, false).await?) {
-        Ok(done) => done,
-        Err(exit) => return Ok(exit),
-    };
+    let done = told(wish(instance, args, false).await?)?;
     if args.json {
-        output::line(&done.to_string());
+        output::document(&done);
         return Ok(Exit::Done);
     }
     let when = if instance.runs() {
@@ -102,11 +97,8 @@ async fn wish(instance: &Instance, args: &Args, dry_run: bool) -> anyhow::Result
 }
 
 /// What was answered; a name that nothing has is a mistake of the command line.
-fn told(answer: Answer) -> Result<Value, Exit> {
-    let unknown = answer.status == 404;
-    answer
-        .granted()
-        .map_err(|exit| if unknown { Exit::Wrong } else { exit })
+fn told(answer: Answer) -> Result<Value, Failed> {
+    answer.granted("deliveries", &[404])
 }
 
 fn number(counted: &Value) -> String {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
+use super::failed::Failed;
 use super::{Exit, configuration};
 use crate::{app, telemetry};
 
@@ -24,10 +25,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
-    let plan = match configuration::load(args.config.as_deref()) {
-        Ok(plan) => plan,
-        Err(refused) => return Ok(configuration::complain(&refused)),
-    };
+    let plan = configuration::load(args.config.as_deref()).map_err(Failed::from)?;
     let telemetry = telemetry::start(&plan.config.log).context("logging cannot start")?;
     for warning in &plan.warnings {
         tracing::warn!("{warning}");

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::value::RawValue;
 
+use super::failed::Failed;
 use super::instance::Instance;
 use super::{Exit, configuration, output, table};
 use crate::sources::EVENT_BYTES_MAX;
@@ -41,49 +42,42 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
-    let plan = match configuration::load_or_complain(args.config.as_deref()) {
-        Ok(plan) => plan,
-        Err(exit) => return Ok(exit),
-    };
-    let body = match args.event.as_deref().map(wish).transpose() {
-        Ok(body) => body.unwrap_or_default(),
-        Err(exit) => return Ok(exit),
-    };
+    let plan = configuration::load_or_fail(args.config.as_deref())?;
+    let body = args.event.as_deref().map(wish).transpose()?;
     let instance = Instance::find_or_make(&plan)?;
-    let answer = instance.post(&["sinks", &args.sink, "test"], body).await;
+    let answer = instance
+        .post(&["sinks", &args.sink, "test"], body.unwrap_or_default())
+        .await;
     instance.leave().await;
     let answer = answer?;
-    if !matches!(answer.status, 200 | 502) {
-        output::complain(&format!("bellwire: {}", answer.reason()));
-        // A name that no sink has is a mistake of the command line.
-        return Ok(if answer.status == 404 {
-            Exit::Wrong
-        } else {
-            Exit::Failed
-        });
-    }
     let accepted = answer.status == 200;
+    let body = match answer.status {
+        // What the receiver said is a result, also when it is a refusal.
+        502 if answer.body["duration_ms"].is_u64() => answer.body,
+        // A name that no sink has is a mistake of the command line.
+        _ => answer.granted("duration_ms", &[404])?,
+    };
     if args.json {
-        output::line(&answer.body.to_string());
+        output::document(&body);
     } else {
-        let took = format!("{} ms", answer.body["duration_ms"]);
+        let took = format!("{} ms", body["duration_ms"]);
         let kind = plan
             .config
             .sinks
             .iter()
             .find(|sink| sink.name.as_str() == args.sink);
         let kind = kind.map_or("", |sink| sink.kind.as_str());
-        let status = match answer.body["status"].as_u64() {
+        let status = match body["status"].as_u64() {
             Some(status) => format!("{}{took}", worded(kind, status)),
             None => format!("no answer, {took}"),
         };
-        let reason = answer.body["reason"].as_str().map(table::printable);
+        let reason = body["reason"].as_str().map(table::printable);
         let reason = reason
             .map(|reason| format!(": {reason}"))
             .unwrap_or_default();
         let verdict = if accepted { "accepted" } else { "refused" };
         output::line(&format!("{}: {verdict} ({status}){reason}", args.sink));
-        let said = answer.body["answer"].as_str().unwrap_or_default();
+        let said = body["answer"].as_str().unwrap_or_default();
         for line in said.lines() {
             output::line(&table::printable(line));
         }
@@ -103,7 +97,7 @@ fn worded(kind: &str, status: u64) -> String {
 }
 
 /// The body that asks for the event of a file, or of standard input, to be sent.
-fn wish(file: &Path) -> Result<Vec<u8>, Exit> {
+fn wish(file: &Path) -> Result<Vec<u8>, Failed> {
     let (shown, read) = match file == Path::new("-") {
         true => ("standard input".to_owned(), read(std::io::stdin())),
         false => {
@@ -111,10 +105,7 @@ fn wish(file: &Path) -> Result<Vec<u8>, Exit> {
             (shown, File::open(file).and_then(read))
         }
     };
-    let text = read.map_err(|error| {
-        output::complain(&format!("bellwire: {shown} cannot be read: {error}"));
-        Exit::Wrong
-    })?;
+    let text = read.map_err(|error| Failed::wrong(format!("{shown} cannot be read: {error}")))?;
     let event = text.strip_prefix(BOM).unwrap_or(&text);
     let mut values = serde_json::Deserializer::from_slice(event).into_iter::<&RawValue>();
     let wrong = match (values.next(), values.next()) {
@@ -125,8 +116,7 @@ fn wish(file: &Path) -> Result<Vec<u8>, Exit> {
         (None, _) => Some("is no JSON: it is empty".to_owned()),
     };
     if let Some(wrong) = wrong {
-        output::complain(&format!("bellwire: {shown} {wrong}"));
-        return Err(Exit::Failed);
+        return Err(Failed::new(format!("{shown} {wrong}")));
     }
     // The event's own bytes, not re-encoded: a receiver gets them as they are.
     Ok([b"{\"event\":", event, b"}"].concat())

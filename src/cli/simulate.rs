@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use serde_json::json;
 
+use super::failed::Failed;
 use super::{Exit, output};
 use crate::app;
 use crate::simulator::ttmt;
@@ -68,14 +69,8 @@ struct Ttmt {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let Upstream::Ttmt(args) = args.upstream;
-    let script = match args.script.as_deref().map(read_script) {
-        None => None,
-        Some(Ok(lines)) => Some(lines),
-        Some(Err(complaint)) => {
-            output::complain(&format!("bellwire: {complaint}"));
-            return Ok(Exit::Wrong);
-        }
-    };
+    let script = args.script.as_deref().map(read_script).transpose();
+    let script = script.map_err(Failed::wrong)?;
     let simulator = ttmt::bind(ttmt::Options {
         listen: args.listen,
         key: args.key.clone(),
@@ -90,7 +85,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     .with_context(|| format!("cannot listen on {}", args.listen))?;
     let base_url = simulator.base_url();
     if args.json {
-        output::line(&json!({ "base_url": base_url, "api_key": args.key }).to_string());
+        output::document(&json!({ "base_url": base_url, "api_key": args.key }));
     } else {
         output::line(&format!("base_url = \"{base_url}\""));
         output::line(&format!("api_key = \"{}\"", args.key));

@@ -13,6 +13,9 @@ const SHRUNK_MIN: usize = 6;
 /// Between two columns.
 const GAP: &str = "  ";
 
+/// The same where no terminal is. No cell has one, as it would be escaped.
+const TAB: &str = "\t";
+
 /// Before what goes on in a further line.
 const INDENT: &str = "  ";
 
@@ -41,8 +44,18 @@ impl Table {
             .push(cells.iter().map(|cell| printable(cell)).collect());
     }
 
+    /// The lines for a terminal of so many columns, or for a program, which takes its cells apart by tabs:
+    /// one long cell is then no other row's business.
+    pub(super) fn lines(&self, columns: Option<usize>) -> Vec<String> {
+        let Some(columns) = columns else {
+            let rows = self.rows.iter().map(|cells| cells.join(TAB));
+            return std::iter::once(self.head.join(TAB)).chain(rows).collect();
+        };
+        self.fitted(columns)
+    }
+
     /// The lines, none of them wider than `columns`.
-    pub(super) fn lines(&self, columns: usize) -> Vec<String> {
+    fn fitted(&self, columns: usize) -> Vec<String> {
         let decks = self.decks(columns);
         let head: Vec<String> = self.head.iter().map(|&cell| cell.to_owned()).collect();
         let rows = std::iter::once(&head).chain(&self.rows);
@@ -127,14 +140,13 @@ impl Deck {
     }
 }
 
-/// How wide a table may be. Where there is no terminal, whoever reads on gets all of it.
-pub(super) fn columns() -> usize {
+/// How wide a table may be; `None` where no terminal is, and whoever reads on gets all of it.
+pub(super) fn columns() -> Option<usize> {
     let output = std::io::stdout();
-    if !output.is_terminal() {
-        return usize::MAX;
-    }
-    let size = terminal_size::terminal_size_of(output);
-    size.map_or(COLUMNS, |(width, _)| usize::from(width.0))
+    output.is_terminal().then(|| {
+        let size = terminal_size::terminal_size_of(output);
+        size.map_or(COLUMNS, |(width, _)| usize::from(width.0))
+    })
 }
 
 /// Text without anything that a terminal would obey, or that turns the reading direction.
@@ -177,6 +189,23 @@ pub(super) fn cut(text: &str, columns: usize) -> String {
     shown
 }
 
+/// Lines of words, none wider than `columns` unless a word alone is.
+pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let last = lines.last_mut().expect("there is one at the start");
+        if last.is_empty() {
+            last.push_str(word);
+        } else if last.width().saturating_add(1 + word.width()) <= columns {
+            last.push(' ');
+            last.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,16 +228,16 @@ mod tests {
     #[test]
     fn no_line_is_wider_than_the_terminal_and_ids_stay_whole() {
         for columns in [30, 40, 80, 200] {
-            let lines = table().lines(columns);
+            let lines = table().fitted(columns);
             assert_eq!(lines.len(), 3);
             for line in &lines {
                 assert!(line.width() <= columns, "{columns}: {line}");
             }
             assert!(lines[1].starts_with("msg_1 ") && lines[2].starts_with("msg_22 "));
         }
-        let narrow = table().lines(40);
+        let narrow = table().fitted(40);
         assert!(narrow[1].ends_with('…'), "{narrow:?}");
-        let lines = table().lines(5);
+        let lines = table().fitted(5);
         assert!(lines.iter().all(|line| line.width() <= 5), "{lines:?}");
     }
 
@@ -238,7 +267,7 @@ mod tests {
             "msg_1f0c5a9be2d7_411  dead       取引取…",
             "  1",
         ];
-        assert_eq!(table.lines(40), expected);
+        assert_eq!(table.fitted(40), expected);
         let expected = [
             "ID                    STATE",
             "  SINK          TRIES  REASON",
@@ -247,15 +276,15 @@ mod tests {
             "msg_1f0c5a9be2d7_411  dead",
             "  取引取引取引  1",
         ];
-        assert_eq!(table.lines(35), expected);
+        assert_eq!(table.fitted(35), expected);
         let expected = [
             "ID                    STATE      SINK          TRIES  REASON",
             "msg_1f0c5a9be2d7_412  in_flight  automation    12     422 Unprocessable Entity",
             "msg_1f0c5a9be2d7_411  dead       取引取引取引  1",
         ];
-        assert_eq!(table.lines(usize::MAX), expected, "all of it in one line");
+        assert_eq!(table.fitted(usize::MAX), expected, "all of it in one line");
         for columns in 1..100 {
-            let lines = table.lines(columns);
+            let lines = table.fitted(columns);
             assert!(
                 lines.iter().all(|line| line.width() <= columns),
                 "{lines:?}"
@@ -263,7 +292,7 @@ mod tests {
         }
         // Nobody has to guess which delivery it is, down to the width of an id.
         for columns in 20..100 {
-            let text = table.lines(columns).concat();
+            let text = table.fitted(columns).concat();
             for id in ["msg_1f0c5a9be2d7_412", "msg_1f0c5a9be2d7_411"] {
                 assert!(text.contains(id), "{columns}: {text}");
             }
@@ -285,8 +314,23 @@ mod tests {
     }
 
     #[test]
+    fn where_no_terminal_is_a_long_cell_is_its_own_row_s_business() {
+        let mut table = Table::new(&[("ID", false), ("TYPE", true), ("REASON", true)]);
+        let long = "x".repeat(10_000);
+        table.row(&["msg_1", &long, ""]);
+        table.row(&["msg_2", "a\tb", "no such host"]);
+        let expected = [
+            "ID\tTYPE\tREASON".to_owned(),
+            format!("msg_1\t{long}\t"),
+            "msg_2\ta\\tb\tno such host".to_owned(),
+        ];
+        assert_eq!(table.lines(None), expected);
+        assert_eq!(table.lines(Some(40)), table.fitted(40));
+    }
+
+    #[test]
     fn foreign_text_cannot_steer_the_terminal() {
-        let lines = table().lines(200);
+        let lines = table().fitted(200);
         let text = lines.join("|");
         assert!(!text.contains(char::is_control), "{text:?}");
         assert!(text.contains(r"\u{1b}[31mred\r\n"), "{text}");

@@ -37,7 +37,7 @@ pub use context::StandIn;
 pub use environment::process_environment;
 pub use find::{FindError, find_file};
 pub use print::Print;
-pub use problem::{Part, Problem, Problems};
+pub use problem::{Mistake, Part, Problem, Problems};
 pub use scalar::{nearest, one_of};
 pub use settings::{
     Backfilled, CoalesceConfig, Config, DigestConfig, FallbackConfig, HeartbeatConfig, HoursConfig,
@@ -125,14 +125,23 @@ impl Loaded {
     /// secrets. No secret is in it.
     #[must_use]
     pub fn report(&self, colour: bool) -> Option<String> {
-        let source = report::Source {
+        report::render(&self.source(), self.problems.list(), colour)
+    }
+
+    /// The same one by one, as many as the report shows.
+    #[must_use]
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        report::mistakes(&self.source(), self.problems.list())
+    }
+
+    fn source(&self) -> report::Source<'_> {
+        report::Source {
             file: &self.file,
             text: &self.text,
             places: &self.places,
             broken_at: self.broken_at.clone(),
             context: &self.context,
-        };
-        report::render(&source, self.problems.list(), colour)
+        }
     }
 
     /// Every key that some reader has asked for so far, there or not, without the numbers of list

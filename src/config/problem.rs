@@ -3,6 +3,7 @@
 //! Reading never stops at the first mistake: each room that reads a part of the configuration adds
 //! what it finds here, and the whole list is shown at once.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Which part of an entry a problem is about; it decides what is underlined.
@@ -27,6 +28,35 @@ pub struct Problem {
     pub message: String,
     /// What would be right.
     pub help: Option<String>,
+}
+
+/// A problem with the place in which it is, for whoever reads no report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The file; `None` where it is none that is wrong, but an environment variable or no file at all.
+    pub file: Option<PathBuf>,
+    /// The line, from 1, where it is known.
+    pub line: Option<usize>,
+    /// The character of the line, from 1.
+    pub column: Option<usize>,
+    /// What is wrong.
+    pub text: String,
+    /// What would be right.
+    pub help: Option<String>,
+}
+
+impl Mistake {
+    /// One that is in no file.
+    #[must_use]
+    pub const fn nowhere(text: String) -> Self {
+        Self {
+            file: None,
+            line: None,
+            column: None,
+            text,
+            help: None,
+        }
+    }
 }
 
 /// A shared, growing list of problems, and beside it one of what is allowed but hardly meant. Clones

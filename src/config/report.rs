@@ -16,7 +16,7 @@ use super::context::Context;
 use super::document::Places;
 use super::keypath;
 use super::mask;
-use super::problem::{Part, Problem};
+use super::problem::{Mistake, Part, Problem};
 
 /// Most mistakes that are shown one by one. Whoever has more has one mistake with many faces.
 const SHOWN_MAX: usize = 200;
@@ -54,13 +54,7 @@ enum Spot {
 
 /// Writes a report about some problems, in the order of the file; `None` when there are none.
 pub(super) fn render(source: &Source<'_>, problems: Vec<Problem>, colour: bool) -> Option<String> {
-    let spotted: BTreeSet<(Spot, String, Option<String>)> = problems
-        .into_iter()
-        .map(|problem| {
-            let help = problem.help.as_deref().map(shorten);
-            (source.spot(&problem), shorten(&problem.message), help)
-        })
-        .collect();
+    let spotted = spotted(source, problems);
     if spotted.is_empty() {
         return None;
     }
@@ -80,6 +74,45 @@ pub(super) fn render(source: &Source<'_>, problems: Vec<Problem>, colour: bool) 
     report.push_str(&count(spotted.len(), &file));
     report.push('\n');
     Some(report)
+}
+
+/// The same one by one, without what the file says there.
+pub(super) fn mistakes(source: &Source<'_>, problems: Vec<Problem>) -> Vec<Mistake> {
+    let shown = spotted(source, problems).into_iter().take(SHOWN_MAX);
+    let mistakes = shown.map(|(spot, message, help)| {
+        let (line, column) = match spot {
+            Spot::Text(start, end) => {
+                let line = line(source.text, start, end);
+                let column = 1 + line.text[..line.span.start].chars().count();
+                (Some(line.number), Some(column))
+            }
+            Spot::File | Spot::Variable(_) => (None, None),
+        };
+        let (file, text) = match spot {
+            Spot::Variable(variable) => (None, of_variable(&variable, &message)),
+            Spot::Text(..) | Spot::File => (Some(source.file.to_owned()), message),
+        };
+        Mistake {
+            file,
+            line,
+            column,
+            text,
+            help,
+        }
+    });
+    mistakes.collect()
+}
+
+/// Each problem once, in the order of the file.
+fn spotted(
+    source: &Source<'_>,
+    problems: Vec<Problem>,
+) -> BTreeSet<(Spot, String, Option<String>)> {
+    let spotted = problems.into_iter().map(|problem| {
+        let help = problem.help.as_deref().map(shorten);
+        (source.spot(&problem), shorten(&problem.message), help)
+    });
+    spotted.collect()
 }
 
 impl Source<'_> {
@@ -149,14 +182,17 @@ fn group<'a>(
             .primary_title(message)
             .element(Origin::path(file)),
         Spot::Variable(variable) => {
-            let title = format!("environment variable `{variable}`: {message}");
-            Group::with_title(Level::ERROR.primary_title(title))
+            Group::with_title(Level::ERROR.primary_title(of_variable(variable, message)))
         }
     };
     match help {
         Some(help) => group.element(Level::HELP.message(normalize_untrusted_str(help))),
         None => group,
     }
+}
+
+fn of_variable(variable: &str, message: &str) -> String {
+    format!("environment variable `{variable}`: {message}")
 }
 
 /// One line of the text and what is underlined in it.

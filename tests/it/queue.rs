@@ -124,7 +124,9 @@ async fn a_dead_letter_is_listed_shown_and_retried_with_its_id() {
         assert_eq!(told.status, Some(0), "{told:?}");
         assert!(told.out.contains(&id), "{told:?}");
         for line in told.out.lines() {
-            assert!(!line.contains(char::is_control), "{line:?}");
+            // A table has tabs where no terminal is, and nothing of what the receiver said.
+            let obeyed = |character: char| character.is_control() && character != '\t';
+            assert!(!line.contains(obeyed), "{line:?}");
         }
     }
 

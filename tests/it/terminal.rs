@@ -73,8 +73,22 @@ async fn a_table_is_as_wide_as_the_terminal_and_whole_where_there_is_none() {
             assert!(told.out.contains(head), "{columns}: {told:?}");
         }
     }
+    let told = on_terminal(&bridge, 50, "queue --limit 2").await;
+    let has_more = |line: &str| line.contains("`--limit`") && line.trim_end().len() <= 50;
+    assert!(told.out.lines().last().is_some_and(has_more), "{told:?}");
+    let shown = on_terminal(&bridge, 30, &format!("queue show {}", ids[0])).await;
+    let is_narrow = |line: &str| line.trim_end().chars().count() <= 30;
+    assert!(shown.out.lines().all(is_narrow), "{shown:?}");
+    assert!(shown.out.contains("created       2"), "{shown:?}");
     let told = bridge.tool(&["queue"]).await;
     assert_eq!(told.out.lines().count(), 1 + ids.len(), "{told:?}");
+    assert!(
+        told.out
+            .starts_with("ID\tSTATE\tSINK\tTYPE\tTRIES\tAGE\tREASON\n")
+    );
+    for line in told.out.lines() {
+        assert_eq!(line.split('\t').count(), 7, "{line:?}");
+    }
     assert!(told.out.contains("422 Unprocessable Entity\n"), "{told:?}");
 }
 
@@ -98,8 +112,23 @@ async fn a_terminal_shows_how_far_it_is_and_nothing_else_does() {
     // With `--json` the terminal gets the document and nothing else.
     let told = on_terminal(&bridge, 80, &format!("queue drop --json {all}")).await;
     assert_eq!(told.json().as_array().expect("an array").len(), ids.len());
+    // Who does not say yes has a document, too.
+    let told = on_terminal(&bridge, 80, "replay --since 1h --json").await;
+    assert_eq!(told.status, Some(1), "{told:?}");
+    assert!(
+        told.out.contains("\n{\"error\":\"nothing was sent, "),
+        "{told:?}"
+    );
     let told = on_terminal(&bridge, 80, "replay --since 1h --yes --json").await;
     assert_eq!(told.json()["deliveries"], COUNT);
+
+    // All of it is on its way now, so there is nothing to ask about.
+    let told = on_terminal(&bridge, 80, "replay --since 1h --json").await;
+    assert_eq!(told.status, Some(0), "{told:?}");
+    assert!(
+        told.out.contains("\n{\"events\":12,\"deliveries\":0,"),
+        "{told:?}"
+    );
 
     let mut words = vec!["queue", "retry"];
     words.extend(ids.iter().map(String::as_str));

@@ -4,8 +4,9 @@
 
 use serde_json::{Value, json};
 
+use super::super::failed::Failed;
 use super::count;
-use crate::app::{Trial, Tried, TriedSource};
+use crate::app::{Refused, Trial, Tried, TriedSource};
 use crate::config::Config;
 use crate::sources::ttmt_rest::TradingAccount;
 
@@ -62,14 +63,13 @@ fn account(account: &TradingAccount) -> String {
 }
 
 /// The same as one document.
-pub(super) fn json(tried: &Tried) -> Value {
-    let sources: Vec<Value> = tried.sources.iter().map(source).collect();
-    let sinks: Vec<Value> = tried.sinks.iter().map(trial).collect();
-    json!({ "valid": true, "sources": sources, "sinks": sinks })
+pub(super) fn json(tried: &Tried, warnings: &[String]) -> Value {
+    let sources = tried.sources.iter().map(source).collect();
+    valid(sources, tried.sinks.iter().map(trial).collect(), warnings)
 }
 
 /// The document when only the file was looked at.
-pub(super) fn untried(config: &Config) -> Value {
+pub(super) fn untried(config: &Config, warnings: &[String]) -> Value {
     let sources = config.sources.iter().map(|source| {
         json!({
             "name": source.name.as_str(), "kind": source.kind, "ok": null, "reason": null,
@@ -79,16 +79,32 @@ pub(super) fn untried(config: &Config) -> Value {
     let sinks = config.sinks.iter().map(
         |sink| json!({ "name": sink.name.as_str(), "kind": sink.kind, "ok": null, "reason": null }),
     );
+    valid(sources.collect(), sinks.collect(), warnings)
+}
+
+fn valid(sources: Vec<Value>, sinks: Vec<Value>, warnings: &[String]) -> Value {
     json!({
-        "valid": true,
-        "sources": sources.collect::<Vec<_>>(),
-        "sinks": sinks.collect::<Vec<_>>(),
+        "valid": true, "mistakes": [], "warnings": warnings, "sources": sources, "sinks": sinks,
     })
 }
 
-/// The document for a wrong file, whose mistakes are told on standard error.
-pub(super) fn wrong() -> Value {
-    json!({ "valid": false, "sources": [], "sinks": [] })
+/// A wrong file: the same keys, and the mistakes in them.
+pub(super) fn wrong(refused: Refused) -> Failed {
+    let warnings = refused.warnings.iter();
+    let report = std::iter::once(refused.report.clone())
+        .chain(warnings.map(|text| warning(text)))
+        .collect::<Vec<_>>()
+        .join("\n");
+    Failed::from(refused)
+        .report(report)
+        .with("valid", false)
+        .with("sources", json!([]))
+        .with("sinks", json!([]))
+}
+
+/// A warning, as people read it.
+pub(super) fn warning(warning: &str) -> String {
+    format!("warning: {warning}")
 }
 
 fn source(source: &TriedSource) -> Value {
@@ -183,6 +199,8 @@ mod tests {
         );
         let document = json!({
             "valid": true,
+            "mistakes": [],
+            "warnings": ["hardly meant"],
             "sources": [
                 {
                     "name": "ttmt", "kind": "ttmt", "ok": true, "reason": null,
@@ -208,7 +226,7 @@ mod tests {
                 { "name": "desk", "kind": "slack", "ok": false, "reason": "connection refused" },
             ],
         });
-        assert_eq!(json(&tried), document);
+        assert_eq!(json(&tried, &["hardly meant".to_owned()]), document);
     }
 
     #[test]
@@ -221,7 +239,7 @@ mod tests {
         let lines = lines(&tried);
         assert_eq!(lines.len(), 1 + 20 + 1);
         assert_eq!(lines[21], "  and 3 more, all of them with `--json`");
-        let document = json(&tried);
+        let document = json(&tried, &[]);
         assert_eq!(
             document["sources"][0]["accounts"].as_array().map(Vec::len),
             Some(23)

@@ -14,10 +14,12 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde_json::json;
 
 use self::curl::Variables;
 use self::form::{Form, Input};
 use self::lines::{LINES_MAX, Trouble};
+use super::failed::Failed;
 use super::look::Look;
 use super::{Exit, configuration, output, table};
 use crate::app::explain::{Explainer, Told};
@@ -37,7 +39,7 @@ Examples:
   curl -N https://example.org/events | bellwire explain
   echo '{\"type\":\"tp_hit\",\"data\":{\"symbol\":\"XAUUSD\",\"realized_pl\":-3.2}}' | bellwire explain
 
-Exit status: 0 done, also when no rule matches; 1 a line cannot be read; 2 wrong command line or
+Exit status: 0 done, also when no rule matches, 1 a line cannot be read, 2 wrong command line or \
 configuration.")]
 pub(super) struct Args {
     /// The events: in each line one JSON document, as its source would send it, or one document over several
@@ -67,16 +69,10 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
-    let plan = match configuration::load_or_complain(args.config.as_deref()) {
-        Ok(plan) => plan,
-        Err(exit) => return Ok(exit),
-    };
+    let plan = configuration::load_or_fail(args.config.as_deref())?;
     let explainer = Explainer::new(plan);
-    let source = match args.source.as_deref().map(|name| named(&explainer, name)) {
-        Some(Ok(source)) => Some(source),
-        Some(Err(exit)) => return Ok(exit),
-        None => None,
-    };
+    let source = args.source.as_deref().map(|name| named(&explainer, name));
+    let source = source.transpose()?;
     let file = args
         .events
         .as_deref()
@@ -87,8 +83,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
             Ok(opened) => Box::new(BufReader::new(opened)),
             Err(error) => {
                 let file = file.display();
-                output::complain(&format!("bellwire: `{file}` cannot be read: {error}"));
-                return Ok(Exit::Wrong);
+                return Err(Failed::wrong(format!("`{file}` cannot be read: {error}")).into());
             }
         },
     };
@@ -105,10 +100,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         (Form::Documents(input), kind) => telling.documents(input, kind.as_deref()),
         (Form::Stream(input), None) => telling.stream(input).await?,
         (Form::Stream(_), Some(_)) => {
-            output::complain(
-                "bellwire: `--type` is for JSON documents; this is a stream, which says its types itself",
-            );
-            return Ok(Exit::Wrong);
+            return Err(Failed::wrong(
+                "`--type` is for JSON documents; this is a stream, which says its types itself",
+            )
+            .into());
         }
     }
     telling.printer.finish();
@@ -181,9 +176,8 @@ impl Telling {
                         end => return Err(fault(&end)),
                     };
                     let reason = table::printable(&reason);
-                    output::complain(&format!("bellwire: the stream cannot be read on: {reason}"));
-                    self.is_well = false;
-                    return Ok(());
+                    let reason = format!("the stream cannot be read on: {reason}");
+                    return Err(Failed::new(reason).into());
                 }
             }
         }
@@ -195,6 +189,9 @@ impl Telling {
             Err(reason) => {
                 let reason = table::printable(&reason);
                 output::complain(&format!("bellwire: line {number} {reason}"));
+                if matches!(self.printer, Printer::Json) {
+                    output::item(&json!({ "line": number, "error": reason }));
+                }
                 self.is_well = false;
             }
         }
@@ -228,35 +225,31 @@ impl std::fmt::Display for Trouble {
 }
 
 /// The source of a name; one that there is not is a mistake of the command line.
-fn named(explainer: &Explainer, name: &str) -> Result<Name, Exit> {
+fn named(explainer: &Explainer, name: &str) -> Result<Name, Failed> {
     explainer.source(name).ok_or_else(|| {
         let known = explainer.sources();
         let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
         let name = table::printable(name);
-        output::complain(&format!(
-            "bellwire: there is no source `{name}`; there are {}",
-            known.join(", ")
-        ));
-        Exit::Wrong
+        let known = known.join(", ");
+        Failed::wrong(format!("there is no source `{name}`; there are {known}"))
     })
 }
 
 /// Writes each event as soon as it is known, so that none is kept.
 enum Printer {
     Text { look: Look, is_first: bool },
-    Json { is_first: bool },
+    Json,
     Curl(Variables),
 }
 
 impl Printer {
     fn new(args: &Args, explainer: &Explainer) -> Self {
-        let is_first = true;
         match (args.json, args.curl) {
-            (true, _) => Self::Json { is_first },
+            (true, _) => Self::Json,
             (_, true) => Self::Curl(Variables::of(explainer.sinks())),
             _ => Self::Text {
                 look: Look::of_terminal(),
-                is_first,
+                is_first: true,
             },
         }
     }
@@ -269,21 +262,14 @@ impl Printer {
                 }
                 output::text(&look.event(number, told));
             }
-            Self::Json { is_first } => {
-                let before = match std::mem::replace(is_first, false) {
-                    true => "[",
-                    false => ",\n",
-                };
-                output::text(&format!("{before}{}", json::event(number, told)));
-            }
+            Self::Json => output::item(&json::event(number, told)),
             Self::Curl(variables) => output::text(&curl::event(number, told, variables)),
         }
     }
 
     fn finish(self) {
         match self {
-            Self::Json { is_first: true } => output::line("[]"),
-            Self::Json { .. } => output::line("]"),
+            Self::Json => output::end_of_items(),
             Self::Text { is_first: true, .. } => output::complain("there was no event to explain"),
             Self::Text { .. } | Self::Curl(_) => {}
         }

@@ -203,7 +203,10 @@ impl Page<'_> {
             .look
             .columns
             .map(|columns| columns.saturating_sub(indent).max(REASON_MIN));
-        for (index, line) in wrapped(text, room.unwrap_or(usize::MAX)).iter().enumerate() {
+        for (index, line) in table::wrapped(text, room.unwrap_or(usize::MAX))
+            .iter()
+            .enumerate()
+        {
             let before = if index > 0 {
                 " ".repeat(indent)
             } else {
@@ -222,23 +225,6 @@ fn pretty(body: &str) -> String {
         .filter(is_whole);
     let pretty = value.and_then(|value| serde_json::to_string_pretty(&value).ok());
     pretty.unwrap_or_else(|| body.to_owned())
-}
-
-/// Lines of words, none wider than `columns` unless a word alone is.
-fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let last = lines.last_mut().expect("there is one at the start");
-        if last.is_empty() {
-            last.push_str(word);
-        } else if last.width().saturating_add(1 + word.width()) <= columns {
-            last.push(' ');
-            last.push_str(word);
-        } else {
-            lines.push(word.to_owned());
-        }
-    }
-    lines
 }
 
 #[cfg(test)]

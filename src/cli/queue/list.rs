@@ -17,15 +17,9 @@ const PAGE: usize = 100;
 pub(super) async fn run(instance: &Instance, filter: &Filter, json: bool) -> anyhow::Result<Exit> {
     let limit = filter.limit.map(std::num::NonZero::get);
     if json {
-        let mut separator = "[";
-        let ended = pages(instance, filter, limit.unwrap_or(usize::MAX), |delivery| {
-            output::text(&format!("{separator}{delivery}"));
-            separator = ",";
-        });
-        if let Err(exit) = ended.await? {
-            return Ok(exit);
-        }
-        output::line(if separator == "[" { "[]" } else { "]" });
+        let limit = limit.unwrap_or(usize::MAX);
+        pages(instance, filter, limit, output::item).await?;
+        output::end_of_items();
         return Ok(Exit::Done);
     }
     let now = Clock::system().now();
@@ -39,7 +33,7 @@ pub(super) async fn run(instance: &Instance, filter: &Filter, json: bool) -> any
         ("REASON", true),
     ]);
     let mut count = 0;
-    let ended = pages(instance, filter, limit.unwrap_or(ROWS), |delivery| {
+    let has_more = pages(instance, filter, limit.unwrap_or(ROWS), |delivery| {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let age = delivery["created"]
             .as_str()
@@ -56,10 +50,7 @@ pub(super) async fn run(instance: &Instance, filter: &Filter, json: bool) -> any
         ]);
         count += 1;
     });
-    let has_more = match ended.await? {
-        Ok(has_more) => has_more,
-        Err(exit) => return Ok(exit),
-    };
+    let has_more = has_more.await?;
     if count == 0 {
         output::line("no deliveries");
         return Ok(Exit::Done);
@@ -68,9 +59,7 @@ pub(super) async fn run(instance: &Instance, filter: &Filter, json: bool) -> any
         output::line(&line);
     }
     if has_more {
-        output::complain(&format!(
-            "there are more than these {count}: `--limit` shows more of them"
-        ));
+        output::complain("there are more: `--limit` shows them");
     }
     Ok(Exit::Done)
 }
@@ -81,7 +70,7 @@ async fn pages(
     filter: &Filter,
     limit: usize,
     mut each: impl FnMut(&Value),
-) -> anyhow::Result<Result<bool, Exit>> {
+) -> anyhow::Result<bool> {
     let mut left = limit;
     let mut after = None;
     loop {
@@ -93,12 +82,7 @@ async fn pages(
         parameters.extend(after.take().map(|after| ("after", after)));
         let answer = instance.get(&["deliveries"], &parameters).await?;
         // A name that no sink has is a mistake of the command line.
-        let is_wrong = matches!(answer.status, 400 | 404);
-        let page = match answer.granted() {
-            Ok(page) => page,
-            Err(_) if is_wrong => return Ok(Err(Exit::Wrong)),
-            Err(exit) => return Ok(Err(exit)),
-        };
+        let page = answer.granted("data", &[400, 404])?;
         let deliveries = page["data"]
             .as_array()
             .map(Vec::as_slice)
@@ -107,7 +91,7 @@ async fn pages(
         left = left.saturating_sub(deliveries.len());
         after = page["next_cursor"].as_str().map(str::to_owned);
         if left == 0 || after.is_none() {
-            return Ok(Ok(after.is_some()));
+            return Ok(after.is_some());
         }
     }
 }

@@ -6,8 +6,7 @@ mod show;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use serde_json::Value;
-
+use super::failed::Failed;
 use super::instance::Instance;
 use super::progress::Progress;
 use super::{Exit, configuration, output, table};
@@ -79,21 +78,18 @@ struct Filter {
     #[arg(long, value_name = "WHEN", value_parser = since)]
     since: Option<String>,
     /// At most so many [default: 50, or all with `--json`]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = limit)]
     limit: Option<NonZeroUsize>,
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     if args.filter != Filter::default() && !matches!(args.what, None | Some(What::List(_))) {
-        output::complain(
-            "bellwire: `--sink`, `--state`, `--since` and `--limit` are for `queue list`",
-        );
-        return Ok(Exit::Wrong);
+        return Err(Failed::wrong(
+            "`--sink`, `--state`, `--since` and `--limit` are for `queue list`",
+        )
+        .into());
     }
-    let plan = match configuration::load_or_complain(args.config.as_deref()) {
-        Ok(plan) => plan,
-        Err(exit) => return Ok(exit),
-    };
+    let plan = configuration::load_or_fail(args.config.as_deref())?;
     let instance = Instance::find(&plan)?;
     let exit = match args.what {
         None => list::run(&instance, &args.filter, args.json).await,
@@ -118,15 +114,22 @@ async fn act(
     let progress = Progress::of(ids.len(), verb, !json);
     for id in ids {
         let answer = instance.post(&["deliveries", id, verb], "").await?;
-        match progress.aside(|| answer.granted()) {
+        match answer.granted("id", &[]) {
+            Ok(delivery) if json => output::item(&delivery),
             Ok(delivery) => done.push(delivery),
-            Err(failed) => exit = failed,
+            Err(failed) => {
+                progress.aside(|| output::complain(&failed.to_string()));
+                if json {
+                    output::item(&failed.with("id", id.as_str()).document());
+                }
+                exit = Exit::Failed;
+            }
         }
         progress.step();
     }
     drop(progress);
     if json {
-        output::line(&Value::Array(done).to_string());
+        output::end_of_items();
         return Ok(exit);
     }
     for delivery in &done {
@@ -156,6 +159,11 @@ impl Filter {
             limit: self.limit.or(other.limit),
         }
     }
+}
+
+fn limit(text: &str) -> Result<NonZeroUsize, String> {
+    let count = text.parse();
+    count.map_err(|_| "a whole number, at least 1".to_owned())
 }
 
 fn state(text: &str) -> Result<State, String> {

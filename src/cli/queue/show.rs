@@ -6,13 +6,14 @@ use super::super::instance::Instance;
 use super::super::table::{self, Table};
 use super::super::{Exit, output};
 
+/// Before the value of a fact.
+const NAME_COLUMNS: usize = 14;
+
 pub(super) async fn run(instance: &Instance, id: &str, json: bool) -> anyhow::Result<Exit> {
-    let delivery = match instance.get(&["deliveries", id], &[]).await?.granted() {
-        Ok(delivery) => delivery,
-        Err(exit) => return Ok(exit),
-    };
+    let answer = instance.get(&["deliveries", id], &[]).await?;
+    let delivery = answer.granted("id", &[])?;
     if json {
-        output::line(&delivery.to_string());
+        output::document(&delivery);
         return Ok(Exit::Done);
     }
     let event = &delivery["event"];
@@ -36,8 +37,11 @@ pub(super) async fn run(instance: &Instance, id: &str, json: bool) -> anyhow::Re
         ("attempts", text(&delivery["attempts"])),
         ("replayed from", text(&delivery["replayed_from"])),
     ];
+    let columns = table::columns();
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
-        output::line(&format!("{name:<14}{}", table::printable(value)));
+        for line in fact(name, value, columns) {
+            output::line(&line);
+        }
     }
     let tries = delivery["tries"]
         .as_array()
@@ -67,10 +71,29 @@ pub(super) async fn run(instance: &Instance, id: &str, json: bool) -> anyhow::Re
         ]);
     }
     output::line("");
-    for line in rows.lines(table::columns()) {
+    for line in rows.lines(columns) {
         output::line(&line);
     }
     Ok(Exit::Done)
+}
+
+/// One fact. On a terminal it is one line, which ends where the terminal does; but a reason, which somebody
+/// has to read to its end, goes on in further ones.
+fn fact(name: &str, value: &str, columns: Option<usize>) -> Vec<String> {
+    let value = table::printable(value);
+    let Some(columns) = columns else {
+        return vec![format!("{name:<NAME_COLUMNS$}{value}")];
+    };
+    let room = columns.saturating_sub(NAME_COLUMNS);
+    let lines = match name {
+        "reason" => table::wrapped(&value, room),
+        _ => vec![value],
+    };
+    let names = std::iter::once(name).chain(std::iter::repeat(""));
+    let lines = names
+        .zip(lines)
+        .map(|(name, line)| table::cut(&format!("{name:<NAME_COLUMNS$}{line}"), columns));
+    lines.collect()
 }
 
 fn text(value: &Value) -> String {
@@ -78,5 +101,26 @@ fn text(value: &Value) -> String {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_a_terminal_a_fact_is_cut_and_a_reason_goes_on() {
+        let kind = "x".repeat(10_000);
+        let expected = format!("event         {}…", "x".repeat(25));
+        assert_eq!(fact("event", &kind, Some(40)), [expected]);
+        let whole = format!("event         {kind}");
+        assert_eq!(fact("event", &kind, None), [whole]);
+        let reason = "422 Unprocessable Entity: the field `x` is missing";
+        let expected = [
+            "reason        422 Unprocessable Entity:",
+            "              the field `x` is missing",
+        ];
+        assert_eq!(fact("reason", reason, Some(40)), expected);
+        assert_eq!(fact("reason", &kind, Some(10)), ["reason   …"]);
     }
 }

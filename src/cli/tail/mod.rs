@@ -9,15 +9,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
+use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
 
 use self::text::Lines;
+use super::failed::Failed;
 use super::instance::{self, Instance};
 use super::{Exit, configuration, output, table};
 use crate::app;
 use crate::model::{Failure, Secret};
-use crate::sources::{End, Live, Refusal};
+use crate::sources::{End, Live};
 
 /// The wait before an instance that went away is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -51,18 +53,17 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
-    let http = match configuration::load_or_complain(args.config.as_deref()) {
-        Ok(plan) => plan.config.http,
-        Err(exit) => return Ok(exit),
-    };
+    let http = configuration::load_or_fail(args.config.as_deref())?
+        .config
+        .http;
     let address = match http.listen {
         Some(listen) if listen.port() != 0 => instance::reachable(listen),
         listen => {
             let what = listen.map_or("\"off\"", |_| "a port that is not fixed (0)");
-            output::complain(&format!(
-                "bellwire: `http.listen` is {what}, so a running instance cannot be listened to"
-            ));
-            return Ok(Exit::Failed);
+            return Err(Failed::new(format!(
+                "`http.listen` is {what}, so a running instance cannot be listened to"
+            ))
+            .into());
         }
     };
     let mut url = Url::parse(&format!("http://{address}/api/v1/events/live"))
@@ -77,10 +78,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         token: http.token,
         args,
     };
-    Ok(stop
-        .run_until_cancelled(tail.follow())
-        .await
-        .unwrap_or(Exit::Done))
+    match stop.run_until_cancelled(tail.follow()).await {
+        Some(failed) => Err(failed.into()),
+        None => Ok(Exit::Done),
+    }
 }
 
 /// Who is listened to, and for what.
@@ -93,7 +94,7 @@ struct Tail {
 
 impl Tail {
     /// Prints what arrives, over the restarts of the instance. Comes back only where it cannot go on.
-    async fn follow(&self) -> Exit {
+    async fn follow(&self) -> Failed {
         let mut lines = Lines::of_terminal();
         let (mut at, mut was_there) = (None, false);
         loop {
@@ -125,7 +126,7 @@ impl Tail {
             if self.args.json {
                 output::line(&document);
             } else if let Ok(event) = serde_json::from_str(&document) {
-                output::line(&lines.event(&event));
+                output::line(&lines.event(&event, Timestamp::now()));
             }
         }
         live.at()
@@ -145,38 +146,37 @@ impl Tail {
             wanted.is_none_or(|wanted| source["name"] == wanted)
         };
         for source in sources.iter().flatten().filter(wanted) {
-            output::complain(&lines.source(source));
+            output::complain(&lines.source(source, Timestamp::now()));
         }
     }
 
     /// Why there is nothing to show, and what to do about it.
-    fn refused(&self, end: &End) -> Exit {
+    fn refused(&self, end: &End) -> Failed {
         let address = self.address;
-        let (reason, exit) = match end {
-            End::Status(refusal) => {
-                let exit = match refusal.status {
-                    400 => Exit::Wrong,
-                    _ => Exit::Failed,
-                };
-                (detail(refusal), exit)
+        match end {
+            End::Status(refused) => {
+                let (status, body) = (refused.status, &refused.body);
+                let body = serde_json::from_str(body).unwrap_or_default();
+                if instance::is_shut(status, &body) {
+                    return instance::shut_out(address, self.token.as_ref());
+                }
+                match instance::refusal(status, &body) {
+                    // To a version without this stream it is any path.
+                    Some(detail) if status == 400 => Failed::wrong(table::printable(detail)),
+                    Some(detail) if status != 404 => Failed::new(table::printable(detail)),
+                    _ => instance::foreign(address),
+                }
             }
-            End::Unreachable(Failure::Refused) => (
-                format!(
-                    "no instance runs at {address}; start one with `bellwire run`: it holds the one stream of a key, and `tail` shows what it hears"
-                ),
-                Exit::Failed,
-            ),
-            End::Unreachable(failure) => (
-                format!("nothing answers at {address}: {failure}"),
-                Exit::Failed,
-            ),
-            _ => (
-                format!("what answers at {address} is no bellwire of this version"),
-                Exit::Failed,
-            ),
-        };
-        output::complain(&format!("bellwire: {reason}"));
-        exit
+            End::Unreachable(Failure::Refused) => {
+                Failed::new(format!("no instance runs at {address}")).help(
+                    "start one with `bellwire run`: it holds the one stream of a key, and `tail` shows what it hears",
+                )
+            }
+            End::Unreachable(failure) => {
+                Failed::new(format!("nothing answers at {address}: {failure}"))
+            }
+            _ => instance::foreign(address),
+        }
     }
 }
 
@@ -186,15 +186,5 @@ fn may_pass(end: &End) -> bool {
         End::Status(refusal) => refusal.status == 503,
         End::Unreachable(_) | End::NoHead | End::Eof | End::Broken(_) => true,
         _ => false,
-    }
-}
-
-/// What a refusal says.
-fn detail(refusal: &Refusal) -> String {
-    let body: Value = serde_json::from_str(&refusal.body).unwrap_or_default();
-    match (refusal.status, body["detail"].as_str()) {
-        (404, _) => "what answers is no bellwire of this version".to_owned(),
-        (_, Some(detail)) => table::printable(detail),
-        (status, None) => format!("what answers refuses it with status {status}"),
     }
 }

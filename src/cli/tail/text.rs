@@ -1,6 +1,7 @@
 //! An event in one line, for people.
 //!
-//! On a terminal no line is wider than it: the title gives way first. Anywhere else all of it is whole.
+//! On a terminal no line is wider than it: the title gives way first. Anywhere else all of it is whole, but
+//! for names of sources and types that are longer than any that somebody gave.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -13,6 +14,9 @@ use super::super::table::{self, printable};
 /// Widest columns of sources and types. What is wider pushes the rest of its line aside.
 const SOURCE_MAX: usize = 16;
 const TYPE_MAX: usize = 22;
+
+/// Widest source or type where no terminal is; on one it is half of it.
+const WORD_MAX: usize = 200;
 
 /// Narrowest terminal on which columns stand below each other.
 const COLUMNS_MIN: usize = 80;
@@ -40,10 +44,14 @@ impl Lines {
     }
 
     /// The line of an event.
-    pub(super) fn event(&mut self, event: &Value) -> String {
+    pub(super) fn event(&mut self, event: &Value, now: Timestamp) -> String {
         let time = moment(&event["time"]).or_else(|| moment(&event["received"]));
-        let time = time.map_or_else(|| "-".to_owned(), |time| self.clock(time));
-        let (source, kind) = (text(&event["source"]), text(&event["type"]));
+        let time = time.map_or_else(|| "-".to_owned(), |time| self.clock(time, now));
+        let word = |key: &str| {
+            let room = self.look.columns.map(|columns| (columns / 2).max(TYPE_MAX));
+            table::cut(&text(&event[key]), room.unwrap_or(WORD_MAX))
+        };
+        let (source, kind) = (word("source"), word("type"));
         if self
             .look
             .columns
@@ -77,20 +85,25 @@ impl Lines {
     }
 
     /// Whether a source is heard.
-    pub(super) fn source(&self, source: &Value) -> String {
+    pub(super) fn source(&self, source: &Value, now: Timestamp) -> String {
         let name = text(&source["name"]);
         if source["connected"] != true {
             let fault = source["fault"].as_str().or(source["activity"].as_str());
             return format!("{name}: not connected: {}", printable(fault.unwrap_or("-")));
         }
         let since = moment(&source["since"]);
-        let since = since.map(|since| format!(" since {}", self.clock(since)));
+        let since = since.map(|since| format!(" since {}", self.clock(since, now)));
         format!("{name}: connected{}", since.unwrap_or_default())
     }
 
-    fn clock(&self, time: Timestamp) -> String {
-        let local = time.to_zoned_datetime(self.zone.clone());
-        local.strftime("%H:%M:%S").to_string()
+    /// The time of day, and the date where it is not today's.
+    fn clock(&self, time: Timestamp, now: Timestamp) -> String {
+        let local = |time: Timestamp| time.to_zoned_datetime(self.zone.clone());
+        let form = match local(time).date() == local(now).date() {
+            true => "%H:%M:%S",
+            false => "%Y-%m-%d %H:%M:%S",
+        };
+        local(time).strftime(form).to_string()
     }
 
     /// Parts of a line beside each other, cut where it has to be.
@@ -174,6 +187,11 @@ mod tests {
         }
     }
 
+    /// The evening of the day of the events here.
+    fn now() -> Timestamp {
+        "2026-06-11T21:59:59Z".parse().expect("a time")
+    }
+
     fn hit() -> Value {
         json!({
             "source": "ttmt", "type": "tp_hit", "time": "2026-06-11T08:00:00.123Z",
@@ -191,33 +209,63 @@ mod tests {
     fn a_line_says_when_what_and_where_it_goes() {
         let expected = "10:00:00  ttmt  tp_hit  XAUUSD 取引 +19.84 USD  \
                         gold → phone, team (throttled); also; all; gone → desk";
-        assert_eq!(lines(None, false).event(&hit()), expected);
+        assert_eq!(lines(None, false).event(&hit(), now()), expected);
         let mut late = hit();
         (late["backfilled"], late["time"]) = (json!(true), Value::Null);
         (late["rules"], late["deliveries"]) = (json!([]), json!([]));
         let expected = "10:00:01  ttmt  tp_hit  XAUUSD 取引 +19.84 USD  no rule  backfilled";
-        assert_eq!(lines(None, false).event(&late), expected);
-        assert_eq!(lines(None, false).event(&json!({})), "-  no rule");
+        assert_eq!(lines(None, false).event(&late, now()), expected);
+        assert_eq!(lines(None, false).event(&json!({}), now()), "-  no rule");
     }
 
     #[test]
     fn no_line_is_wider_than_the_terminal_and_the_title_gives_way_first() {
-        let line = lines(Some(92), false).event(&hit());
+        let line = lines(Some(92), false).event(&hit(), now());
         let expected = "10:00:00  ttmt  tp_hit  XAUUSD 取引…  \
                         gold → phone, team (throttled); also; all; gone → desk";
         assert_eq!(line, expected);
         for columns in 1..120 {
-            let line = lines(Some(columns), false).event(&hit());
+            let line = lines(Some(columns), false).event(&hit(), now());
             assert!(line.width() <= columns, "{columns}: {line}");
         }
+    }
+
+    #[test]
+    fn of_another_day_the_date_is_told() {
+        let told = |now: &str| {
+            let line = lines(None, false).event(&hit(), now.parse().expect("a time"));
+            line.split("  ").next().expect("a time").to_owned()
+        };
+        // The day of who looks, from midnight to midnight.
+        assert_eq!(told("2026-06-10T22:00:00Z"), "10:00:00");
+        assert_eq!(told("2026-06-11T21:59:59Z"), "10:00:00");
+        for other in ["2026-06-10T21:59:59Z", "2026-06-11T22:00:00Z"] {
+            assert_eq!(told(other), "2026-06-11 10:00:00");
+        }
+        let source = json!({ "name": "ttmt", "connected": true, "since": "2026-06-01T08:00:00Z" });
+        let expected = "ttmt: connected since 2026-06-01 10:00:00";
+        assert_eq!(lines(None, false).source(&source, now()), expected);
+    }
+
+    #[test]
+    fn a_type_that_nobody_gave_leaves_room_for_the_rest() {
+        let mut hostile = hit();
+        hostile["type"] = json!("x".repeat(10_000));
+        let line = lines(None, false).event(&hostile, now());
+        let expected = format!("10:00:00  ttmt  {}…  XAUUSD", "x".repeat(199));
+        assert!(line.starts_with(&expected), "{line}");
+        let line = lines(Some(100), false).event(&hostile, now());
+        let expected = format!("10:00:00  ttmt  {}…  XAUUSD 取引…  gold", "x".repeat(49));
+        assert!(line.starts_with(&expected), "{line}");
+        assert_eq!(line.width(), 100);
     }
 
     #[test]
     fn columns_stay_where_the_widest_so_far_has_put_them() {
         let mut look = lines(None, false);
         let wide = json!({ "source": "bellwire", "type": "bellwire.source_lost" });
-        look.event(&wide);
-        let line = look.event(&hit());
+        look.event(&wide, now());
+        let line = look.event(&hit(), now());
         assert!(
             line.starts_with("10:00:00  ttmt      tp_hit                XAUUSD"),
             "{line}"
@@ -232,10 +280,10 @@ mod tests {
         }
         hostile["rules"] = json!(["\u{1b}]0;x\u{7}"]);
         hostile["deliveries"][0]["sink"] = json!("\u{9b}1m");
-        let line = lines(None, false).event(&hostile);
+        let line = lines(None, false).event(&hostile, now());
         assert!(!line.contains(char::is_control), "{line:?}");
         assert!(!line.contains('\u{202e}'), "{line:?}");
-        let coloured = lines(None, true).event(&hit());
+        let coloured = lines(None, true).event(&hit(), now());
         assert!(
             coloured.contains("\u{1b}[1mtp_hit\u{1b}[0m"),
             "{coloured:?}"
@@ -260,7 +308,7 @@ mod tests {
                 "ttmt: not connected: the key is revoked",
             ),
         ] {
-            assert_eq!(look.source(&source), expected);
+            assert_eq!(look.source(&source, now()), expected);
         }
     }
 }

@@ -96,11 +96,14 @@ async fn what_a_source_cannot_read_of_a_stream_is_named_with_its_line() {
     let named = named.json();
     let expected = [
         json!([1, "tp_hit", "5", null]),
+        json!([4, null, null, null]),
         json!([6, "recycle", null, null]),
         json!([8, "bellwire.gap", null, null]),
     ];
     assert_eq!(told(&named), expected, "the id is the frame's: {named}");
-    assert_eq!(named[1]["control"], true);
+    assert_eq!(named[2]["control"], true);
+    let error = "cannot be read by source `ttmt`: the payload is no JSON";
+    assert_eq!(named[1], json!({ "line": 4, "error": error }));
 
     let assumed = explained(&bridge, &text, &["--json"]).await;
     let complaint =
@@ -108,11 +111,14 @@ async fn what_a_source_cannot_read_of_a_stream_is_named_with_its_line() {
     let heard = (assumed.status, assumed.complaint.as_str());
     assert_eq!(heard, (Some(1), complaint), "{assumed:?}");
     let assumed = assumed.json();
-    let sources: Vec<&Value> = (0..3).map(|index| &assumed[index]["source"]).collect();
+    let sources: Vec<&Value> = [0, 2, 3]
+        .into_iter()
+        .map(|index| &assumed[index]["source"])
+        .collect();
     assert_eq!(sources, ["ttmt", "ttmt", "bellwire"]);
-    assert_eq!(assumed[1]["control"], true);
+    assert_eq!(assumed[2]["control"], true);
     let fed = explained(&bridge, &text, &["--json", "--source", "feed"]).await;
-    assert_eq!(fed.json()[1]["control"], false, "a feed has no such words");
+    assert_eq!(fed.json()[2]["control"], false, "a feed has no such words");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -123,7 +129,15 @@ async fn a_stream_without_an_end_is_left_at_some_point() {
     let complaint = "bellwire: the stream cannot be read on: an event is far beyond every limit\n";
     let heard = (shown.status, shown.complaint.as_str());
     assert_eq!(heard, (Some(1), complaint), "{heard:?}");
-    assert_eq!(told(&shown.json()), [json!([1, "message", null, null])]);
+    let list = shown.json();
+    assert_eq!(told(&list)[0], json!([1, "message", null, null]));
+    let error = "the stream cannot be read on: an event is far beyond every limit";
+    assert_eq!(
+        list[1],
+        json!({ "error": error }),
+        "it says that it broke off"
+    );
+    assert_eq!(list.as_array().map(Vec::len), Some(2));
 
     // No JSON is told in one line, so these are quick.
     let many = "data\n\n".repeat(100_002);

@@ -226,10 +226,10 @@ async fn a_wrong_file_is_told_as_ever_and_nobody_is_asked() {
     let told = check(&config, &["--json"]).await;
     assert_eq!(told.status, Some(2));
     let document: Value = serde_json::from_str(&told.out).expect("one document");
-    assert_eq!(
-        document,
-        json!({ "valid": false, "sources": [], "sinks": [] })
-    );
+    let tried = (&document["valid"], &document["sources"], &document["sinks"]);
+    assert_eq!(tried, (&json!(false), &json!([]), &json!([])));
+    let mistake = document["mistakes"][0]["text"].to_string();
+    assert!(mistake.contains("`y` is not possible here"), "{told:?}");
     asked(&upstream, 0);
     assert!(phones.handle.received().is_empty());
 }
@@ -256,6 +256,8 @@ async fn a_script_gets_one_document_whether_it_was_tried_or_not() {
         document,
         json!({
             "valid": true,
+            "mistakes": [],
+            "warnings": ["there is no rule; add one with `[[rules]]`"],
             "sources": [{
                 "name": "ttmt", "kind": "ttmt", "ok": true, "reason": null,
                 "accounts": [
