@@ -80,11 +80,7 @@ struct Ending(CancellationToken);
 
 /// Serves until `stop`, then lets open requests finish.
 pub async fn run(parts: Parts, listener: TcpListener, stop: CancellationToken) {
-    let router = match parts.token {
-        Some(_) => router(parts, stop.clone()),
-        None => router(parts, stop.clone()).layer(from_fn(access::refuse_other_hosts)),
-    };
-    let router = router.layer(Extension(Ending(stop.clone())));
+    let router = router(parts, stop.clone()).layer(Extension(Ending(stop.clone())));
     connections::serve(listener, router.layer(map_response(sealed)), stop).await;
 }
 
@@ -102,24 +98,28 @@ pub async fn answer(parts: Parts, request: Request<Bytes>) -> (u16, Bytes) {
 fn router(parts: Parts, stop: CancellationToken) -> Router {
     let shared = Arc::new(parts);
     let door = access::Door::new(Arc::clone(&shared));
-    let pages = page::routes(Arc::clone(&shared), stop)
-        .route_layer(from_fn_with_state(Arc::clone(&door), access::require_login));
-    let guarded = Router::new()
+    let guarded = page::routes(Arc::clone(&shared), stop)
         .route("/metrics", get(metrics::show))
         .nest("/api/v1", api::routes())
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(Arc::clone(&door), access::require_token));
-    Router::new()
+    let router = Router::new()
         .route("/healthz", get(alive))
         .route("/readyz", get(ready::show))
         .route("/style.css", get(page::style))
         .route("/page.js", get(page::script))
-        .merge(access::login(door))
+        .merge(access::login(Arc::clone(&door)))
         .method_not_allowed_fallback(wrong_method)
-        .merge(pages)
         .merge(guarded)
-        .layer(from_fn(access::refuse_other_origins))
+        .layer(Extension(Arc::clone(&door)))
+        .layer(from_fn(access::refuse_other_origins));
+    let router = match shared.token {
+        Some(_) => router,
+        None => router.layer(from_fn(access::refuse_other_hosts)),
+    };
+    router
+        .layer(from_fn_with_state(door, page::explain_refusals))
         .with_state(shared)
 }
 
@@ -182,8 +182,8 @@ fn standing(snapshot: &Snapshot) -> Standing {
     }
 }
 
-/// Why a request is not answered as it wished.
-#[derive(Debug)]
+/// Why a request is not answered as it wished. It stays with the answer, for whoever tells it to people.
+#[derive(Clone, Debug)]
 struct Refusal(StatusCode, String);
 
 impl Refusal {
@@ -236,5 +236,6 @@ fn problem(status: StatusCode, detail: &str) -> Response {
         "detail": detail,
     });
     let headers = [(header::CONTENT_TYPE, "application/problem+json")];
-    (status, headers, body.to_string()).into_response()
+    let reason = Extension(Refusal(status, detail.to_owned()));
+    (status, headers, reason, body.to_string()).into_response()
 }

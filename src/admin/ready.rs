@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::access::Door;
 use super::openapi::Readiness;
-use super::{Parts, access, standing};
+use super::{Parts, standing};
 use crate::status::{SinkStatus, Snapshot, SourceStatus};
 
 /// Longest wait for the queue: whoever asks for readiness does not wait long.
@@ -27,7 +29,11 @@ const QUEUE_ANSWERS: Duration = Duration::from_secs(1);
         (status = 503, description = "It would not.", body = Readiness),
     ),
 )]
-pub(super) async fn show(State(parts): State<Arc<Parts>>, headers: HeaderMap) -> Response {
+pub(super) async fn show(
+    State(parts): State<Arc<Parts>>,
+    Extension(door): Extension<Arc<Door>>,
+    headers: HeaderMap,
+) -> Response {
     let snapshot = parts.status.snapshot();
     let now = parts.clock.now();
     let reasons = snapshot.obstacles(now);
@@ -36,7 +42,7 @@ pub(super) async fn show(State(parts): State<Arc<Parts>>, headers: HeaderMap) ->
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let body = if access::is_allowed(&parts, &headers) {
+    let body = if door.may_look(&headers) {
         let mut body = whole(&snapshot, &reasons, now);
         body["orphaned"] = orphaned(&parts, &snapshot).await;
         body

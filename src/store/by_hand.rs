@@ -3,21 +3,27 @@
 //! A file of its own because nothing here happens by itself. A delivery on its way is left alone: its
 //! attempt would settle what is no longer true.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::row::{EVENT_COLUMN_COUNT, EVENT_COLUMNS, delivery_row, event, micros, state_column};
+use super::row::{
+    EVENT_COLUMN_COUNT, EVENT_COLUMNS, RECEIVED, delivery_row, event, micros, state_column,
+};
 use super::shape::{DeliveryRow, Standing};
 use super::{Store, StoreError, inspect};
-use crate::model::{Event, Route, State};
+use crate::model::{Event, Name, Route, State};
 
 /// The reason on a delivery that a person gave up.
 const DROPPED: &str = "dropped by hand";
 
-/// Where the next share of events ends in which the first that is young enough is looked for. Their
-/// order is not quite that of their times, so every one has to be looked at.
-pub(super) const SHARE: &str = "SELECT max(seq) FROM (SELECT seq FROM events
-     WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT 1024)";
+/// Events that one look goes through in search of those that are young enough. Their order is not quite
+/// that of their times, so every one has to be looked at.
+const LOOKED_AT: usize = 1024;
+
+/// Bytes of payloads with which a look has enough: as much as the largest event may have by default.
+const PAYLOADS_BYTES: usize = 1 << 20;
 
 /// Events with their places.
 type Events = Vec<(i64, Event)>;
@@ -86,7 +92,8 @@ impl Store {
         self.look(|connection, _| newest(connection)).await
     }
 
-    /// Up to `limit` past events, oldest first, each with its place in the queue's order.
+    /// Up to `limit` past events, oldest first, each with its place in the queue's order; fewer where
+    /// they are large, and none only at the end.
     ///
     /// # Errors
     /// [`StoreError`] when the queue cannot be read.
@@ -195,24 +202,38 @@ fn newest(connection: &Connection) -> Result<i64, StoreError> {
     Ok(newest.unwrap_or_default())
 }
 
+/// Past events from a place on, up to another one.
+pub(super) fn past_select() -> String {
+    format!(
+        "SELECT {EVENT_COLUMNS}, e.seq FROM events e WHERE e.seq > ?1 AND e.seq <= ?2 ORDER BY e.seq"
+    )
+}
+
 /// Up to `limit` past events, whole, with their places, of the next share of events. Answers behind
-/// which one the share after it begins; `None` at the end.
+/// which one the share after it begins; `None` at the end. Each row is gone through once.
 fn past(
     connection: &Connection,
     past: &Past,
     limit: u32,
 ) -> Result<(Events, Option<i64>), StoreError> {
-    let mut share = connection.prepare_cached(SHARE)?;
-    let end: Option<i64> = share.query_row([past.after, past.until], |row| row.get(0))?;
-    let mut select = connection.prepare_cached(&format!(
-        "SELECT {EVENT_COLUMNS}, e.seq FROM events e
-         WHERE e.seq > ?1 AND e.seq <= ?2 AND e.received >= ?3 ORDER BY e.seq LIMIT ?4"
-    ))?;
-    let values = params![past.after, end, micros(past.since), limit];
-    let rows = select.query_map(values, |row| {
-        Ok((row.get(EVENT_COLUMN_COUNT)?, event(row)?))
-    })?;
-    Ok((rows.collect::<Result<_, _>>()?, end))
+    let mut select = connection.prepare_cached(&past_select())?;
+    let mut rows = select.query([past.after, past.until])?;
+    let (mut found, mut bytes, mut end) = (Vec::new(), 0, None);
+    for _ in 0..LOOKED_AT {
+        let Some(row) = rows.next()? else { break };
+        let seq = row.get(EVENT_COLUMN_COUNT)?;
+        end = Some(seq);
+        if row.get::<_, i64>(RECEIVED)? < micros(past.since) {
+            continue;
+        }
+        let event = event(row)?;
+        bytes += event.payload.len();
+        found.push((seq, event));
+        if found.len() == limit as usize || bytes >= PAYLOADS_BYTES {
+            break;
+        }
+    }
+    Ok((found, end))
 }
 
 /// Puts a new delivery into the queue for each route, unless the event is still on its way to that
@@ -232,9 +253,25 @@ fn replay(
         "INSERT INTO deliveries (event, sink, rule, state, created, due, asked, replayed_from, priority, key, living)
          VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?5, ?6, ?7, ?8, ?9)",
     )?;
+    let mut any_open = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM depths WHERE sink = ?1 AND state <= 1 AND count > 0)",
+    )?;
+    let mut busy: HashMap<&Name, bool> = HashMap::new();
     let mut count = 0;
     for (event, routes) in routed {
         for route in routes {
+            if dry {
+                // By the counters: where nothing at all is open, no event has to be looked up.
+                let is_busy = match busy.get(&route.sink) {
+                    Some(known) => *known,
+                    None => any_open.query_row([route.sink.as_str()], |row| row.get(0))?,
+                };
+                busy.insert(&route.sink, is_busy);
+                if !is_busy {
+                    count += 1;
+                    continue;
+                }
+            }
             let (first, is_open): (Option<i64>, bool) = before
                 .query_row(params![event, route.sink.as_str()], |row| {
                     Ok((row.get(0)?, row.get(1)?))

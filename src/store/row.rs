@@ -13,6 +13,9 @@ use crate::model::{Attempt, DataAt, DeliveryId, Event, Name, Outcome, State, Wak
 pub(super) const EVENT_COLUMNS: &str = "e.source, e.id, e.kind, e.time, e.received, e.backfilled, \
      e.data_start, e.data_end, e.payload, e.about";
 
+/// Where the time of arrival is in them.
+pub(super) const RECEIVED: usize = 4;
+
 /// Number of [`EVENT_COLUMNS`].
 pub(super) const EVENT_COLUMN_COUNT: usize = 10;
 

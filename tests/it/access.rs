@@ -50,7 +50,14 @@ async fn replay(address: SocketAddr, headers: &[&str]) -> u16 {
 async fn a_browser_is_sent_to_the_form_and_gets_a_cookie_for_the_token() {
     const BROWSER: &str = "Accept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.8";
     let (_upstream, _phones, bridge, address) = running(Some(TOKEN)).await;
-    for path in ["/", "/events", "/events/1", "/dead-letters", "/replay"] {
+    for path in [
+        "/",
+        "/events",
+        "/events/1",
+        "/dead-letters",
+        "/replay",
+        "/nothing",
+    ] {
         let sent = get(address, path, &[BROWSER]).await;
         assert_eq!(
             (sent.status, sent.header("location")),
@@ -58,7 +65,7 @@ async fn a_browser_is_sent_to_the_form_and_gets_a_cookie_for_the_token() {
         );
         assert_eq!(get(address, path, &[]).await.status, 401, "a program");
     }
-    for path in ["/api/v1/events", "/metrics", "/nothing"] {
+    for path in ["/api/v1/events", "/api/v1/nothing", "/metrics"] {
         let refused = get(address, path, &[BROWSER]).await;
         assert_eq!(refused.status, 401, "{path}");
         assert_eq!(refused.json()["status"], 401);
@@ -127,6 +134,53 @@ async fn a_browser_is_sent_to_the_form_and_gets_a_cookie_for_the_token() {
             .ends_with("; Secure")
     );
     assert!(!bridge.log().contains(TOKEN));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_logs_out_ends_the_session_for_whoever_has_its_cookie() {
+    let (_upstream, _phones, _bridge, address) = running(Some(TOKEN)).await;
+    let (phone, desk) = (login(address, TOKEN).await, login(address, TOKEN).await);
+    let (phone, desk) = (cookie(&phone), cookie(&desk));
+    let same = format!("Origin: http://{address}");
+    // What is no good cookie ends nothing.
+    for other in [format!("{phone}0"), phone.replacen('.', "0.", 1)] {
+        assert_eq!(post(address, "/logout", &[&other], "").await.status, 303);
+    }
+    assert_eq!(replay(address, &[&phone, &same]).await, 200);
+    assert_eq!(post(address, "/logout", &[&phone], "").await.status, 303);
+    for path in ["/", "/live", "/api/v1/events", "/metrics"] {
+        assert_eq!(get(address, path, &[&phone]).await.status, 401, "{path}");
+    }
+    assert_eq!(
+        get(address, "/login", &[&phone]).await.status,
+        200,
+        "the form"
+    );
+    assert_eq!(replay(address, &[&phone, &same]).await, 401);
+    let bare = get(address, "/readyz", &[&phone]).await.json();
+    assert_eq!(bare["sources"], Value::Null);
+    // Nobody else has to log in again.
+    assert_eq!(get(address, "/", &[&desk]).await.status, 200);
+    assert_eq!(replay(address, &[&desk, &same]).await, 200);
+    let again = cookie(&login(address, TOKEN).await);
+    assert_eq!(get(address, "/", &[&again]).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_shows_a_stranger_no_way_in() {
+    let (_upstream, _phones, _bridge, address) = running(Some(TOKEN)).await;
+    let headers = ["Accept: text/html", "Origin: http://example.org"];
+    let refused = post(address, "/login", &headers, "token=a-t0ken").await;
+    assert_eq!(refused.status, 403);
+    assert!(
+        refused.body.contains("a page of another origin"),
+        "{refused:?}"
+    );
+    assert!(!refused.body.contains("<nav "), "{refused:?}");
+    let shown = cookie(&login(address, TOKEN).await);
+    let lost = get(address, "/nothing", &["Accept: text/html", &shown]).await;
+    assert_eq!(lost.status, 404);
+    assert!(lost.body.contains("Log out"), "{lost:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -194,6 +194,26 @@ async fn who_may_not_read_or_asks_for_what_there_is_not_is_told_why() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_last_event_id_that_is_none_of_ours_is_refused_and_named() {
+    let (_server, _feed, bridge) = running().await;
+    let address = bridge.address().await;
+    let token = format!("Authorization: Bearer {TOKEN}");
+    for wrong in ["x", "-1", "1.0", "9223372036854775808", "1é"] {
+        let shown = format!("Last-Event-ID: {wrong}");
+        // A right `after` beside it makes it no better.
+        for query in ["", "?after=1"] {
+            let headers = [token.clone(), shown.clone()];
+            let refused = Page::get(address, &format!("{PATH}{query}"), &headers).await;
+            assert_eq!(refused.status, 400, "{refused:?}");
+            assert!(refused.head.contains("application/problem+json"));
+            let detail = refused.json()["detail"].to_string();
+            assert!(detail.contains("`Last-Event-ID`"), "{detail}");
+        }
+    }
+    Reader::open(address, "", "Last-Event-ID: \r\n").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_reader_too_many_is_refused_until_another_leaves() {
     let (_server, _feed, bridge) = running().await;
     let address = bridge.address().await;

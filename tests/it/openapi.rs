@@ -348,12 +348,43 @@ async fn every_described_answer_comes_and_has_its_form() {
     let mut unseen = Vec::new();
     for ((method, path), operation) in &described {
         for status in operation["responses"].as_object().expect("answers").keys() {
-            // No test of the whole program can take the queue away from under it.
+            // No test of the whole program can take the queue away from under it; guesses have one of
+            // their own.
             let is_seen = seen.contains(&(method.clone(), path.clone(), status.clone()));
-            if !is_seen && status != "503" {
+            if !is_seen && !["429", "503"].contains(&&**status) {
                 unseen.push(format!("{method} {path} {status}"));
             }
         }
     }
     assert_eq!(unseen, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_guesses_at_the_token_is_answered_as_described() {
+    let description = committed();
+    let (_upstream, _phones, bridge) = running(0).await;
+    let address = bridge.address().await;
+    let wrong = || vec!["Authorization: Bearer guess".to_owned()];
+    for _ in 0..10 {
+        let refused = Page::get(address, "/metrics", &wrong()).await;
+        assert_eq!(refused.status, 401);
+    }
+    for ((method, path), operation) in operations(&description) {
+        let placed = path.replace("{id}", "x").replace("{name}", "events");
+        let page = match method.as_str() {
+            "get" => Page::get(address, &placed, &wrong()).await,
+            _ => Page::post(address, &placed, &wrong(), "").await,
+        };
+        let is_open = ["/healthz", "/readyz"].contains(&&*path);
+        assert_eq!(page.status == 429, !is_open, "{path}: {page:?}");
+        let described = &operation["responses"]["429"];
+        assert_eq!(described.is_object(), !is_open, "{path}");
+        is_as_described(
+            &description,
+            &(&method, &path, placed, wrong(), String::new()),
+            &page,
+        );
+        let wait = &described["headers"]["Retry-After"];
+        assert_eq!(wait.is_object(), page.header("retry-after").is_some());
+    }
 }

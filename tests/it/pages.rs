@@ -1,9 +1,10 @@
 //! What the running instance shows: whether an alert would get through, why not, and what happened.
 
 use bellwire::simulator::Answer;
+use bellwire::simulator::receivers::Kind;
 use serde_json::{Value, json};
 
-use crate::harness::{Bridge, Page, Phones, Upstream, soon, until};
+use crate::harness::{Bridge, Page, Phones, Server, Upstream, soon, until};
 
 const HIT: &str = r#"{"type":"tp_hit","eventId":1,"timestamp":"2026-06-11T08:00:00.000Z","data":{"symbol":"XAUUSD"}}"#;
 
@@ -126,6 +127,139 @@ async fn with_a_token_only_the_bare_state_is_open() {
         (nothing.status, nothing.json()["status"].as_u64()),
         (404, Some(404))
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_shown_is_a_page_to_a_browser_and_a_problem_to_a_program() {
+    const BROWSER: &str = "Accept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.8";
+    const HERE: &str = "Host: localhost";
+    const ELSEWHERE: &str = "Host: example.org";
+    let (_upstream, _phones, bridge) = running("").await;
+    let address = bridge.address().await;
+    let get = async |path: &str, headers: &[&str]| {
+        let headers: Vec<String> = headers.iter().map(|&header| header.to_owned()).collect();
+        Page::get(address, path, &headers).await
+    };
+    let no_place = "this is no place in the list";
+    for (path, host, status, words, link) in [
+        ("/nope", HERE, 404, "there is nothing at this path", "/"),
+        ("/events/99", HERE, 404, "there is no such event", "/"),
+        ("/events?after=zzz", HERE, 400, no_place, "/events"),
+        ("/events?after=-1", HERE, 400, no_place, "/events"),
+        ("/events?after=", HERE, 400, no_place, "/events"),
+        (
+            "/dead-letters?after=x",
+            HERE,
+            400,
+            no_place,
+            "/dead-letters",
+        ),
+        ("/logout", HERE, 405, "does not take that method", "/"),
+        (
+            "/deliveries/x/retry",
+            HERE,
+            405,
+            "does not take that method",
+            "/",
+        ),
+        ("/events", ELSEWHERE, 421, "http.token", "/"),
+    ] {
+        let told = get(path, &[host]).await;
+        let shown = get(path, &[host, BROWSER]).await;
+        assert_eq!((told.status, shown.status), (status, status), "{path}");
+        assert_eq!(
+            told.header("content-type"),
+            Some("application/problem+json")
+        );
+        assert_eq!(told.json()["status"], status);
+        assert_eq!(
+            shown.header("content-type"),
+            Some("text/html; charset=utf-8")
+        );
+        let length = shown.body.len().to_string();
+        assert_eq!(shown.header("content-length"), Some(&*length), "{shown:?}");
+        assert_eq!(shown.header("allow"), told.header("allow"));
+        assert_eq!(shown.header("allow").is_some(), status == 405, "{shown:?}");
+        let main = shown.body.split("<main").nth(1).expect("a page");
+        assert!(shown.body.contains("<nav "), "{shown:?}");
+        assert!(main.contains(words), "{shown:?}");
+        assert!(main.contains(&format!("href=\"{link}\"")), "{shown:?}");
+        assert_eq!(main.contains("first page"), status == 400, "{shown:?}");
+    }
+    // The API is for programs, whoever asks.
+    for path in ["/api/v1/nope", "/api/v1/events?after=zzz", "/api/v1/replay"] {
+        let told = get(path, &[BROWSER]).await;
+        assert_eq!(
+            told.header("content-type"),
+            Some("application/problem+json")
+        );
+    }
+    for path in ["/events?after=0", "/dead-letters?after=7"] {
+        assert_eq!(get(path, &[BROWSER]).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_shows_nothing_by_itself_is_shown_in_texts_and_in_attributes() {
+    let codes = (0..0x20).chain(0x7f..0xa0);
+    let codes = codes.chain(0x202a..=0x202e).chain(0x2066..=0x2069);
+    let unseen: Vec<char> = codes.filter_map(char::from_u32).collect();
+    assert_eq!(unseen.len(), 32 + 33 + 9);
+    let is_space = |one: char| matches!(one, '\n' | '\t');
+    let shown = |text: &[char]| -> String {
+        let one = |one: &char| match (*one, u32::from(*one)) {
+            (space, _) if is_space(space) => space.to_string(),
+            ('\u{7f}', _) => "␡".to_owned(),
+            (_, code @ 0..0x20) => char::from_u32(0x2400 + code)
+                .expect("a picture")
+                .to_string(),
+            (_, code) => format!("\\u{code:04x}"),
+        };
+        text.iter().map(one).collect()
+    };
+    let (server, phones) = (Server::start().await, Phones::start().await);
+    let mut bridge = Bridge::new(&format!(
+        "http.listen = \"127.0.0.1:0\"\n{}{}[[rules]]\nname = \"all\"\nto = [\"automation\"]\n",
+        server.source("type = \"/type\""),
+        phones.sink("automation", Kind::Webhook, "signature = \"none\""),
+    ));
+    bridge.start();
+    let mut visit = server.stream().await;
+    let escapes: String = unseen
+        .iter()
+        .map(|one| format!("\\u{:04x}", u32::from(*one)))
+        .collect();
+    visit
+        .send(format!(
+            "data: {{\"type\":\"[{escapes}]\",\"data\":{{}}}}\n\n"
+        ))
+        .await;
+    // A line of the stream has no line ends in it.
+    let in_line = |one: &char| !matches!(one, '\n' | '\r');
+    let in_line: Vec<char> = unseen.iter().copied().filter(in_line).collect();
+    let raw: String = in_line.iter().collect();
+    visit.send(format!("data: [{raw}]\n\n")).await;
+    let both = |ready: &Value| ready["sinks"]["automation"]["delivered"] == 2;
+    bridge.ready("both", both).await;
+    let kind = format!("[{}]", shown(&unseen));
+    let payload = format!("[{}]", shown(&in_line));
+    for (path, text) in [
+        ("/", format!(">{kind}</a>")),
+        ("/events", format!(">{kind}</a>")),
+        (
+            "/events/2",
+            format!("aria-label=\"Retry {kind} to automation\""),
+        ),
+        ("/events/3", format!(">{payload}</pre>")),
+    ] {
+        let page = bridge.page(path).await;
+        assert_eq!(page.status, 200);
+        assert!(page.body.contains(&text), "{path}: {text}\n{}", page.body);
+        let left = page
+            .body
+            .find(|one| unseen.contains(&one) && !is_space(one));
+        assert_eq!(left, None, "{path}\n{:?}", page.body);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,7 +15,7 @@ use url::form_urlencoded;
 
 use super::super::page::{document, page, to};
 use super::super::{Parts, Refusal};
-use super::{Door, is_allowed, is_token, seconds, session};
+use super::{Door, is_token, seconds, session};
 use crate::model::Secret;
 
 const PATH: &str = "/login";
@@ -38,7 +38,7 @@ pub(super) fn ask() -> Response {
 }
 
 async fn show(State(door): State<Arc<Door>>, headers: HeaderMap) -> Response {
-    match is_allowed(&door.parts, &headers) {
+    match door.may_look(&headers) {
         true => to("/"),
         false => page(StatusCode::OK, form(None)),
     }
@@ -68,7 +68,14 @@ async fn enter(
     })
 }
 
-async fn leave(headers: HeaderMap) -> Response {
+/// Ends the session: taking the cookie away would be enough only where nobody has a copy.
+async fn leave(State(door): State<Arc<Door>>, headers: HeaderMap) -> Response {
+    let now = door.parts.clock.now();
+    if let Some(token) = &door.parts.token {
+        for session in session::shown(token, &headers, now) {
+            door.ended.add(session, now);
+        }
+    }
     with_cookie(ask(), &session::taken(&headers))
 }
 

@@ -5,6 +5,7 @@
 //! easier than to guess. So what keeps guesses over the API from succeeding is the token's length, and
 //! what the limit holds back is the form.
 
+mod ended;
 mod guesses;
 mod login;
 mod origin;
@@ -18,6 +19,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use self::ended::Ended;
 use self::guesses::Guesses;
 use super::{Parts, problem};
 use crate::model::Secret;
@@ -32,6 +34,8 @@ pub(super) struct Door {
     sent: Guesses,
     /// Wrong tokens at the login form, counted apart: a program with an old token shuts nobody out.
     typed: Guesses,
+    /// Who has logged out.
+    ended: Ended,
 }
 
 /// What a request shows for itself.
@@ -64,11 +68,17 @@ impl Door {
             parts,
             sent: Guesses::default(),
             typed: Guesses::default(),
+            ended: Ended::default(),
         })
     }
 
+    /// What this room works with.
+    pub(super) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
     fn judge(&self, request: &Request) -> Result<(), Refused> {
-        match shown(&self.parts, request.headers()) {
+        match self.shown(request.headers()) {
             Shown::Token => Ok(()),
             Shown::Cookie if request.method().is_safe() => Ok(()),
             Shown::Cookie if origin::is_surely_same(request.headers()) => Ok(()),
@@ -80,9 +90,29 @@ impl Door {
             }),
         }
     }
+
+    /// Whether a request shows that it may look.
+    pub(super) fn may_look(&self, headers: &HeaderMap) -> bool {
+        matches!(self.shown(headers), Shown::Token | Shown::Cookie)
+    }
+
+    /// A token decides, right or wrong; only where there is none, a cookie counts.
+    fn shown(&self, headers: &HeaderMap) -> Shown {
+        let Some(token) = &self.parts.token else {
+            return Shown::Token;
+        };
+        let mut sessions = session::shown(token, headers, self.parts.clock.now());
+        match bearer(headers) {
+            Some(shown) if is_token(token, shown) => Shown::Token,
+            Some(_) => Shown::Wrong,
+            None if sessions.any(|session| !self.ended.has(session)) => Shown::Cookie,
+            None => Shown::Nothing,
+        }
+    }
 }
 
-/// Lets a request pass that may; refuses others as a program wants to hear it.
+/// Lets a request pass that may. A browser that shows nothing is sent to the login form, where it asks
+/// for what people look at; a program is refused.
 pub(super) async fn require_token(
     State(door): State<Arc<Door>>,
     request: Request,
@@ -90,38 +120,8 @@ pub(super) async fn require_token(
 ) -> Response {
     match door.judge(&request) {
         Ok(()) => next.run(request).await,
+        Err(Refused::Stranger) if wants_a_page(&request) => login::ask(),
         Err(refused) => refused.response(),
-    }
-}
-
-/// The same for what people look at: a browser that shows nothing is sent to the login form.
-pub(super) async fn require_login(
-    State(door): State<Arc<Door>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    match door.judge(&request) {
-        Ok(()) => next.run(request).await,
-        Err(Refused::Stranger) if wants_a_page(request.headers()) => login::ask(),
-        Err(refused) => refused.response(),
-    }
-}
-
-/// Whether a request shows that it may look.
-pub(super) fn is_allowed(parts: &Parts, headers: &HeaderMap) -> bool {
-    matches!(shown(parts, headers), Shown::Token | Shown::Cookie)
-}
-
-/// A token decides, right or wrong; only where there is none, a cookie counts.
-fn shown(parts: &Parts, headers: &HeaderMap) -> Shown {
-    let Some(token) = &parts.token else {
-        return Shown::Token;
-    };
-    match bearer(headers) {
-        Some(shown) if is_token(token, shown) => Shown::Token,
-        Some(_) => Shown::Wrong,
-        None if session::is_shown(token, headers, parts.clock.now()) => Shown::Cookie,
-        None => Shown::Nothing,
     }
 }
 
@@ -133,10 +133,15 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
         .then_some(shown.trim())
 }
 
-fn wants_a_page(headers: &HeaderMap) -> bool {
-    let accepted = headers.get(header::ACCEPT);
+/// Whether a browser asks for something to look at. The API and the metrics are for programs, whoever
+/// asks.
+pub(super) fn wants_a_page(request: &Request) -> bool {
+    let path = request.uri().path();
+    let accepted = request.headers().get(header::ACCEPT);
     let accepted = accepted.and_then(|value| value.to_str().ok());
     accepted.is_some_and(|accepted| accepted.contains("text/html"))
+        && !path.starts_with("/api/")
+        && path != "/metrics"
 }
 
 fn is_token(token: &Secret, shown: &str) -> bool {

@@ -1,6 +1,9 @@
 //! The cookie that stands for the token: until when it is good, and a code over that with the token as
 //! its key. So it is checked without anything being kept, ends by itself, is worth nothing once the
-//! token is another one, and tells nobody the token.
+//! token is another one, and tells nobody the token. The end is told to the microsecond, so that two
+//! logins are told apart by it.
+
+use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
@@ -14,16 +17,16 @@ use crate::model::Secret;
 const NAME: &str = "bellwire_session";
 
 /// How long a login lasts: a phone asks for the token once a month.
-const LASTS_SECONDS: i64 = 30 * 24 * 3_600;
+const LASTS: Duration = Duration::from_secs(30 * 24 * 3_600);
 
 /// Keeps the code apart from any other that the token may be the key of.
 const PURPOSE: &[u8] = b"bellwire session until ";
 
 /// The header that gives a browser a cookie.
 pub(super) fn given(token: &Secret, headers: &HeaderMap, now: Timestamp) -> String {
-    let until = now.as_second() + LASTS_SECONDS;
+    let until = (now + LASTS).as_microsecond();
     let value = format!("{until}.{}", code(token, until));
-    cookie(&value, LASTS_SECONDS, headers)
+    cookie(&value, LASTS.as_secs(), headers)
 }
 
 /// The header that takes it away.
@@ -31,24 +34,27 @@ pub(super) fn taken(headers: &HeaderMap) -> String {
     cookie("", 0, headers)
 }
 
-/// Whether a request shows a cookie that is good now.
-pub(super) fn is_shown(token: &Secret, headers: &HeaderMap, now: Timestamp) -> bool {
+/// The sessions of which a request shows a cookie that is good now, each by its end.
+pub(super) fn shown(
+    token: &Secret,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> impl Iterator<Item = Timestamp> {
     let cookies = headers.get_all(header::COOKIE).iter();
     let cookies = cookies.filter_map(|value| value.to_str().ok());
     cookies
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .any(|(name, value)| name == NAME && is_good(token, value, now))
+        .filter(|(name, _)| *name == NAME)
+        .filter_map(move |(_, value)| good(token, value, now))
 }
 
-fn is_good(token: &Secret, value: &str, now: Timestamp) -> bool {
-    let Some((until, shown)) = value.split_once('.') else {
-        return false;
-    };
-    let Ok(until) = until.parse() else {
-        return false;
-    };
-    equal(shown.as_bytes(), code(token, until).as_bytes()) && now.as_second() < until
+fn good(token: &Secret, value: &str, now: Timestamp) -> Option<Timestamp> {
+    let (until, shown) = value.split_once('.')?;
+    let until = until.parse().ok()?;
+    let is_ours = equal(shown.as_bytes(), code(token, until).as_bytes());
+    let until = Timestamp::from_microsecond(until).ok()?;
+    (is_ours && now < until).then_some(until)
 }
 
 fn code(token: &Secret, until: i64) -> String {
@@ -61,7 +67,7 @@ fn code(token: &Secret, until: i64) -> String {
 }
 
 /// `Secure` only where the browser came by https: others would never send it back.
-fn cookie(value: &str, age: i64, headers: &HeaderMap) -> String {
+fn cookie(value: &str, age: u64, headers: &HeaderMap) -> String {
     let secure = if is_https(headers) { "; Secure" } else { "" };
     format!("{NAME}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}")
 }
@@ -98,12 +104,16 @@ mod tests {
         let (pair, rest) = given.split_once("; ").expect("attributes");
         assert_eq!(rest, "Path=/; Max-Age=2592000; HttpOnly; SameSite=Strict");
         assert!(!pair.contains("tok_123"));
-        let is_good = |cookie: &str, second| is_shown(&token, &shown(cookie), at(second));
+        let is_good = |cookie: &str, second| {
+            super::shown(&token, &shown(cookie), at(second))
+                .next()
+                .is_some()
+        };
         assert!(is_good(pair, 0));
         assert!(is_good(&format!("a=b; {pair}; c=d"), 2_591_999));
         assert!(!is_good(pair, 2_592_000), "it has ended");
         let other = Secret::new("tok_124".to_owned());
-        assert!(!is_shown(&other, &shown(pair), at(0)));
+        assert_eq!(super::shown(&other, &shown(pair), at(0)).next(), None);
 
         let (name, value) = pair.split_once('=').expect("a pair");
         let (until, code) = value.split_once('.').expect("two parts");

@@ -65,7 +65,11 @@ pub(super) fn get() -> MethodRouter<Arc<Parts>> {
     get,
     path = "/api/v1/events/live",
     operation_id = "live",
-    params(Since),
+    params(
+        Since,
+        ("Last-Event-ID" = Option<String>, Header, description = "The id of the last message that was heard; it goes before `after`.",
+            pattern = "^[0-9]{1,18}$"),
+    ),
     responses((status = 200, description = "The stream.", content_type = "text/event-stream", body = String),
         NotUnderstood, NoToken, NoQueue),
 )]
@@ -79,6 +83,7 @@ pub(in crate::admin) async fn open(
     let query = Query::read(raw.as_deref(), &["source", "after"])?;
     let source = query.text("source").map(|name| source(&parts, name));
     let (source, after) = (source.transpose()?, query.after()?);
+    let shown = last_event_id(headers)?;
     let unavailable = |detail: String| Refusal(StatusCode::SERVICE_UNAVAILABLE, detail);
     let Some(Extension(Ending(stop))) = ending else {
         let detail = "nothing arrives while no instance runs";
@@ -93,7 +98,7 @@ pub(in crate::admin) async fn open(
     let sign = parts.store.arrivals();
     let newest = parts.store.newest_event().await?;
     // A place beyond the newest is one of another queue.
-    let after = last_event_id(headers)
+    let after = shown
         .or(after)
         .filter(|after| *after <= newest)
         .unwrap_or(newest);
@@ -132,9 +137,19 @@ fn source(parts: &Parts, name: &str) -> Result<Name, Refusal> {
         .ok_or_else(|| Refusal::bad(no_such("source", name, known)))
 }
 
-fn last_event_id(headers: &HeaderMap) -> Option<i64> {
-    let id = headers.get(LAST_EVENT_ID)?.to_str().ok()?;
-    id.parse().ok().filter(|id| *id >= 0)
+/// Behind which event a reader wants to go on. A wrong id is refused, since what the reader has missed
+/// would be left out without a word. To an `EventSource` that is the end, and it does not come again and
+/// again; by itself it shows no id but one of ours, so only a program's mistake can meet it.
+fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Refusal> {
+    // An empty one is none: so the standard has it.
+    let Some(id) = headers.get(LAST_EVENT_ID).filter(|id| !id.is_empty()) else {
+        return Ok(None);
+    };
+    let id = id.to_str().unwrap_or_default();
+    let place = id.parse().ok().filter(|place| *place >= 0);
+    place.map(Some).ok_or_else(|| {
+        Refusal::bad("`Last-Event-ID` is the `id` of a message of this stream, as it was given")
+    })
 }
 
 /// One who listens.

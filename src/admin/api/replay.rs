@@ -23,8 +23,9 @@ use crate::rules::Why;
 use crate::sinks::Ordered;
 use crate::store::Past;
 
-/// Past events that are read at once: as many of the largest ones as fit in memory without thought.
-const EVENTS_AT_ONCE: u32 = 16;
+/// Past events that are read at once, if they are small: so many deliveries of them are written without
+/// holding up what is accepted and claimed.
+const EVENTS_AT_ONCE: u32 = 256;
 
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -27,10 +27,20 @@ pub(super) fn moment() -> Schema {
 #[response(status = 400, content_type = "application/problem+json")]
 pub(in crate::admin) struct NotUnderstood(Problem);
 
-/// The token is missing or wrong.
+/// Whoever asks for the token may answer so.
 #[derive(IntoResponses)]
-#[response(status = 401, content_type = "application/problem+json")]
-pub(in crate::admin) struct NoToken(Problem);
+pub(in crate::admin) enum NoToken {
+    /// The token is missing or wrong.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Stranger(Problem),
+    /// The token is wrong, as ten others in the last minute were; the right one still passes.
+    #[response(
+        status = 429,
+        content_type = "application/problem+json",
+        headers(("Retry-After" = u64, description = "Seconds until a wrong token is looked at again."))
+    )]
+    Guesser(Problem),
+}
 
 /// A page of another origin asked.
 #[derive(IntoResponses)]

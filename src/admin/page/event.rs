@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::super::{Refusal, standing};
-use super::frame::{Frame, Sorry, page};
+use super::frame::{Frame, page};
 use super::lists::{Back, drop, line, retry};
 use super::state::answer;
 use super::words::{ago, exactly, kind};
@@ -32,7 +32,7 @@ pub(super) async fn show(
     State(site): State<Arc<Site>>,
     asked: Asked,
     place: Result<Path<i64>, PathRejection>,
-) -> Result<Response, Sorry> {
+) -> Result<Response, Refusal> {
     let parts = &site.parts;
     let gone = || Refusal::unknown("there is no such event, or it is no longer kept");
     let Path(seq) = place.map_err(|_| gone())?;

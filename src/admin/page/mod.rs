@@ -26,12 +26,12 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use url::form_urlencoded;
 
-use super::{Parts, standing};
+use super::{Parts, Refusal, standing};
 use crate::model::State as DeliveryState;
 use crate::store::{Depths, Filter};
-use frame::{Frame, Sorry};
+use frame::Frame;
 
-pub(super) use frame::{document, page, to};
+pub(super) use frame::{document, explain_refusals, page, to};
 
 /// Events and dead letters on the first page.
 const EVENTS_SHOWN: usize = 25;
@@ -90,7 +90,7 @@ pub(super) async fn script() -> impl IntoResponse {
     (headers, include_str!("page.js"))
 }
 
-async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Result<Response, Sorry> {
+async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Result<Response, Refusal> {
     let parts = &site.parts;
     let now = parts.clock.now();
     let snapshot = parts.status.snapshot();
@@ -138,10 +138,10 @@ async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Result<Response, S
     Ok(page(StatusCode::OK, frame.around(parts, &main)))
 }
 
-async fn events(State(site): State<Arc<Site>>, asked: Asked) -> Result<Response, Sorry> {
+async fn events(State(site): State<Arc<Site>>, asked: Asked) -> Result<Response, Refusal> {
     let parts = &site.parts;
     let standing = standing(&parts.status.snapshot());
-    let after = asked.after();
+    let after = asked.after()?;
     let events = parts.store.events(standing, after, LISTED as u32).await?;
     let main = html! {
         h1 { "Events" }
@@ -156,12 +156,12 @@ async fn events(State(site): State<Arc<Site>>, asked: Asked) -> Result<Response,
     Ok(page(StatusCode::OK, frame.around(parts, &main)))
 }
 
-async fn dead_letters(State(site): State<Arc<Site>>, asked: Asked) -> Result<Response, Sorry> {
+async fn dead_letters(State(site): State<Arc<Site>>, asked: Asked) -> Result<Response, Refusal> {
     let parts = &site.parts;
     let standing = standing(&parts.status.snapshot());
     let dead = Filter {
         state: Some(DeliveryState::Dead),
-        after: asked.after(),
+        after: asked.after()?,
         ..Filter::default()
     };
     let dead = parts
@@ -204,8 +204,15 @@ impl Asked {
     }
 
     /// Where the page before ended.
-    fn after(&self) -> Option<i64> {
-        self.text("after")?.parse().ok()
+    fn after(&self) -> Result<Option<i64>, Refusal> {
+        let Some(text) = self.text("after") else {
+            return Ok(None);
+        };
+        let place = text.parse().ok().filter(|place| *place >= 0);
+        // The first page would look as if it were the one that was asked for.
+        place
+            .map(Some)
+            .ok_or_else(|| Refusal::bad(format!("`after={text}`: this is no place in the list")))
     }
 }
 

@@ -236,10 +236,7 @@ async fn every_share_is_found_where_the_one_before_ended() {
         (share(None), "PRIMARY KEY (rowid<?)"),
         (share(Some(State::Dead)), "deliveries_dead (seq<?)"),
         (share(Some(State::InFlight)), "deliveries_in_flight (seq<?)"),
-        (
-            by_hand::SHARE.to_owned(),
-            "PRIMARY KEY (rowid>? AND rowid<?)",
-        ),
+        (by_hand::past_select(), "PRIMARY KEY (rowid>? AND rowid<?)"),
         (arrived::SHARE.to_owned(), "PRIMARY KEY (rowid>?)"),
         (
             OLD.to_owned(),
