@@ -246,8 +246,9 @@ fn replay(
 ) -> Result<usize, StoreError> {
     // The first one of them all is what a replay repeats, however often there was one before.
     let mut before = connection.prepare_cached(
-        "SELECT min(seq), coalesce(max(state <= 1 OR ended IS NULL), 0) FROM deliveries
-         WHERE event = ?1 AND sink = ?2",
+        "SELECT min(d.seq), coalesce(max(d.state <= 1 OR d.state = 6
+             AND EXISTS (SELECT 1 FROM deliveries l WHERE l.seq = d.bundle AND l.state <= 1)), 0)
+         FROM deliveries d WHERE d.event = ?1 AND d.sink = ?2",
     )?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO deliveries (event, sink, rule, state, created, due, asked, replayed_from, priority, key, living)

@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod browser;
 mod buttons;
+mod collected;
 mod completions;
 mod configuration;
 mod connections;

@@ -118,10 +118,14 @@ pub struct Delivery {
     pub too_old: Option<Duration>,
     /// Whether it would be sent silently.
     pub is_quiet: bool,
+    /// Which message it shares with others, where its rule collects them.
+    pub bundle: Option<Shared>,
     /// How its rule's throttle counts it.
     pub throttle: Option<Counted>,
     /// Whose order it keeps.
     pub ordered: Option<Counted>,
+    /// Who steps in when it is not accepted, and after how long.
+    pub fallback: Option<(Name, Duration)>,
     /// How later events change what it shows, where its rule has `update`.
     pub update: Option<Update>,
     /// The buttons that are not in it, though they are configured.
@@ -130,6 +134,17 @@ pub struct Delivery {
     pub request: Result<Shown, String>,
     /// What knows the names of what is hidden in the request.
     example: Option<Arc<Example>>,
+}
+
+/// A message that tells several events.
+#[derive(Debug)]
+pub struct Shared {
+    /// What they are collected by.
+    pub by: Counted,
+    /// When it leaves, if it comes now and is the first.
+    pub closes: Option<Timestamp>,
+    /// Whether it is a digest, which leaves at set times.
+    pub is_digest: bool,
 }
 
 /// How later events change what a delivery shows.
@@ -266,6 +281,12 @@ impl Place {
             too_old: retry::expired(event, expires, now),
             is_quiet: sink.translator.ring() == Ring::Asked
                 && rule.is_quiet(event, event.time.unwrap_or(now)),
+            bundle: rule.collects().then(|| Shared {
+                by: Counted::by(rule.coalesce.as_ref().and_then(|it| it.key.as_ref()), scope),
+                closes: route.bundle.as_ref().map(|bundle| bundle.closes),
+                is_digest: rule.digest.is_some(),
+            }),
+            fallback: route.fallback.as_ref().map(|it| (it.to.clone(), it.after)),
             throttle: rule.throttle.as_ref().map(|throttle| Counted {
                 limit: Some((throttle.limit, throttle.per)),
                 ..Counted::by(throttle.key.as_ref(), scope)

@@ -32,6 +32,20 @@ pub(super) fn of(delivery: &Delivery) -> Vec<String> {
             ),
         });
     }
+    if let Some(shared) = &delivery.bundle {
+        let alone = "it has a message of its own";
+        let whom = each(&shared.by, alone);
+        facts.push(match (shared.is_digest, shared.closes) {
+            (true, Some(closes)) => {
+                format!("in the digest of {}", super::moment(closes))
+            }
+            (_, Some(closes)) => format!(
+                "one message for several{whom}: it leaves at {} at the latest",
+                super::moment(closes)
+            ),
+            (_, None) => format!("one message for several{whom}"),
+        });
+    }
     if let Some(counted) = &delivery.throttle
         && let Some((limit, per)) = counted.limit
     {
@@ -42,6 +56,12 @@ pub(super) fn of(delivery: &Delivery) -> Vec<String> {
     if let Some(counted) = &delivery.ordered {
         let whom = each(counted, "it waits for no other");
         facts.push(format!("in the order of the queue{whom}"));
+    }
+    if let Some((sink, after)) = &delivery.fallback {
+        let after = humantime::format_duration(*after);
+        facts.push(format!(
+            "{sink} steps in when it is not accepted within {after}"
+        ));
     }
     if let Some(update) = &delivery.update {
         facts.push(changed(delivery, update));

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::text::HIDDEN;
-use crate::app::explain::{Counted, Delivery, Explained, RuleTold, Shown, Told, Update};
+use crate::app::explain::{Counted, Delivery, Explained, RuleTold, Shared, Shown, Told, Update};
 use crate::rules::Why;
 use crate::sinks::EXAMPLE_SECRET;
 
@@ -79,8 +79,12 @@ fn delivery(delivery: &Delivery) -> Value {
         "expires_seconds": delivery.expires.map(|limit| limit.as_secs()),
         "expired": delivery.too_old.is_some(),
         "quiet": delivery.is_quiet,
+        "bundle": delivery.bundle.as_ref().map(shared),
         "throttle": delivery.throttle.as_ref().map(counted),
         "ordered": delivery.ordered.as_ref().map(counted),
+        "fallback": delivery.fallback.as_ref().map(|(sink, after)| {
+            json!({ "to": sink.as_str(), "after_seconds": after.as_secs_f64() })
+        }),
         "update": delivery.update.as_ref().map(|told| update(delivery, told)),
     });
     if !delivery.left_out.is_empty() {
@@ -111,6 +115,13 @@ fn counted(counted: &Counted) -> Value {
         document.insert("fault".to_owned(), json!(fault));
     }
     Value::Object(document)
+}
+
+fn shared(shared: &Shared) -> Value {
+    let mut document = counted(&shared.by);
+    document["closes"] = json!(shared.closes.map(super::moment));
+    document["digest"] = json!(shared.is_digest);
+    document
 }
 
 fn update(delivery: &Delivery, update: &Update) -> Value {

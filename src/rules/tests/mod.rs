@@ -1,5 +1,6 @@
 //! What rules decide, as tables. Each file holds one part of it.
 
+mod beyond;
 mod mistakes;
 mod recorded;
 mod routing;
