@@ -15,6 +15,8 @@
 //! | route | one event to one sink, as a rule decided it | [`model::Route`] |
 //! | sink | a place that deliveries go to | [`sinks::Sink`] |
 //! | delivery | one event on its way to one sink, with a stable id | [`model::DeliveryId`] |
+//! | bundle | several deliveries of a rule to a sink whose events go out in one message | [`model::Bundle`] |
+//! | fallback | the sink that steps in for one that has not accepted a delivery | [`model::Fallback`] |
 //! | key | what deliveries to one sink have in common that keep the order of the queue | [`model::Route`] |
 //! | living notification | one that several deliveries change in turn, told apart by its key | [`model::Living`] |
 //! | claim | a delivery that a lane has taken to send now | [`model::Claim`] |
@@ -63,6 +65,9 @@
 //!   a dead letter. One that ends without a request gives its number back.
 //! - Of the open deliveries of a sink with one key only the first can be claimed, and triggers in the
 //!   queue's schema keep it so, whoever ends or opens one.
+//! - A bundle takes nothing more once its message has been claimed: every attempt tells the same. What is
+//!   merged stays in the queue for as long as its message does.
+//! - A fallback steps in once: its delivery comes into the queue in the transaction that ends the wait for it.
 //! - What was told of a sink is kept until its end is told, over restarts and reloads.
 //! - What happens to a sink costs its deliveries nothing: while it is away, one of them is tried at a
 //!   time, and a try before its time uses no step of its ladder.
@@ -90,7 +95,7 @@
 //!    copy of what REST has told.
 //! 3. [`rules`] names the routes. None is a normal answer; the event is stored all the same.
 //! 4. [`store`] writes a batch in one transaction: events, a delivery for each route, waiting unless
-//!    its rule's throttle has it end here, and the cursor. A batch is whatever had already arrived.
+//!    its rule's throttle has it end here or it joins the bundle of an earlier one, and the cursor. A batch is whatever had already arrived.
 //!    Intake does not read on before it is committed, which is also the back-pressure.
 //! 5. A nudge wakes the lanes. It carries nothing: after a restart there is none, and the queue alone
 //!    must be enough.

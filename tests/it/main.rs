@@ -26,6 +26,7 @@ mod hours;
 mod kinds;
 mod limits;
 mod live;
+mod meeting;
 mod metrics;
 mod missed;
 mod obligations;

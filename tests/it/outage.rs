@@ -1,7 +1,7 @@
 //! A sink that is away: the others of its lane wait without being tried, its return sets all of them
 //! going, and a trouble that lasts is told once.
 
-mod scene;
+pub(crate) mod scene;
 
 use std::net::SocketAddr;
 

@@ -83,9 +83,15 @@ async fn the_page_shows_events_and_deliveries_and_nothing_foreign_as_markup() {
     bridge.ready("the deliveries", delivered).await;
 
     let escaped = MARKUP.replace('<', "&lt;").replace('>', "&gt;");
+    // Whether what bellwire says of its start is before it in the queue, nobody knows.
+    let list = bridge.page("/events").await.body;
+    let (before, _) = list
+        .split_once(&format!("\">{escaped}</a>"))
+        .expect("a link");
+    let own = before.rsplit('"').next().expect("an address");
     // The first page has the type, and the symbol of the trade; the event's own page has the type as
     // its name and on its button, and both in the payload.
-    for (path, times) in [("/", 2), ("/events", 1), ("/events/3", 4)] {
+    for (path, times) in [("/", 2), ("/events", 1), (own, 4)] {
         let page = bridge.page(path).await;
         assert_eq!(page.status, 200);
         let shown = page.body.matches(&escaped).count();

@@ -123,6 +123,25 @@ async fn nt_6_all_of_one_key_have_one_sequence_id() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dc_10_a_change_waits_for_the_message_that_it_changes_however_often_that_is_tried() {
+    let (upstream, phones, bridge) = bridge(Kind::Discord).await;
+    phones.handle.answer("/discord", Answer::status(500));
+    for number in 1..=2 {
+        upstream.send(event(number, "tp_hit", "a")).await;
+    }
+    let received = soon("three requests", phones.handle.arrivals(Kind::Discord, 3)).await;
+    let posted = "POST ";
+    let lines = lines(&received);
+    assert_eq!(lines[..2], [posted, posted], "{lines:?}");
+    assert!(lines[2].starts_with("PATCH /messages/"), "{lines:?}");
+    let same = |one: usize, other: usize| {
+        received[one].header("webhook-id") == received[other].header("webhook-id")
+    };
+    assert!(same(0, 1) && !same(1, 2), "the first one was tried again");
+    drop(bridge);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sink_that_cannot_change_anything_gets_each_event_and_check_says_so() {
     let (upstream, phones, bridge) = bridge(Kind::Slack).await;
     let told = bridge.tool(&["check"]).await;

@@ -21,7 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::super::openapi::{NoQueue, NoToken, NotUnderstood, Since};
+use super::super::openapi::{NoQueue, NoToken, NotUnderstood, Since, Unknown};
 use super::super::{Ending, Parts, Refusal, no_such, standing};
 use super::Answer;
 use super::query::Query;
@@ -71,7 +71,7 @@ pub(super) fn get() -> MethodRouter<Arc<Parts>> {
             pattern = "^[0-9]{1,18}$"),
     ),
     responses((status = 200, description = "The stream.", content_type = "text/event-stream", body = String),
-        NotUnderstood, NoToken, NoQueue),
+        NotUnderstood, NoToken, Unknown, NoQueue),
 )]
 pub(in crate::admin) async fn open(
     places: &Arc<Semaphore>,
@@ -134,7 +134,7 @@ fn source(parts: &Parts, name: &str) -> Result<Name, Refusal> {
     let found = known.clone().find(|known| *known == name);
     found
         .and_then(|name| Name::new(name).ok())
-        .ok_or_else(|| Refusal::bad(no_such("source", name, known)))
+        .ok_or_else(|| Refusal::unknown(no_such("source", name, known)))
 }
 
 /// Behind which event a reader wants to go on. A wrong id is refused, since what the reader has missed

@@ -114,6 +114,9 @@ pub(in crate::admin) struct Delivery {
     /// The first delivery of that event and sink, where this one repeats it.
     #[schema(nullable = false)]
     replayed_from: Option<String>,
+    /// The delivery that this one steps in for, where it does.
+    #[schema(nullable = false)]
+    instead_of: Option<String>,
 }
 
 /// A delivery with every attempt.

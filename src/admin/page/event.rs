@@ -107,6 +107,7 @@ fn one_delivery(delivery: &DeliveryRow, attempts: &[Attempt], now: Timestamp) ->
             p.soft {
                 code { (delivery.id) } ", since " (ago(Some(delivery.created), now))
                 @if let Some(from) = &delivery.replayed_from { ", a replay of " code { (from) } }
+                @if let Some(of) = &delivery.instead_of { ", in place of " code { (of) } }
             }
             @if left_out > 0 { p.soft { (left_out) " earlier attempts are not shown." } }
             @if !attempts.is_empty() {

@@ -36,6 +36,7 @@ pub(super) async fn run(instance: &Instance, id: &str, json: bool) -> anyhow::Re
         ("next attempt", text(&delivery["next_attempt"])),
         ("attempts", text(&delivery["attempts"])),
         ("replayed from", text(&delivery["replayed_from"])),
+        ("in place of", text(&delivery["instead_of"])),
     ];
     let columns = table::columns();
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {

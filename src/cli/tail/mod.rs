@@ -161,8 +161,11 @@ impl Tail {
                     return instance::shut_out(address, self.token.as_ref());
                 }
                 match instance::refusal(status, &body) {
-                    // To a version without this stream it is any path.
                     Some(detail) if status == 400 => Failed::wrong(table::printable(detail)),
+                    // To a version without this stream it is any path; to this one, an unknown source.
+                    Some(detail) if status == 404 && self.args.source.is_some() => {
+                        Failed::wrong(table::printable(detail))
+                    }
                     Some(detail) if status != 404 => Failed::new(table::printable(detail)),
                     _ => instance::foreign(address),
                 }

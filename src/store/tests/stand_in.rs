@@ -148,25 +148,35 @@ async fn a_bundle_is_handed_on_whole_and_has_its_time_from_when_it_leaves() {
 
 #[tokio::test]
 async fn what_was_merged_stays_until_the_one_who_helps_out_is_done() {
-    let folder = TempDir::new().expect("a folder");
-    let store = open(&folder).expect("opens");
-    for id in ["1", "2"] {
-        let bundle = Bundle {
-            key: "".into(),
-            closes: now(),
-            max: 9,
-            leaves_full: true,
+    // The first sink gives up before somebody steps in, or after.
+    for gives_up_first in [true, false] {
+        let folder = TempDir::new().expect("a folder");
+        let store = open(&folder).expect("opens");
+        for id in ["1", "2"] {
+            let bundle = Bundle {
+                key: "".into(),
+                closes: after(1),
+                max: 9,
+                leaves_full: true,
+            };
+            accept(&store, id, Some(bundle)).await;
+        }
+        let tried = claim(&store, "phone", after(1), 1).await;
+        let gives_up = async || {
+            end_with(&store, &tried[0], settlement(State::Dead, after(1))).await;
         };
-        let closes = after(1);
-        accept(&store, id, Some(Bundle { closes, ..bundle })).await;
+        if gives_up_first {
+            gives_up().await;
+        }
+        let helped = stepped_in(&store, 1 + AFTER).await;
+        assert_eq!(helped[0].bundle.len(), 2);
+        if !gives_up_first {
+            gives_up().await;
+        }
+        assert_eq!(prune(&store, after(9_999)).await, 0, "{gives_up_first}");
+        end_with(&store, &helped[0], settlement(State::Delivered, after(1))).await;
+        assert_eq!(prune(&store, after(9_999)).await, 2, "{gives_up_first}");
     }
-    let tried = claim(&store, "phone", after(1), 1).await;
-    end_with(&store, &tried[0], settlement(State::Dead, after(1))).await;
-    let helped = stepped_in(&store, 1).await;
-    assert_eq!(prune(&store, after(9_999)).await, 0);
-    assert_eq!(helped[0].bundle.len(), 2);
-    end_with(&store, &helped[0], settlement(State::Delivered, after(1))).await;
-    assert_eq!(prune(&store, after(9_999)).await, 2);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use bellwire::clock::Clock;
 use bellwire::config::load_text;
 use bellwire::dispatch;
 use bellwire::model::{Batch, Event, Name, Notice, Route, State};
-use bellwire::rules::Current;
+use bellwire::rules::{Current, Rules};
 use bellwire::status::Status;
 use bellwire::store::Store;
 use bellwire::transport::Client;
@@ -23,28 +23,29 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Longest that a test looks at lanes, by the wall clock: theirs goes on only when it is told to.
-pub(super) const LOOKING: Duration = Duration::from_secs(60);
+pub(crate) const LOOKING: Duration = Duration::from_secs(60);
 
 /// How far time goes on at once.
-pub(super) const STEP: Duration = Duration::from_secs(2);
+pub(crate) const STEP: Duration = Duration::from_secs(2);
 
 /// Lanes without a process around them, on a clock that goes on while nothing is in flight.
-pub(super) struct Scene {
-    pub(super) store: Store,
-    pub(super) status: Status,
-    pub(super) clock: Clock,
-    pub(super) nudge: watch::Sender<u64>,
-    pub(super) notices: mpsc::Receiver<Notice>,
-    pub(super) said: Vec<(String, serde_json::Value)>,
+pub(crate) struct Scene {
+    pub(crate) store: Store,
+    pub(crate) status: Status,
+    pub(crate) clock: Clock,
+    pub(crate) nudge: watch::Sender<u64>,
+    pub(crate) notices: mpsc::Receiver<Notice>,
+    pub(crate) said: Vec<(String, serde_json::Value)>,
+    rules: Arc<Rules>,
 }
 
-pub(super) fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     Name::new(text).expect("a name")
 }
 
 impl Scene {
     /// Puts an event for the one sink into the queue.
-    pub(super) async fn enqueue(&self, event: Event) {
+    pub(crate) async fn enqueue(&self, event: Event) {
         let route = Route::new(name("automation"), "all".into());
         let batch = Batch {
             source: event.source.clone(),
@@ -56,8 +57,21 @@ impl Scene {
         self.nudge.send_modify(|count| *count += 1);
     }
 
+    /// Puts an event into the queue where the rules send it.
+    pub(crate) async fn arrive(&self, event: Event) {
+        let routes = self.rules.routes(&event).routes;
+        let batch = Batch {
+            source: event.source.clone(),
+            events: vec![(event, routes)],
+            checkpoint: None,
+            picture: Vec::new(),
+        };
+        self.store.accept(batch).await.expect("accepts");
+        self.nudge.send_modify(|count| *count += 1);
+    }
+
     /// An event of `source` that says nothing.
-    pub(super) fn event(&self, source: &str) -> Event {
+    pub(crate) fn event(&self, source: &str) -> Event {
         let notice = Notice {
             kind: "bellwire.test",
             time: self.clock.now(),
@@ -70,7 +84,7 @@ impl Scene {
     }
 
     /// Waits, while time stands still, until the lane has taken up its work and failed once.
-    pub(super) async fn tried(&self) {
+    pub(crate) async fn tried(&self) {
         let looking = std::time::Instant::now();
         while self.status.snapshot().sinks[&name("automation")].failed == 0 {
             assert!(looking.elapsed() < LOOKING, "nothing was tried");
@@ -80,7 +94,7 @@ impl Scene {
     }
 
     /// Lets time go on, and sends whatever bellwire says about itself to the same sink.
-    pub(super) async fn until(&mut self, over: impl Fn(&Self, &Depths) -> bool) {
+    pub(crate) async fn until(&mut self, over: impl Fn(&Self, &Depths) -> bool) {
         let looking = std::time::Instant::now();
         loop {
             assert!(looking.elapsed() < LOOKING, "said: {:?}", self.said);
@@ -103,15 +117,28 @@ impl Scene {
         }
     }
 
-    pub(super) fn kinds(&self) -> Vec<&str> {
+    pub(crate) fn kinds(&self) -> Vec<&str> {
         self.said.iter().map(|(kind, _)| kind.as_str()).collect()
     }
 }
 
 /// Runs lanes for one webhook sink at an address for as long as `scene` takes.
-pub(super) async fn with_lanes(
+pub(crate) async fn with_lanes(
     address: SocketAddr,
     more: &str,
+    scene: impl AsyncFnOnce(&mut Scene),
+) {
+    let text = format!(
+        "[sinks.automation]\nkind = \"webhook\"\nurl = \"http://{address}/webhook\"\nsignature = \"none\"\n{more}\n"
+    );
+    let start = Timestamp::from_second(1_760_000_000).expect("in range");
+    configured(text, start, scene).await;
+}
+
+/// Runs lanes for the sinks of a configuration, with its rules, from a moment on.
+pub(crate) async fn configured(
+    text: String,
+    start: Timestamp,
     scene: impl AsyncFnOnce(&mut Scene),
 ) {
     // The queue has a thread of its own, which the runtime does not know of: without a thread that it
@@ -119,22 +146,24 @@ pub(super) async fn with_lanes(
     let (end, ended) = std::sync::mpsc::channel::<()>();
     let _thread = tokio::task::spawn_blocking(move || ended.recv());
     let folder = TempDir::new().expect("a folder");
-    let clock = Clock::runtime(Timestamp::from_second(1_760_000_000).expect("in range"));
-    let text = format!(
-        "[sinks.automation]\nkind = \"webhook\"\nurl = \"http://{address}/webhook\"\nsignature = \"none\"\n{more}\n"
-    );
+    let clock = Clock::runtime(start);
     let loaded = load_text(Path::new("config.toml"), text, BTreeMap::new());
     let config = loaded.config.expect("a configuration");
-    let sink = Arc::new(sinks::build(&config.sinks[0]).expect("a sink"));
+    let rules = Arc::new(Rules::compile(&config.rules, &loaded.problems));
+    assert_eq!(loaded.problems.list(), []);
+    let built = config.sinks.iter().filter_map(sinks::build).map(Arc::new);
+    let built: Vec<_> = built.collect();
     let (status, notices) = Status::new();
-    status.expect_sink(&name("automation"), true);
+    for sink in &built {
+        status.expect_sink(&sink.name, true);
+    }
     let known = status.clone();
     let store = Store::open(folder.path(), status.clone(), clock.now()).expect("opens");
     let (nudge, _) = watch::channel(0);
     let parts = dispatch::Parts {
         store: store.clone(),
         client: Client::new(None).expect("a client"),
-        rules: Current::default(),
+        rules: Current::new(Arc::clone(&rules)),
         status,
         clock: clock.clone(),
         nudge: nudge.clone(),
@@ -148,9 +177,10 @@ pub(super) async fn with_lanes(
         nudge,
         notices,
         said: Vec::new(),
+        rules,
     };
     tokio::select! {
-        () = dispatch::run(parts, watch::Sender::new(vec![sink]).subscribe(), CancellationToken::new()) => panic!("the lanes ended"),
+        () = dispatch::run(parts, watch::Sender::new(built).subscribe(), CancellationToken::new()) => panic!("the lanes ended"),
         () = scene(&mut stage) => {}
     }
     drop(end);
