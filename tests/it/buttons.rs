@@ -320,6 +320,8 @@ async fn a_large_payload_is_shown_by_its_start() {
     let long = "x".repeat(10_000);
     let payload = format!(r#"{{"type":"long","eventId":1,"data":{{"text":"{long}"}}}}"#);
     let length = payload.len();
+    // What bellwire says of its start is the first event, then.
+    shows(&bridge, "/", ">bellwire.started</a>").await;
     upstream.send(payload).await;
     shows(&bridge, "/", ">long</a>").await;
     let whole = bridge.page("/events/2").await.body;
