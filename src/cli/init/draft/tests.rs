@@ -6,8 +6,9 @@ use super::super::hours;
 use super::*;
 use crate::app::Plan;
 use crate::config;
+use crate::simulator::ttmt::DEMO_KEY;
 
-const KEY: &str = "ttmt_live_0123456789abcdef0123456789abcdef";
+const KEY: &str = DEMO_KEY;
 
 fn plan(text: &str) -> Plan {
     let environment = BTreeMap::from([("TTMT_API_KEY".to_owned(), KEY.to_owned())]);

@@ -67,7 +67,7 @@ pub(super) fn each<'a>(captured: &Captured<'a>) -> impl Iterator<Item = (Change,
         ),
         (Change::LineBreakAdded, body.strip_suffix(b"\n")),
         (Change::LineBreakAdded, body.strip_suffix(b"\r\n")),
-        (Change::LineBreakAdded, Some(body.trim_ascii_end())),
+        (Change::LineBreakAdded, Some(without_line_breaks(body))),
         (Change::MarkAdded, body.strip_prefix(BOM)),
     ];
     let others = [
@@ -105,7 +105,7 @@ fn printed(body: &[u8]) -> impl Iterator<Item = (Change, String)> + use<> {
             .flat_map(move |(change, item, key, indent)| {
                 let value = value.clone();
                 let escapes = [(false, false), (true, false), (false, true), (true, true)];
-                escapes.into_iter().map(move |(ascii, slashes)| {
+                escapes.into_iter().filter_map(move |(ascii, slashes)| {
                     let style = Style {
                         item,
                         key,
@@ -113,7 +113,7 @@ fn printed(body: &[u8]) -> impl Iterator<Item = (Change, String)> + use<> {
                         ascii,
                         slashes,
                     };
-                    (change, print::text(&value, &style))
+                    Some((change, print::text(&value, &style)?))
                 })
             });
         let texts = std::iter::once(as_script).chain(layouts);
@@ -122,6 +122,12 @@ fn printed(body: &[u8]) -> impl Iterator<Item = (Change, String)> + use<> {
             [(change, text), (change, line)]
         })
     })
+}
+
+/// Without any line break at the end.
+fn without_line_breaks(body: &[u8]) -> &[u8] {
+    let last = body.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n'));
+    &body[..last.map_or(0, |last| last + 1)]
 }
 
 /// With `\n` for each `\r\n`.

@@ -7,6 +7,9 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+/// Longest document, in bytes. A small one that is nested deeply would fill the memory with its blanks.
+const TEXT_BYTES_MAX: usize = 8 << 20;
+
 /// How a printer prints.
 pub(super) struct Style {
     /// Between two items.
@@ -21,11 +24,11 @@ pub(super) struct Style {
     pub(super) slashes: bool,
 }
 
-/// A document in a style. Its depth is bounded by the parser's.
-pub(super) fn text(value: &Value, style: &Style) -> String {
+/// A document in a style, unless it would be too long. Its depth is bounded by the parser's.
+pub(super) fn text(value: &Value, style: &Style) -> Option<String> {
     let mut out = String::new();
     write_value(&mut out, value, style, 0);
-    out
+    (out.len() <= TEXT_BYTES_MAX).then_some(out)
 }
 
 fn write_value(out: &mut String, value: &Value, style: &Style, level: usize) {
@@ -53,6 +56,9 @@ fn write_list<'a>(
     let is_empty = items.len() == 0;
     out.push(open);
     for (index, (key, value)) in items.enumerate() {
+        if out.len() > TEXT_BYTES_MAX {
+            return;
+        }
         if index > 0 {
             out.push_str(style.item);
         }

@@ -23,7 +23,7 @@ fn what_happened_to_the_body_is_named_when_a_signature_proves_it() {
     for (signed, arrived, change) in [
         (compact, format!("{compact}\n"), Change::LineBreakAdded),
         (compact, format!("{compact}\r\n"), Change::LineBreakAdded),
-        (compact, format!("{compact}\n\n \n"), Change::LineBreakAdded),
+        (compact, format!("{compact}\n\n\n"), Change::LineBreakAdded),
         (&line, compact.to_owned(), Change::LineBreakLost),
         (
             &format!("{compact}\r\n"),
@@ -344,4 +344,30 @@ fn a_header_that_is_no_such_header_is_named_with_what_is_wrong() {
         assert_eq!(header, name, "{headers:?}");
         assert!(why.contains(told), "{headers:?}: {why}");
     }
+}
+
+#[test]
+fn a_small_document_that_would_be_printed_as_a_large_one_is_not() {
+    let deep = format!(
+        "{}{}1{}",
+        "[".repeat(100),
+        "1,".repeat(100_000),
+        "]".repeat(100)
+    );
+    let value = serde_json::from_str(&deep).expect("JSON");
+    let style = |indent| print::Style {
+        item: ",",
+        key: ":",
+        indent,
+        ascii: false,
+        slashes: false,
+    };
+    assert_eq!(print::text(&value, &style(None)), Some(deep.clone()));
+    assert_eq!(
+        print::text(&value, &style(Some(4))),
+        None,
+        "40 MB of blanks"
+    );
+    let found = outcome(&signed_standard(b"another", b"", &deep), &[SECRET]);
+    assert_eq!(found, Err(Fault::Unknown { length: None }));
 }
