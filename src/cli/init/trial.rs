@@ -38,10 +38,12 @@ impl Trials<'_> {
                 format!("{}{}", problem.message, help.unwrap_or_default())
             }));
         };
-        let warnings = plan
-            .warnings
-            .iter()
-            .map(|warning| format!("warning: {warning}"));
+        // What is said of no configuration at all is about the questions to come.
+        let nothing = config::load_text(self.file, String::new(), BTreeMap::new());
+        let nothing = Plan::make(nothing, false).map(|plan| plan.warnings);
+        let nothing = nothing.unwrap_or_default();
+        let warnings = plan.warnings.iter().filter(|it| !nothing.contains(it));
+        let warnings = warnings.map(|warning| format!("warning: {warning}"));
         let mut lines: Vec<String> = warnings.collect();
         if self.is_offline {
             return Checked::Right(lines);

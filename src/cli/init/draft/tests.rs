@@ -52,8 +52,8 @@ fn places() -> Vec<Place> {
 #[test]
 fn the_loader_accepts_every_file_that_can_be_written() {
     let mut files = 0;
-    for key in [false, true] {
-        for base_url in [None, Some("http://127.0.0.1:8181/api/v1")] {
+    {
+        for (key, base_url) in [(false, None), (true, Some("http://127.0.0.1:8181/api/v1"))] {
             for (alerts_name, alerts) in Alerts::ALL {
                 for quiet in ["", "22:00-07:00 Europe/Berlin", "00:00-06:00 UTC"] {
                     for place in places() {
