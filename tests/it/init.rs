@@ -46,6 +46,7 @@ async fn five_right_answers_make_a_configuration_that_works() {
         (Some(0), ""),
         "{told:?}"
     );
+    assert!(!told.out.contains("warning"), "{told:?}");
     // Both were asked what `check --online` asks, and nobody was sent anything.
     for words in [
         "ok, the key is valid",

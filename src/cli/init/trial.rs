@@ -38,11 +38,14 @@ impl Trials<'_> {
                 format!("{}{}", problem.message, help.unwrap_or_default())
             }));
         };
-        // What is said of no configuration at all is about the questions to come.
-        let nothing = config::load_text(self.file, String::new(), BTreeMap::new());
-        let nothing = Plan::make(nothing, false).map(|plan| plan.warnings);
-        let nothing = nothing.unwrap_or_default();
-        let warnings = plan.warnings.iter().filter(|it| !nothing.contains(it));
+        // What is missing around the answer is for the questions to come.
+        let of_sources = plan.sources.iter().flat_map(|source| &source.warnings);
+        let of_sinks = plan
+            .sinks
+            .iter()
+            .flat_map(|sink| sink.translator.warnings());
+        let warnings = of_sources.chain(of_sinks).cloned();
+        let warnings = warnings.chain(problems.warnings());
         let warnings = warnings.map(|warning| format!("warning: {warning}"));
         let mut lines: Vec<String> = warnings.collect();
         if self.is_offline {
