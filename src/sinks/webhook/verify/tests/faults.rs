@@ -23,6 +23,8 @@ fn what_happened_to_the_body_is_named_when_a_signature_proves_it() {
     for (signed, arrived, change) in [
         (compact, format!("{compact}\n"), Change::LineBreakAdded),
         (compact, format!("{compact}\r\n"), Change::LineBreakAdded),
+        (&line, format!("{line}\n"), Change::LineBreakAdded),
+        (&line, format!("{line}\r\n"), Change::LineBreakAdded),
         (compact, format!("{compact}\n\n\n"), Change::LineBreakAdded),
         (&line, compact.to_owned(), Change::LineBreakLost),
         (
