@@ -5,13 +5,15 @@
 . "$(dirname "$0")/parts/common.sh"
 
 needs python3 curl node npm
-# Its native modules but these two are for other services, and do not compile everywhere.
+# It needs a newer Node than most systems have. Its native modules but these two are for other services, and do not
+# compile everywhere.
 install_n8n() {
     npm_folder=${N8N:-$work/npm}
     [ -z "${N8N:-}" ] || return 0
-    install_npm "$npm_folder" --ignore-scripts n8n@2.41.1 || return 1
-    (cd "$npm_folder" && npm install --no-audit --no-fund --save-exact node@24 && export PATH="$PWD/node_modules/.bin:$PATH" \
-        && npm rebuild sqlite3 isolated-vm) >"$work/npm.log" 2>&1
+    install_npm "$npm_folder" node@24 || return 1
+    (cd "$npm_folder" && export PATH="$PWD/node_modules/.bin:$PATH" \
+        && npm install --ignore-scripts --no-audit --no-fund --save-exact n8n@2.41.1 && npm rebuild sqlite3 isolated-vm) \
+        >"$work/npm.log" 2>&1
 }
 install_n8n || skip "n8n cannot be had"
 build_bellwire
