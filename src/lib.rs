@@ -42,7 +42,7 @@
 //! | 3 | [`admin`] | health, readiness, metrics, the pages and who may see them; the API and its description, and through it the queue by hand | axum, with `simulator`; hmac and sha2, with `sinks`; prometheus-client; utoipa |
 //! | 3 | [`simulator`] | the TTMT API and local receivers, for demos and tests; knows nothing of the bridge | axum, with `admin` |
 //! | 2 | [`rules`] | event in, routes out; compiled once, pure | |
-//! | 2 | [`sinks`] | delivery to request, answer to verdict; pure translators, one for each kind | hmac and sha2, with `admin` |
+//! | 2 | [`sinks`] | delivery to request, answer to verdict; pure translators, one for each kind; whether a captured webhook is genuine | hmac and sha2, with `admin` |
 //! | 2 | [`retry`] | verdict and now to settlement; pure | backon |
 //! | 2 | [`sources`] | one connection from a cursor to a named end; what to do after it; the TTMT REST calls | eventsource-client |
 //! | 2 | [`store`] | the queue: accept, claim, settle, inspect | SQLite |

@@ -1,6 +1,6 @@
 //! `bellwire check`: every mistake in the configuration at once, and whether everybody in it answers.
 
-mod told;
+pub(super) mod told;
 
 use std::path::PathBuf;
 

@@ -49,3 +49,13 @@ pub(super) fn named(
         .and_then(|file| config::load(&file, environment).config);
     config.as_ref().map(names).unwrap_or_default()
 }
+
+/// The same for a text that is to become this file.
+///
+/// # Errors
+/// As [`load`].
+pub(super) fn of_text(file: &Path, text: String) -> Result<Plan, Refused> {
+    let environment = config::process_environment();
+    let colour = std::io::stderr().is_terminal() && !environment.contains_key("NO_COLOR");
+    Plan::make(config::load_text(file, text, environment), colour)
+}

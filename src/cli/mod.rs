@@ -12,6 +12,7 @@ mod demo;
 mod explain;
 mod failed;
 mod health;
+mod init;
 mod instance;
 mod look;
 mod output;
@@ -24,6 +25,7 @@ mod send;
 mod simulate;
 mod table;
 mod tail;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -58,6 +60,7 @@ enum Command {
     Run(run::Args),
     Check(check::Args),
     Demo(demo::Args),
+    Init(init::Args),
     Explain(explain::Args),
     Simulate(simulate::Args),
     Health(health::Args),
@@ -65,6 +68,7 @@ enum Command {
     Replay(replay::Args),
     Send(send::Args),
     Tail(tail::Args),
+    Verify(verify::Args),
     Completions(completions::Args),
     Schema(schema::Args),
 }
@@ -118,6 +122,7 @@ pub fn main() -> ExitCode {
             Command::Run(args) => Box::pin(run::run(args)).await,
             Command::Check(args) => Box::pin(check::run(args)).await,
             Command::Demo(args) => Box::pin(demo::run(args)).await,
+            Command::Init(args) => Box::pin(init::run(args)).await,
             Command::Explain(args) => explain::run(args).await,
             Command::Simulate(args) => Box::pin(simulate::run(args)).await,
             Command::Health(args) => health::run(args).await,
@@ -125,6 +130,7 @@ pub fn main() -> ExitCode {
             Command::Replay(args) => Box::pin(replay::run(args)).await,
             Command::Send(args) => Box::pin(send::run(args)).await,
             Command::Tail(args) => Box::pin(tail::run(args)).await,
+            Command::Verify(args) => verify::run(args),
             Command::Completions(args) => Ok(completions::run(&args)),
             Command::Schema(args) => schema::run(args),
         }

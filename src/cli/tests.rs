@@ -23,7 +23,7 @@ fn examples(command: &Command) -> Vec<String> {
     let lines = help.lines().filter_map(|line| {
         let (before, rest) = line.split_at(line.find("bellwire ")?);
         let is_command = ["", "$", "Example:"].contains(&before.trim()) || before.ends_with("| ");
-        let rest = [" > ", " | "].iter().fold(rest, |rest, end| {
+        let rest = [" > ", " < ", " | "].iter().fold(rest, |rest, end| {
             rest.split_once(end).map_or(rest, |(line, _)| line)
         });
         is_command.then(|| rest.to_owned())

@@ -50,6 +50,7 @@ pub use example::{EXAMPLE_SECRET, Example, example};
 pub use options::{Ordered, RateLimit};
 pub use question::{Heard, Question};
 pub use slot::{Filled, Slot};
+pub use webhook::verify;
 pub use wording::Wording;
 
 /// Every kind of sink there is.

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::harness::{program, ran};
 
 /// Every command of the top level, which each script has to know.
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 13] = [
     "run",
     "check",
     "demo",
@@ -19,6 +19,8 @@ const COMMANDS: [&str; 11] = [
     "replay",
     "send",
     "tail",
+    "verify",
+    "init",
     "completions",
 ];
 

@@ -255,3 +255,21 @@ async fn a_throttle_counts_what_was_found_after_a_gap_unless_its_rule_skips_it()
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_the_first_sink_gives_up_is_handed_on_at_once() {
+    let phones = Phones::start().await;
+    let text = two(&phones, "fallback = { to = \"sms\", after = \"1h\" }");
+    phones
+        .handle
+        .answer_by("/webhook/phone", |_| Some(Answer::status(422)));
+    configured(text, at("2026-06-11T08:00:00Z"), async |scene| {
+        scene.arrive(hit(scene, "a")).await;
+        pass_for(scene, 5).await;
+        let helped = below(&phones, "/webhook/sms");
+        assert_eq!(helped.len(), 1);
+        let why = helped[0].header("bellwire-fallback");
+        assert!(why.starts_with("phone has given it up: 422"), "{why}");
+    })
+    .await;
+}

@@ -21,6 +21,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("axum", &["admin", "simulator"]),
     ("backon", &["retry"]),
     ("clap", &["cli"]),
+    ("console", &["cli"]),
     ("eventsource_client", &["sources"]),
     ("figment", &["config"]),
     ("governor", &["dispatch"]),

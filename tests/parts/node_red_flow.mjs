@@ -1,8 +1,10 @@
-// Prints the flows for Node-RED: node node_red_flow.mjs SECRET FILE
+// Prints the flows for Node-RED: node node_red_flow.mjs FLOW SECRET FILE
 //
-// Both flows verify the Standard Webhooks signature and append what they acted on to FILE: "raw" over the body as it
-// came, "parsed" over what the parsed body prints as, which is all that is left where a flow has parsed it.
-const [secret, file] = process.argv.slice(2);
+// The one of deploy/receivers, as it is, and "parsed", which verifies the signature over what the parsed body prints as,
+// all that is left where a flow has parsed it, and appends what it acted on to FILE.
+import { readFileSync } from 'node:fs';
+
+const [raw, secret, file] = process.argv.slice(2);
 
 const act = (name, bytes, type) => `
 const crypto = global.get('crypto'), fs = global.get('fs');
@@ -32,6 +34,6 @@ const flow = (name, unparsed, bytes, type) => [
 ];
 
 console.log(JSON.stringify([
-  ...flow('raw', true, 'msg.payload', 'JSON.parse(msg.payload).type'),
+  ...JSON.parse(readFileSync(raw, 'utf8')),
   ...flow('parsed', false, 'Buffer.from(JSON.stringify(msg.payload))', 'msg.payload.type'),
 ]));

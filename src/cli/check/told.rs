@@ -14,7 +14,7 @@ use crate::sources::ttmt_rest::TradingAccount;
 const ACCOUNTS_MAX: usize = 20;
 
 /// A line for each source and each sink, and one for each account below its source.
-pub(super) fn lines(tried: &Tried) -> Vec<String> {
+pub(in crate::cli) fn lines(tried: &Tried) -> Vec<String> {
     let mut lines = Vec::new();
     for source in &tried.sources {
         let left = source.requests_left.map(|left| {

@@ -33,6 +33,13 @@ pub(super) fn bytes(payload: &[u8], webhook_id: &str) -> Bytes {
     Bytes::from(out)
 }
 
+/// A value as `JSON.stringify` prints it.
+pub(super) fn text(value: &Value) -> String {
+    let mut out = String::new();
+    write(&mut out, value);
+    out
+}
+
 fn wrapped(value: Value) -> Map<String, Value> {
     Map::from_iter([("data".to_owned(), value)])
 }

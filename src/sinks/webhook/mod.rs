@@ -22,6 +22,7 @@ use crate::transport::Outgoing;
 mod body;
 mod canonical;
 mod signature;
+pub mod verify;
 
 #[cfg(test)]
 mod tests;
