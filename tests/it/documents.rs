@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::harness::{Bridge, Phones, Ran, Upstream, program, ran, shut};
 
 /// Every way to a command that knows `--json`, with what it needs besides.
-const LINES: [&[&str]; 12] = [
+const LINES: [&[&str]; 13] = [
     &["check"],
     &["explain"],
     &["health"],
@@ -20,6 +20,7 @@ const LINES: [&[&str]; 12] = [
     &["replay", "--since", "1h"],
     &["send", "phone"],
     &["tail"],
+    &["verify", "--sink", "hook"],
     &["simulate", "ttmt", "--script", "none.jsonl"],
 ];
 

@@ -55,7 +55,10 @@ fn what_the_documents_show_is_taken() {
         .map(|block| match block.contains("[sources.") {
             true => block.to_owned(),
             // A part of a rule, or tables that need a source and sinks of these names.
-            false if !block.contains('[') => format!("{SMALL}\n{block}"),
+            false if !block.contains("\n[") && !block.starts_with('[') => {
+                let sms = format!("[sinks.sms]\n{}\n", minimal("ntfy"));
+                format!("{sms}{SMALL}\n{block}")
+            }
             false => in_context(block),
         })
         .collect();
