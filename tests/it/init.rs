@@ -313,3 +313,21 @@ async fn a_key_that_is_typed_on_a_terminal_is_not_shown() {
         "{text}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn quiet_hours_are_refused_where_nothing_is_ever_silent() {
+    let folder = TempDir::new().expect("a folder");
+    let folder = folder.path();
+    let answers = format!(
+        "{DEMO_KEY}\n1\nSlack\nhttps://hooks.slack.com/services/T0/B0/x\n22:00-07:00 UTC\nnone\n"
+    );
+    let told = init(folder, &answers, &["--offline"]).await;
+    assert_eq!(told.status, Some(0), "{told:?}");
+    assert!(
+        told.out.contains("Slack has no silent messages"),
+        "{told:?}"
+    );
+    assert!(!written(folder).expect("written").contains("hours"));
+    let checked = check(folder).await;
+    assert_eq!((checked.status, checked.complaint.as_str()), (Some(0), ""));
+}

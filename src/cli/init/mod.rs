@@ -144,6 +144,10 @@ async fn answers(
         is_secret: false,
     };
     let check = async |answer: &str| match hours::read(answer, &zone) {
+        Ok(Some(_)) if kind == Kind::Slack => Checked::Wrong(
+            "Slack has no silent messages; say `none`, and set quiet hours in Slack itself"
+                .to_owned(),
+        ),
         Ok(_) => Checked::Right(Vec::new()),
         Err(why) => Checked::Wrong(why),
     };

@@ -73,7 +73,9 @@ fn the_loader_accepts_every_file_that_can_be_written() {
     let quiet = ["", "22:00-07:00 Europe/Berlin", "00:00-06:00 UTC"];
     for (_, alerts) in Alerts::ALL {
         for quiet in quiet {
-            for place in places() {
+            // Slack is never silent, and asked for no quiet hours.
+            let rings = |place: &Place| quiet.is_empty() || !matches!(place, Place::Slack { .. });
+            for place in places().into_iter().filter(rings) {
                 let mut draft = Draft {
                     key: Key::Text(KEY.to_owned()),
                     base_url: None,
