@@ -10,7 +10,7 @@ use http::HeaderMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Facts, KINDS, Message, Sink, Wording, build};
+use super::{Collected, Facts, KINDS, Message, Sink, Wording, build, collected};
 use crate::config::{Problem, SinkConfig, sample};
 use crate::model::{DataAt, DeliveryId, Event, Name, Reply, Trace, mended};
 use crate::transport::Outgoing;
@@ -124,6 +124,10 @@ pub(super) fn hostile() -> Vec<(Event, Wording)> {
         let templated = Wording::of(&event).with(title, message, note);
         cases.push((event, templated));
     }
+    let all: Vec<Event> = cases.iter().map(|(event, _)| event.clone()).collect();
+    let event = collected(&all, Collected::Digest).expect("some events");
+    let wording = Wording::of_all(&all, Collected::Digest);
+    cases.push((event, wording));
     cases
 }
 

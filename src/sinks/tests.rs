@@ -12,6 +12,7 @@ use super::samples::{
 use super::*;
 use crate::model::Secret;
 
+mod collected;
 mod cuts;
 
 /// One event of each documented type, and each shape of it that reads differently.

@@ -18,9 +18,10 @@ const LINES_MAX: usize = 12;
 /// Longest name of a type, in code points.
 const LABEL_MAX: usize = 60;
 
-/// Types that tell a result, the one that is nearest to the whole of a trade last. What others say of money
-/// is not final.
-const RESULTS: [&str; 3] = ["tp_hit", "position_closed", "trade_finalized"];
+/// Types that tell a result. What others say of money is not final.
+const TARGET: &str = "tp_hit";
+const POSITION: &str = "position_closed";
+const TRADE: &str = "trade_finalized";
 
 /// What is counted together.
 #[derive(Default)]
@@ -33,8 +34,21 @@ struct Group {
 #[derive(Clone, Default)]
 struct Results(BTreeMap<String, Decimal>);
 
-/// What a trade has told of its result, by the type that told it.
-type Told = [Results; RESULTS.len()];
+/// What has been told of the result of a trade.
+#[derive(Default)]
+struct Trade {
+    /// Of all of it, by its last word.
+    whole: Results,
+    /// Of each of its positions.
+    positions: BTreeMap<String, Position>,
+}
+
+/// What has been told of the result of a position.
+#[derive(Default)]
+struct Position {
+    whole: Results,
+    targets: Results,
+}
 
 impl Wording {
     /// The built-in wording of several events.
@@ -42,9 +56,9 @@ impl Wording {
     pub fn of_all(events: &[Event], why: Collected) -> Self {
         let mut order: Vec<(String, String)> = Vec::new();
         let mut groups: HashMap<(String, String), Group> = HashMap::new();
-        let mut trades: HashMap<String, Told> = HashMap::new();
+        let mut trades: BTreeMap<String, Trade> = BTreeMap::new();
         let mut priority = 1;
-        for (position, event) in events.iter().enumerate() {
+        for (number, event) in events.iter().enumerate() {
             let alone = Self::of(event);
             priority = priority.max(alone.priority);
             let json = event.data_named();
@@ -55,9 +69,9 @@ impl Wording {
                 Group::default()
             });
             group.count += 1;
-            let Some(rank) = RESULTS.iter().position(|kind| *kind == &*event.kind) else {
+            if ![TARGET, POSITION, TRADE].contains(&&*event.kind) {
                 continue;
-            };
+            }
             let Some(result) = data
                 .word("realized_pl")
                 .and_then(|text| Decimal::parse(&text))
@@ -65,24 +79,35 @@ impl Wording {
                 continue;
             };
             let currency = data.word("currency").unwrap_or_default();
-            let trade = data.word("trade_id").or(data.word("position_id"));
-            let trade = trade.unwrap_or_else(|| format!("#{position}"));
-            let told = &mut trades.entry(trade).or_default()[rank];
-            if rank == RESULTS.len() - 1 {
-                // It may come twice; the later one holds.
-                if let Some(earlier) = told.0.remove(&currency) {
-                    group.results.add(&currency, &earlier.negated());
+            // What names neither trade nor position stands for itself.
+            let alone = || format!("#{number}");
+            let place = ["metaapi_position_id", "position_id", "id"];
+            let place = place.iter().find_map(|key| data.word(key));
+            let trade = data.word("trade_id").or(place.clone());
+            let trade = trades.entry(trade.unwrap_or_else(alone)).or_default();
+            let told = match &*event.kind {
+                TRADE => {
+                    // It may come twice; the later one holds.
+                    for (currency, earlier) in std::mem::take(&mut trade.whole).0 {
+                        group.results.add(&currency, &earlier.negated());
+                    }
+                    &mut trade.whole
                 }
-            }
+                kind => {
+                    let position = trade.positions.entry(place.unwrap_or_else(alone));
+                    let position = position.or_default();
+                    match kind {
+                        POSITION => &mut position.whole,
+                        _ => &mut position.targets,
+                    }
+                }
+            };
             told.add(&currency, &result);
             group.results.add(&currency, &result);
         }
         let mut net = Results::default();
-        for told in trades.values() {
-            let nearest = told.iter().rev().find(|results| !results.0.is_empty());
-            for (currency, result) in nearest.iter().flat_map(|results| &results.0) {
-                net.add(currency, result);
-            }
+        for trade in trades.values() {
+            trade.add_to(&mut net);
         }
         let draft = head(events, why, &order, &net).priority(priority);
         lines(draft, events, &order, &groups).finish(false, &[])
@@ -148,8 +173,11 @@ fn lines(
         .map(|event| event.time.unwrap_or(event.received));
     match (times.clone().min(), times.max()) {
         (Some(first), Some(last)) => {
-            let between = format!("{} to {}", moment(first, last), moment(last, last));
-            draft.line().labelled("From", between)
+            let (first, last) = (moment(first, last), moment(last, last));
+            match first == last {
+                true => draft.line().labelled("At", last),
+                false => draft.line().labelled("From", format!("{first} to {last}")),
+            }
         }
         _ => draft,
     }
@@ -173,7 +201,28 @@ fn label(event: &Event) -> String {
     }
 }
 
+impl Trade {
+    /// Adds what it came to, by the word that is nearest to the whole.
+    fn add_to(&self, net: &mut Results) {
+        if !self.whole.0.is_empty() {
+            return net.add_all(&self.whole);
+        }
+        for position in self.positions.values() {
+            net.add_all(match position.whole.0.is_empty() {
+                true => &position.targets,
+                false => &position.whole,
+            });
+        }
+    }
+}
+
 impl Results {
+    fn add_all(&mut self, other: &Self) {
+        for (currency, result) in &other.0 {
+            self.add(currency, result);
+        }
+    }
+
     fn add(&mut self, currency: &str, result: &Decimal) {
         let sum = match self.0.get(currency) {
             Some(known) => known.plus(result),

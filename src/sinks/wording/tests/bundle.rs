@@ -57,41 +57,63 @@ fn currencies_are_never_added_up_together() {
 
 #[test]
 fn res_12_what_a_trade_came_to_counts_once() {
-    let position = |minute, amount: &str| {
-        told(
-            "position_closed",
-            minute,
-            &format!(r#""trade_id":"a","realized_pl":{amount},"currency":"USD""#),
-        )
-    };
-    let done = |minute, amount: &str| {
-        told(
-            "trade_finalized",
-            minute,
-            &format!(r#""trade_id":"a","realized_pl":{amount},"currency":"USD""#),
-        )
+    let of = |kind, minute, place: &str, amount: &str| {
+        let data = format!(r#""trade_id":"a",{place}"realized_pl":{amount},"currency":"USD""#);
+        told(kind, minute, &data)
     };
     let mut events = vec![
-        hit(1, "a", "XAUUSD", "10", "USD"),
-        position(1, "10"),
-        position(2, "-4"),
+        of(
+            "tp_hit",
+            1,
+            r#""position_id":"x","metaapi_position_id":"1","#,
+            "10",
+        ),
+        of(
+            "tp_hit",
+            1,
+            r#""position_id":"y","metaapi_position_id":"2","#,
+            "7",
+        ),
+        of(
+            "position_closed",
+            2,
+            r#""id":"x","metaapi_position_id":"1","#,
+            "9.5",
+        ),
     ];
-    assert!(
-        coalesced(&events).title.ends_with(" · +6.00 USD"),
-        "its positions"
-    );
-    events.push(done(3, "5.5"));
-    events.push(done(4, "5.25"));
-    let wording = coalesced(&events);
+    let net = |events: &[Event]| {
+        coalesced(events)
+            .title
+            .split(" · ")
+            .last()
+            .map(str::to_owned)
+    };
     assert_eq!(
-        wording.title, "5 events · +5.25 USD",
+        net(&events).as_deref(),
+        Some("+16.50 USD"),
+        "each position once"
+    );
+    events.push(of("trade_finalized", 3, "", "15"));
+    events.push(of("trade_finalized", 4, "", "15.25"));
+    assert_eq!(
+        net(&events).as_deref(),
+        Some("+15.25 USD"),
         "the later word of two"
     );
-    assert!(wording.message.contains("Trade finalized: 2 × +5.25 USD"));
-    events.push(hit(5, "b", "XAUUSD", "1", "USD"));
+    let wording = coalesced(&events);
     assert!(
-        coalesced(&events).title.ends_with(" · +6.25 USD"),
-        "another trade"
+        wording.message.contains("Trade finalized: 2 × +15.25 USD"),
+        "{}",
+        wording.message
+    );
+    events.push(hit(5, "b", "XAUUSD", "1", "USD"));
+    assert_eq!(net(&events).as_deref(), Some("+16.25 USD"), "another trade");
+    let nameless = told("tp_hit", 6, r#""realized_pl":2,"currency":"USD""#);
+    events.extend([nameless.clone(), nameless]);
+    assert_eq!(
+        net(&events).as_deref(),
+        Some("+20.25 USD"),
+        "each for itself"
     );
 }
 
