@@ -173,6 +173,8 @@ pub struct DigestConfig {
     pub key: &'static str,
     /// Name of the time zone whose clock they mean.
     pub zone: String,
+    /// Where in the rule it stands.
+    pub zone_key: &'static str,
 }
 
 /// `hours = { days, between, zone, quiet }`.

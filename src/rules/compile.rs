@@ -118,8 +118,8 @@ impl Compiler<'_> {
     fn schedule(&self, digest: &DigestConfig) -> Option<Schedule> {
         const HELP: &str =
             "minute, hour, day of the month, month and day of the week, such as `0 22 * * Mon-Fri`";
-        let wrong = |message: String, help: String| {
-            let path = format!("{}.{}", self.config.path, digest.key);
+        let wrong = |key: &str, message: String, help: String| {
+            let path = format!("{}.{key}", self.config.path);
             self.problems.value(&path, message, Some(help));
         };
         let Some(zone) = expr::zone(&digest.zone) else {
@@ -127,14 +127,14 @@ impl Compiler<'_> {
             let hours = self.config.hours.as_ref();
             if hours.is_none_or(|hours| hours.zone != digest.zone) {
                 let message = format!("unknown time zone `{}`", digest.zone);
-                wrong(message, expr::zone_help(&digest.zone));
+                wrong(digest.zone_key, message, expr::zone_help(&digest.zone));
             }
             return None;
         };
         Schedule::new(&digest.at, zone)
             .map_err(|why| {
                 let message = format!("`{}` is no schedule: {why}", digest.at);
-                wrong(message, HELP.to_owned());
+                wrong(digest.key, message, HELP.to_owned());
             })
             .ok()
     }

@@ -14,6 +14,9 @@ use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp, ZonedDateTime};
 
+/// Minute, hour, day of the month, month, day of the week.
+const FIELDS: usize = 5;
+
 /// Longest expression, in bytes.
 const BYTES_MAX: usize = 256;
 
@@ -32,6 +35,10 @@ impl Schedule {
     pub(super) fn new(text: &str, zone: TimeZone) -> Result<Self, String> {
         if text.len() > BYTES_MAX {
             return Err(format!("a schedule has at most {BYTES_MAX} characters"));
+        }
+        let fields = text.split_whitespace().count();
+        if fields != FIELDS && !text.trim_start().starts_with('@') {
+            return Err(format!("it has {fields} fields in place of {FIELDS}"));
         }
         let parser = CronParser::builder()
             .seconds(Seconds::Disallowed)

@@ -151,7 +151,7 @@ fn digest(
     warnings: &mut Vec<String>,
 ) -> Option<DigestConfig> {
     let path = table.path_of("digest");
-    let (at, zone, key) = if table.is_table("digest") {
+    let (at, zone, key, zone_key) = if table.is_table("digest") {
         let mut table = table.table("digest")?;
         if !table.has("at") {
             table.missing("at", "such as `at = \"0 22 * * Mon-Fri\"`");
@@ -159,9 +159,9 @@ fn digest(
         let at = table.string("at");
         let zone = table.has("zone").then(|| hours::zone(&mut table));
         table.finish();
-        (at, zone, "digest.at")
+        (at, zone, "digest.at", "digest.zone")
     } else {
-        (table.string("digest"), None, "digest")
+        (table.string("digest"), None, "digest", "digest")
     };
     let at = at?;
     let zone = zone.or_else(|| hours.map(|hours| hours.zone.clone()));
@@ -171,7 +171,12 @@ fn digest(
         ));
     }
     let zone = zone.unwrap_or_else(|| "UTC".to_owned());
-    Some(DigestConfig { at, key, zone })
+    Some(DigestConfig {
+        at,
+        key,
+        zone,
+        zone_key,
+    })
 }
 
 fn backfilled(table: &mut Table) -> Backfilled {

@@ -82,6 +82,7 @@ fn a_rule_that_collects_says_which_bundle_an_event_joins() {
         digest: Some(DigestConfig {
             at: "0 22 * * *".to_owned(),
             key: "digest",
+            zone_key: "digest",
             zone: "Europe/Berlin".to_owned(),
         }),
         ..config

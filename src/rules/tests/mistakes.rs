@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{RuleConfig, Rules, name, rule, types};
-use crate::config::{CoalesceConfig, Problems, ThrottleConfig};
+use crate::config::{CoalesceConfig, DigestConfig, Problems, ThrottleConfig};
 
 /// Every problem as `path: message`.
 fn check(configs: &[RuleConfig], expected: &[&str]) {
@@ -136,4 +136,30 @@ fn what_later_stages_need_is_compiled() {
         Some("data.symbol")
     );
     assert_eq!(key(rule.update.as_ref()).as_deref(), Some("data.trade_id"));
+}
+
+#[test]
+fn a_digest_has_a_schedule_and_a_zone_that_there_are() {
+    let digest = |at: &str, zone: &str| RuleConfig {
+        digest: Some(DigestConfig {
+            at: at.to_owned(),
+            key: "digest.at",
+            zone: zone.to_owned(),
+            zone_key: "digest.zone",
+        }),
+        ..rule("evening")
+    };
+    check(
+        &[
+            digest("0 22 * * Mon-Fri", "Europe/Berlin"),
+            digest("0 22 * *", "UTC"),
+            digest("0 0 30 2 *", "UTC"),
+            digest("0 22 * * *", "Europe/Berlni"),
+        ],
+        &[
+            "rules[0].digest.at: `0 22 * *` is no schedule: it has 4 fields in place of 5",
+            "rules[0].digest.at: `0 0 30 2 *` is no schedule: there is no such time",
+            "rules[0].digest.zone: unknown time zone `Europe/Berlni`",
+        ],
+    );
 }
