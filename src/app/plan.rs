@@ -7,7 +7,7 @@ use super::rehearsal::rehearse;
 use super::unheard::unheard;
 use crate::clock::Clock;
 use crate::config::{Backfilled, Config, Loaded};
-use crate::rules::{Hours, Rules};
+use crate::rules::{Rules, Watches};
 use crate::sinks::{self, Filled, Ring, Sink};
 use crate::sources::{self, Source};
 use crate::status::Status;
@@ -23,6 +23,8 @@ pub struct Plan {
     pub sinks: Vec<Arc<Sink>>,
     /// The rules, compiled.
     pub rules: Arc<Rules>,
+    /// The watches, compiled.
+    pub watches: Arc<Watches>,
     /// What is allowed, but hardly meant.
     pub warnings: Vec<String>,
 }
@@ -72,14 +74,10 @@ impl Plan {
                 .map(Arc::new)
                 .collect();
             let rules = Arc::new(Rules::compile(&config.rules, &loaded.problems));
-            for watch in &config.watches {
-                let hours = watch.hours.as_ref();
-                let path = format!("{}.hours", watch.path);
-                hours.map(|hours| Hours::compile(hours, &path, &loaded.problems));
-            }
+            let watches = Arc::new(Watches::compile(&config.watches, &loaded.problems));
             // Which sources a rule listens to is known only if all of them could be read.
             let is_sure = loaded.problems.is_empty();
-            let unheard = is_sure.then(|| unheard(&sources, &rules));
+            let unheard = is_sure.then(|| unheard(&sources, &rules, &watches));
             Self {
                 warnings: loaded
                     .warnings
@@ -100,6 +98,7 @@ impl Plan {
                 sources,
                 sinks,
                 rules,
+                watches,
             }
         });
         match (loaded.report(colour), made) {
@@ -224,7 +223,6 @@ fn without_effect(config: &Config) -> Vec<String> {
         );
     }
     for (table, set) in [
-        ("`[[watches]]`", !config.watches.is_empty()),
         ("`[heartbeat]`", config.heartbeat.is_some()),
         ("`[[tests]]`", !config.tests.is_empty()),
     ] {

@@ -22,6 +22,7 @@ use crate::rules;
 use crate::sinks::Sink;
 use crate::sources::Source;
 use crate::status::Status;
+use crate::upkeep::Ears;
 
 /// The most of a report that a notice quotes, in characters.
 const REASON_CHARS_MAX: usize = 500;
@@ -44,6 +45,7 @@ pub(super) struct Read {
 pub(super) struct Handles {
     pub(super) lanes: watch::Sender<Vec<Arc<Sink>>>,
     pub(super) rules: rules::Current,
+    pub(super) ears: Ears,
     pub(super) setup: watch::Sender<Arc<Setup>>,
     pub(super) mended: Mended,
     pub(super) nudge: watch::Sender<u64>,
@@ -177,6 +179,7 @@ impl InForce {
         self.following.router().arrange(&lanes);
         self.handles.lanes.send_replace(lanes);
         self.handles.rules.exchange(Arc::clone(&plan.rules));
+        self.handles.ears.exchange(Arc::clone(&plan.watches));
         self.handles.setup.send_replace(Arc::new(plan.setup()));
         let names: Vec<Name> = sources.iter().map(|(_, it)| it.name.clone()).collect();
         let sink_names: Vec<Name> = sinks.keys().cloned().collect();

@@ -24,6 +24,7 @@ use crate::rules;
 use crate::status::Status;
 use crate::store::Store;
 use crate::transport::Client;
+use crate::upkeep::Ears;
 use crate::{admin, dispatch, upkeep};
 
 /// How long attempts in flight may take to end: with what comes after, the whole stop stays within 8 s,
@@ -97,6 +98,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
     }
     let rules = rules::Current::new(Arc::clone(&plan.rules));
     let router = Arc::new(RulesRouter::new(rules.clone(), status.clone(), &plan.sinks));
+    let ears = Ears::new(Arc::clone(&plan.watches));
     let mut upkeep_group = Group::new();
     upkeep_group.spawn(upkeep::run(
         upkeep::Parts {
@@ -109,6 +111,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
             clock: clock.clone(),
             notices,
             nudge: nudge.clone(),
+            ears: ears.clone(),
             keep: config.retention.events,
         },
         upkeep_group.stop.clone(),
@@ -129,7 +132,10 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
     let intake = CancellationToken::new();
     let shared = Shared {
         client,
-        queue: Arc::new(StoreQueue(store.clone())),
+        queue: Arc::new(StoreQueue {
+            store: store.clone(),
+            ears: ears.clone(),
+        }),
         router,
         status: status.clone(),
         clock: clock.clone(),
@@ -153,6 +159,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
     let handles = Handles {
         lanes: sinks,
         rules,
+        ears,
         setup: configured,
         mended,
         nudge,

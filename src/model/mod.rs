@@ -23,7 +23,7 @@ pub use event::{DataAt, Event, INTERNAL_SOURCE, Identity};
 pub use ladder::{Ladder, Rests};
 pub use name::{Name, NameError};
 pub use route::{
-    Accepted, Batch, Checkpoint, Notice, PictureRow, Route, Suppressed, Throttle, Told,
+    Accepted, Batch, Checkpoint, Heard, Notice, PictureRow, Route, Suppressed, Throttle, Told,
 };
 pub use secret::Secret;
 pub use surrogate::mended;

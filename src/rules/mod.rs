@@ -14,6 +14,7 @@ mod index;
 mod rule;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use current::Current;
 pub use explain::Why;
 pub use hours::Hours;
 pub use rule::{Coalesce, Rule, Throttle};
+pub use watch::{Watch, Watches};
 
 use crate::config::{Problems, RuleConfig};
 use crate::expr::{Fault, Scope};

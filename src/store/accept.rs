@@ -1,20 +1,25 @@
 //! Events in, with their deliveries and the cursor.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::StoreError;
 use super::aside::or_default;
 use super::row::{data_columns, micros, state_column};
 use super::throttle::{self, Decision};
+use super::{StoreError, watches};
 use crate::model::{Accepted, Batch, Checkpoint, Cursor, Event, Name, PictureRow, Route, State};
 
 /// Writes a batch. An event whose identity is there already is a replay: it adds nothing, whatever
 /// the rules say about it by now.
 pub(super) fn accept(connection: &Connection, batch: &Batch) -> Result<Accepted, StoreError> {
     let mut accepted = Accepted::default();
+    let mut seqs = Vec::with_capacity(batch.events.len());
     for (event, routes) in &batch.events {
-        let Some(seq) = insert_event(connection, event)? else {
+        let seq = insert_event(connection, event)?;
+        seqs.push(seq);
+        let Some(seq) = seq else {
             accepted.repeated += 1;
             continue;
         };
@@ -31,6 +36,16 @@ pub(super) fn accept(connection: &Connection, batch: &Batch) -> Result<Accepted,
     }
     for row in &batch.picture {
         store_picture_row(connection, &batch.source, row)?;
+    }
+    for heard in &batch.heard {
+        // A replay of what was known says nothing of now.
+        let is_new = |place: &&usize| seqs.get(**place).is_some_and(Option::is_some);
+        if let Some(last) = heard.events.iter().rfind(is_new) {
+            let (event, _) = &batch.events[*last];
+            watches::hear(connection, &heard.watch, event.received)?;
+            let heard = (Arc::clone(&heard.watch), event.received);
+            accepted.heard.push(heard);
+        }
     }
     Ok(accepted)
 }

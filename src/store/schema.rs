@@ -34,6 +34,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema_8.sql"),
     include_str!("schema_9.sql"),
     include_str!("schema_10.sql"),
+    include_str!("schema_12.sql"),
 ];
 
 /// Opens the file, makes or migrates its tables, and sets what holds for the connection.

@@ -97,6 +97,54 @@ fn a_pattern_that_no_event_can_fit_is_told_with_what_was_meant() {
 }
 
 #[test]
+fn a_watch_that_hears_nothing_or_that_nobody_hears_of_is_told() {
+    let hits = "[[rules]]\nname = \"hits\"\nto = [\"phone\"]\n";
+    let own = |more: &str| {
+        format!("[[rules]]\nname = \"own\"\nfrom = [\"bellwire\"]\n{more}\nto = [\"phone\"]\n")
+    };
+    let watch = |more: &str| format!("[[watches]]\nname = \"it\"\nsilent_for = \"2h\"\n{more}\n");
+    let check_text = check;
+    let check = |rules: &str, more: &str, expected: &[&str]| {
+        check_text(
+            &format!("{TTMT}{PHONE}{hits}{rules}{}", watch(more)),
+            expected,
+        );
+    };
+    let unheard = "nothing rings for watch `it`: no rule listens to `bellwire.silence` (`from = [\"bellwire\"]`, `events = [\"bellwire.silence*\"]`)";
+    check("", "", &[unheard]);
+    let gaps = own("events = [\"bellwire.gap\", \"bellwire.silence_over\"]");
+    check(&gaps, "", &[unheard]);
+    check(&own(""), "", &[]);
+    // A source may be there for its silence alone.
+    check_text(&format!("{TTMT}{PHONE}{}{}", own(""), watch("")), &[]);
+    check(
+        &own("events = [\"bellwire.gap\", \"bellwire.silence*\"]"),
+        "",
+        &[],
+    );
+    check(&own(""), "events = [\"position_*\", \"tp_hit\"]", &[]);
+    check(
+        &own(""),
+        "events = [\"position_*\", \"tp_hitt\"]",
+        &[
+            "`events` of watch `it`: `tp_hitt` fits no event type that is known of its sources; did you mean `tp_hit`?",
+        ],
+    );
+    check(
+        &own(""),
+        "events = [\"bellwire.gap\"]",
+        &[
+            "`events` of watch `it`: `bellwire.gap` fits no event type that is known of its sources; add `bellwire` to `from`",
+        ],
+    );
+    check(
+        &own(""),
+        "from = [\"bellwire\"]\nevents = [\"bellwire.gap\"]",
+        &[],
+    );
+}
+
+#[test]
 fn a_rule_that_hears_a_source_of_any_type_may_wait_for_any_type() {
     let feed = "[sources.feed]\nkind = \"sse\"\nurl = \"http://127.0.0.1:9/\"\n";
     let rule = "[[rules]]\nname = \"hits\"\nevents = [\"tp_hitt\"]\nto = [\"phone\"]\n";

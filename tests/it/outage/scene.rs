@@ -58,6 +58,7 @@ impl Scene {
             events: vec![(event, vec![route])],
             checkpoint: None,
             picture: Vec::new(),
+            heard: Vec::new(),
         };
         self.store.accept(batch).await.expect("accepts");
         self.nudge.send_modify(|count| *count += 1);
