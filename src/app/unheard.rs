@@ -6,7 +6,7 @@
 
 use crate::config::nearest;
 use crate::model::{INTERNAL_SOURCE, Name};
-use crate::rules::{Rules, Watches};
+use crate::rules::{Rule, Rules, Watch, Watches};
 use crate::sinks::wording;
 use crate::sources::Source;
 
@@ -14,28 +14,18 @@ use crate::sources::Source;
 const SILENCE: &str = "bellwire.silence";
 
 /// What listens to events.
-struct Listener<'a> {
-    /// What it is, for people.
-    what: String,
-    from: Option<&'a Vec<Name>>,
-    /// Its patterns that fit none of these types.
-    fitting_none: Box<dyn Fn(&[&str]) -> Vec<&'a str> + 'a>,
+enum Listener<'a> {
+    Rule(&'a Rule),
+    Watch(&'a Watch),
 }
 
 /// Says of each such pattern what was most likely meant, and of each such watch what is missing.
 pub(super) fn unheard(sources: &[Source], rules: &Rules, watches: &Watches) -> Vec<String> {
-    let rules_listen = rules.all().iter().map(|rule| Listener {
-        what: format!("rule `{}`", rule.name),
-        from: rule.from.as_ref(),
-        fitting_none: Box::new(|types| rule.fitting_none(types)),
-    });
-    let watches_listen = watches.iter().map(|watch| Listener {
-        what: format!("watch `{}`", watch.name),
-        from: watch.from.as_ref(),
-        fitting_none: Box::new(|types| watch.fitting_none(types)),
-    });
-    let mut told: Vec<String> = rules_listen
-        .chain(watches_listen)
+    let mut told: Vec<String> = rules
+        .all()
+        .iter()
+        .map(Listener::Rule)
+        .chain(watches.iter().map(Listener::Watch))
         .flat_map(|listener| listener.unheard(sources))
         .collect();
     let is_told = rules.all().iter().any(|rule| {
@@ -54,11 +44,26 @@ pub(super) fn unheard(sources: &[Source], rules: &Rules, watches: &Watches) -> V
     told
 }
 
-impl Listener<'_> {
+impl<'a> Listener<'a> {
+    fn from(&self) -> Option<&'a Vec<Name>> {
+        match self {
+            Self::Rule(rule) => rule.from.as_ref(),
+            Self::Watch(watch) => watch.from.as_ref(),
+        }
+    }
+
+    /// Its patterns that fit none of these types.
+    fn fitting_none(&self, types: &[&str]) -> Vec<&'a str> {
+        match self {
+            Self::Rule(rule) => rule.fitting_none(types),
+            Self::Watch(watch) => watch.fitting_none(types),
+        }
+    }
+
     fn unheard(&self, sources: &[Source]) -> Vec<String> {
         let (own, documented): (Vec<&str>, Vec<&str>) =
             wording::types().partition(|kind| is_own(kind));
-        let Some(Heard { ttmt, bellwire }) = Heard::by(self.from, sources) else {
+        let Some(Heard { ttmt, bellwire }) = Heard::by(self.from(), sources) else {
             return Vec::new();
         };
         let mut known = Vec::new();
@@ -68,8 +73,8 @@ impl Listener<'_> {
         if bellwire {
             known.extend(&own);
         }
-        let told = (self.fitting_none)(&known).into_iter().map(|pattern| {
-            let fits = |types: &[&str]| !(self.fitting_none)(types).contains(&pattern);
+        let told = self.fitting_none(&known).into_iter().map(|pattern| {
+            let fits = |types: &[&str]| !self.fitting_none(types).contains(&pattern);
             let help = if fits(&own) {
                 format!("add `{INTERNAL_SOURCE}` to `from`")
             } else if fits(&documented) {
@@ -81,7 +86,10 @@ impl Listener<'_> {
                 true => " (upper and lower case differ)",
                 false => "",
             };
-            let what = &self.what;
+            let what = match self {
+                Self::Rule(rule) => format!("rule `{}`", rule.name),
+                Self::Watch(watch) => format!("watch `{}`", watch.name),
+            };
             format!(
                 "`events` of {what}: `{pattern}` fits no event type that is known of its sources{case}; {help}"
             )

@@ -108,8 +108,9 @@ impl Silences {
             if !self.tell(watch, *known, news).await? {
                 // Something was heard meanwhile, and whoever committed it has not said so yet.
                 *familiar = None;
-                wait = Duration::ZERO;
             }
+            // When it is due next is seen at the next look.
+            wait = Duration::ZERO;
         }
         Ok(wait)
     }

@@ -40,6 +40,7 @@ mod schema;
 mod secrets;
 mod send;
 mod shutdown;
+mod silence;
 mod source;
 mod tail;
 mod templates;
