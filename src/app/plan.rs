@@ -7,6 +7,7 @@ use super::rehearsal::rehearse;
 use super::unheard::unheard;
 use crate::clock::Clock;
 use crate::config::{Backfilled, Config, Loaded};
+use crate::heartbeat::Switch;
 use crate::rules::{Rules, Watches};
 use crate::sinks::{self, Filled, Ring, Sink};
 use crate::sources::{self, Source};
@@ -25,6 +26,8 @@ pub struct Plan {
     pub rules: Arc<Rules>,
     /// The watches, compiled.
     pub watches: Arc<Watches>,
+    /// The dead-man's switch outside, if there is one.
+    pub switch: Option<Arc<Switch>>,
     /// What is allowed, but hardly meant.
     pub warnings: Vec<String>,
 }
@@ -75,6 +78,11 @@ impl Plan {
                 .collect();
             let rules = Arc::new(Rules::compile(&config.rules, &loaded.problems));
             let watches = Arc::new(Watches::compile(&config.watches, &loaded.problems));
+            let switch = config.heartbeat.as_ref().and_then(|heartbeat| {
+                let help = "an address such as `https://hc.example.org/ping/…`".to_owned();
+                let refuse = |why| loaded.problems.value("heartbeat.url", why, Some(help));
+                Switch::new(heartbeat).map_err(refuse).ok().map(Arc::new)
+            });
             // Which sources a rule listens to is known only if all of them could be read.
             let is_sure = loaded.problems.is_empty();
             let unheard = is_sure.then(|| unheard(&sources, &rules, &watches));
@@ -92,6 +100,7 @@ impl Plan {
                     .chain(never_silent(&rules, &sinks))
                     .chain(never_shown(&sinks))
                     .chain(never_dialled(&sinks))
+                    .chain(never_told(switch.as_deref()))
                     .chain(rehearse(&sources, &rules, &sinks, clock.now()))
                     .collect(),
                 config,
@@ -99,6 +108,7 @@ impl Plan {
                 sinks,
                 rules,
                 watches,
+                switch,
             }
         });
         match (loaded.report(colour), made) {
@@ -208,6 +218,13 @@ fn never_dialled(sinks: &[Arc<Sink>]) -> Vec<String> {
     told.collect()
 }
 
+/// A heartbeat that is refused every time.
+fn never_told(switch: Option<&Switch>) -> Option<String> {
+    switch.filter(|switch| switch.is_blocked()).map(|_| {
+        "the heartbeat has a link-local or metadata address, which is never dialled".to_owned()
+    })
+}
+
 /// Settings that are read and checked, and do nothing yet. Silence about them would be a promise.
 fn without_effect(config: &Config) -> Vec<String> {
     let mut found = BTreeSet::new();
@@ -222,10 +239,7 @@ fn without_effect(config: &Config) -> Vec<String> {
                 .map(|(key, _)| format!("`{key}` of rule `{}`", rule.name)),
         );
     }
-    for (table, set) in [
-        ("`[heartbeat]`", config.heartbeat.is_some()),
-        ("`[[tests]]`", !config.tests.is_empty()),
-    ] {
+    for (table, set) in [("`[[tests]]`", !config.tests.is_empty())] {
         if set {
             found.insert(table.to_owned());
         }

@@ -44,6 +44,7 @@ mod samples;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use address::{Address, parse as parse_address};
 pub use example::{EXAMPLE_SECRET, Example, example};
 pub use options::{Ordered, RateLimit};
 pub use question::{Heard, Question};

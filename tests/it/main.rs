@@ -18,6 +18,7 @@ mod explain;
 mod feed;
 mod guidance;
 mod harness;
+mod heartbeat;
 mod hostile;
 mod kinds;
 mod limits;

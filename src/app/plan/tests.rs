@@ -306,6 +306,22 @@ fn an_address_that_is_never_dialled_is_told() {
 }
 
 #[test]
+fn a_heartbeat_that_never_arrives_is_told() {
+    let rule = "[[rules]]\nname = \"all\"\nto = [\"phone\"]\n";
+    let text = |url: &str| format!("{TTMT}{PHONE}{rule}[heartbeat]\nurl = \"{url}\"\n");
+    check(&text("http://192.168.1.2/ping"), &[]);
+    check(
+        &text("http://169.254.169.254/ping"),
+        &["the heartbeat has a link-local or metadata address, which is never dialled"],
+    );
+    let long = format!("https://example.org/{}", "x".repeat(5_000));
+    let refused = made(&text(&long)).err().expect("a mistake").report;
+    assert!(refused.contains("this address is too long"), "{refused}");
+    assert!(refused.contains("--> config.toml:11:"), "{refused}");
+    assert!(!refused.contains("xxx"), "{refused}");
+}
+
+#[test]
 fn what_is_doubtful_is_told_beside_what_is_wrong() {
     let rule = "[[rules]]\nname = \"hits\"\nto = [\"phone\"]\ntitle = \"{{ event.typ }}\"\n";
     let refused = made(&format!("{TTMT}{PHONE}colour = \"red\"\n{rule}"));
