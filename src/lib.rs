@@ -25,6 +25,7 @@
 //! | settlement | what an attempt does to its delivery and its lane | [`model::Settlement`] |
 //! | lane | the part of `dispatch` that serves one sink | [`dispatch`] |
 //! | probe | the one delivery that is tried to see whether a sink is back | [`dispatch`] |
+//! | watch | which events may not be missing for how long | [`rules::Watch`] |
 //! | notice | what bellwire says about itself; becomes an internal event | [`model::Notice`] |
 //!
 //! # The rooms
@@ -38,7 +39,8 @@
 //! | 4 | [`app`] | build every part from a configuration, start the tasks, stop them in order | signals |
 //! | 3 | [`intake`] | source to store: keep a connection open, route events, commit them with the cursor; read over REST what the stream missed | |
 //! | 3 | [`dispatch`] | store to sink: claim, send, judge, settle; a lane for each sink | governor |
-//! | 3 | [`upkeep`] | notices become internal events; old rows leave the disk | |
+//! | 3 | [`upkeep`] | notices and silences become internal events; old rows leave the disk | |
+//! | 3 | [`heartbeat`] | a dead-man's switch outside is told that all is well, while an alert would get through | |
 //! | 3 | [`admin`] | health, readiness, metrics, the pages and who may see them; the API and its description, and through it the queue by hand | axum, with `simulator`; hmac and sha2, with `sinks`; prometheus-client; utoipa |
 //! | 3 | [`simulator`] | the TTMT API and local receivers, for demos and tests; knows nothing of the bridge | axum, with `admin` |
 //! | 2 | [`rules`] | event in, routes out; compiled once, pure | |
@@ -69,6 +71,8 @@
 //!   merged stays in the queue for as long as its message does.
 //! - A fallback steps in once: its delivery comes into the queue in the transaction that ends the wait for it.
 //! - What was told of a sink is kept until its end is told, over restarts and reloads.
+//! - What a watch has heard is never ahead of the events in the queue, nor behind them, and a silence counts
+//!   as told in the transaction that tells it.
 //! - What happens to a sink costs its deliveries nothing: while it is away, one of them is tried at a
 //!   time, and a try before its time uses no step of its ladder.
 //! - A settlement applies only while its claim is the newest; a late one changes nothing.
@@ -137,6 +141,7 @@ pub mod telemetry;
 
 pub mod admin;
 pub mod dispatch;
+pub mod heartbeat;
 pub mod intake;
 pub mod simulator;
 pub mod upkeep;

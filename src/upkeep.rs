@@ -1,9 +1,13 @@
-//! What has to happen although no event and no receiver asks for it: notices become internal events,
-//! and old rows leave the disk.
+//! What has to happen although no event and no receiver asks for it: notices and silences become internal
+//! events, and old rows leave the disk.
 //!
 //! A room of its own so that `intake` and `dispatch` can say something about bellwire without knowing
 //! rules or the queue: they raise a notice, and it takes the same way as any event, rows first. This
-//! room sends nothing and listens to no upstream. It sleeps until a notice or the next round is due.
+//! room sends nothing and listens to no upstream. It sleeps until a notice, a silence or the next round is
+//! due.
+
+mod ears;
+mod silence;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +24,10 @@ use crate::model::{Batch, DataAt, Event, INTERNAL_SOURCE, Name, Notice, Route};
 use crate::status::Status;
 use crate::store::{Place, Store};
 use crate::telemetry;
+
+pub use ears::Ears;
+
+use silence::Silences;
 
 /// Longest and shortest time between two rounds of removing old rows.
 const ROUND_MAX: Duration = Duration::from_secs(3600);
@@ -48,12 +56,26 @@ pub struct Parts {
     pub notices: mpsc::Receiver<Notice>,
     /// Wakes the lanes after a commit.
     pub nudge: watch::Sender<u64>,
+    /// What the watches hear.
+    pub ears: Ears,
     /// How long finished events stay.
     pub keep: Duration,
 }
 
 /// Works until `stop`, then writes down what was still said.
-pub async fn run(mut parts: Parts, stop: CancellationToken) {
+pub async fn run(parts: Parts, stop: CancellationToken) {
+    let silences = Silences {
+        store: parts.store.clone(),
+        router: Arc::clone(&parts.router),
+        status: parts.status.clone(),
+        clock: parts.clock.clone(),
+        nudge: parts.nudge.clone(),
+        ears: parts.ears.clone(),
+    };
+    tokio::join!(serve(parts, &stop), silences.run(&stop));
+}
+
+async fn serve(mut parts: Parts, stop: &CancellationToken) {
     let round = (parts.keep / 10).clamp(ROUND_MIN, ROUND_MAX);
     let mut next_round = Instant::now();
     let mut said = Vec::with_capacity(NOTICES_AT_ONCE);
@@ -65,7 +87,7 @@ pub async fn run(mut parts: Parts, stop: CancellationToken) {
                 if count == 0 {
                     return;
                 }
-                parts.write_down(&said, &stop).await;
+                parts.write_down(&said, stop).await;
                 said.clear();
             }
             () = stop.cancelled() => break,
@@ -78,7 +100,7 @@ pub async fn run(mut parts: Parts, stop: CancellationToken) {
         }
     }
     while let Ok(notice) = parts.notices.try_recv() {
-        parts.write_down(&[notice], &stop).await;
+        parts.write_down(&[notice], stop).await;
     }
 }
 
@@ -93,12 +115,14 @@ impl Parts {
                 (event, routes)
             })
             .collect();
-        let batch = Batch {
+        let mut batch = Batch {
             source: internal_source(),
             events,
             checkpoint: None,
             picture: Vec::new(),
+            heard: Vec::new(),
         };
+        self.ears.listen(&mut batch);
         let _until_durable = telemetry::arrivals(&batch);
         let told: Vec<_> = notices
             .iter()
@@ -121,6 +145,7 @@ impl Parts {
                 () = tokio::time::sleep(WRITE_AGAIN) => {}
             }
         };
+        self.ears.heard(&accepted);
         self.status.accepted(&accepted, true);
         self.nudge.send_modify(|count| *count += 1);
     }

@@ -100,6 +100,19 @@ impl Scrape {
             "What bellwire had to say about itself and found no place for",
             dropped,
         )?;
+        let heartbeat = all.heartbeat.as_ref();
+        let failing = heartbeat.and_then(|it| flag(it.failure.is_some()));
+        out.gauges(
+            "heartbeat_failing",
+            "Whether the heartbeat did not arrive the last time",
+            failing.map(|failing| (NONE, failing)),
+        )?;
+        let taken = heartbeat.and_then(|it| it.last_taken);
+        out.gauges(
+            "heartbeat_last_taken_timestamp_seconds",
+            "When the heartbeat last arrived",
+            taken.map(|taken| (NONE, seconds(taken))),
+        )?;
         let failed = self.setup.rules.all().iter().map(|rule| {
             let count = all.expression_failures.get(&rule.name);
             ([("rule", &*rule.name)], count.copied().unwrap_or_default())

@@ -11,24 +11,29 @@ use crate::sinks::{Ordered, Sink};
 use crate::sources::Pending;
 use crate::status::Status;
 use crate::store::Store;
+use crate::upkeep::Ears;
 
-/// The store, its errors as text: `intake` only waits and tries again.
-pub(super) struct StoreQueue(pub(super) Store);
+/// The store, its errors as text: `intake` only waits and tries again. The watches hear what it takes.
+pub(super) struct StoreQueue {
+    pub(super) store: Store,
+    pub(super) ears: Ears,
+}
 
 impl Queue for StoreQueue {
-    fn accept(&self, batch: Batch) -> Pending<'_, Result<Accepted, String>> {
+    fn accept(&self, mut batch: Batch) -> Pending<'_, Result<Accepted, String>> {
+        self.ears.listen(&mut batch);
         Box::pin(async move {
-            self.0
-                .accept(batch)
-                .await
-                .map_err(|error| error.to_string())
+            let accepted = self.store.accept(batch).await;
+            let accepted = accepted.map_err(|error| error.to_string())?;
+            self.ears.heard(&accepted);
+            Ok(accepted)
         })
     }
 
     fn checkpoint(&self, source: &Name) -> Pending<'_, Result<Checkpoint, String>> {
         let source = source.clone();
         Box::pin(async move {
-            self.0
+            self.store
                 .checkpoint(&source)
                 .await
                 .map_err(|error| error.to_string())
@@ -38,7 +43,7 @@ impl Queue for StoreQueue {
     fn picture(&self, source: &Name) -> Pending<'_, Result<Vec<PictureRow>, String>> {
         let source = source.clone();
         Box::pin(async move {
-            self.0
+            self.store
                 .picture(&source)
                 .await
                 .map_err(|error| error.to_string())

@@ -1,6 +1,5 @@
 //! A configuration with everything made of it that needs no file, no socket and no task.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::expected;
@@ -8,7 +7,8 @@ use super::rehearsal::rehearse;
 use super::unheard::unheard;
 use crate::clock::Clock;
 use crate::config::{Backfilled, Config, Loaded, Mistake};
-use crate::rules::{Hours, Rules};
+use crate::heartbeat::Switch;
+use crate::rules::{Rules, Watches};
 use crate::sinks::{self, Filled, Ring, Sink};
 use crate::sources::{self, Source};
 use crate::status::Status;
@@ -24,6 +24,10 @@ pub struct Plan {
     pub sinks: Vec<Arc<Sink>>,
     /// The rules, compiled.
     pub rules: Arc<Rules>,
+    /// The watches, compiled.
+    pub watches: Arc<Watches>,
+    /// The dead-man's switch outside, if there is one.
+    pub switch: Option<Arc<Switch>>,
     /// What is allowed, but hardly meant.
     pub warnings: Vec<String>,
 }
@@ -89,14 +93,15 @@ impl Plan {
                 .map(Arc::new)
                 .collect();
             let rules = Arc::new(Rules::compile(&config.rules, &loaded.problems));
-            for watch in &config.watches {
-                let hours = watch.hours.as_ref();
-                let path = format!("{}.hours", watch.path);
-                hours.map(|hours| Hours::compile(hours, &path, &loaded.problems));
-            }
+            let watches = Arc::new(Watches::compile(&config.watches, &loaded.problems));
+            let switch = config.heartbeat.as_ref().and_then(|heartbeat| {
+                let help = "an address such as `https://hc.example.org/ping/…`".to_owned();
+                let refuse = |why| loaded.problems.value("heartbeat.url", why, Some(help));
+                Switch::new(heartbeat).map_err(refuse).ok().map(Arc::new)
+            });
             // Which sources a rule listens to is known only if all of them could be read.
             let is_sure = loaded.problems.is_empty();
-            let unheard = is_sure.then(|| unheard(&sources, &rules));
+            let unheard = is_sure.then(|| unheard(&sources, &rules, &watches));
             if is_sure && is_tested {
                 let tests = &config.tests;
                 expected::check(tests, &sources, &rules, clock.now(), &loaded.problems);
@@ -109,18 +114,20 @@ impl Plan {
                     .chain(sinks.iter().flat_map(|sink| sink.translator.warnings()))
                     .cloned()
                     .chain(loaded.problems.warnings())
-                    .chain(without_effect(&config))
                     .chain(unheard.into_iter().flatten())
                     .chain(never_updated(&rules, &sinks))
                     .chain(never_silent(&rules, &sinks))
                     .chain(never_shown(&sinks))
                     .chain(never_dialled(&sinks))
+                    .chain(never_told(switch.as_deref()))
                     .chain(rehearse(&sources, &rules, &sinks, clock.now()))
                     .collect(),
                 config,
                 sources,
                 sinks,
                 rules,
+                watches,
+                switch,
             }
         });
         match (loaded.report(colour), made) {
@@ -230,21 +237,11 @@ fn never_dialled(sinks: &[Arc<Sink>]) -> Vec<String> {
     told.collect()
 }
 
-/// Settings that are read and checked, and do nothing yet. Silence about them would be a promise.
-fn without_effect(config: &Config) -> Vec<String> {
-    let mut found = BTreeSet::new();
-    for (table, set) in [
-        ("`[[watches]]`", !config.watches.is_empty()),
-        ("`[heartbeat]`", config.heartbeat.is_some()),
-    ] {
-        if set {
-            found.insert(table.to_owned());
-        }
-    }
-    found
-        .into_iter()
-        .map(|what| format!("{what} is understood, but has no effect in this version"))
-        .collect()
+/// A heartbeat that is refused every time.
+fn never_told(switch: Option<&Switch>) -> Option<String> {
+    switch.filter(|switch| switch.is_blocked()).map(|_| {
+        "the heartbeat has a link-local or metadata address, which is never dialled".to_owned()
+    })
 }
 
 #[cfg(test)]

@@ -17,11 +17,13 @@ use crate::admin::Setup;
 use crate::clock::Clock;
 use crate::config::{HttpConfig, LogConfig, Print, RetentionConfig};
 use crate::dispatch::Mended;
+use crate::heartbeat::Switch;
 use crate::model::{Name, Notice};
 use crate::rules;
 use crate::sinks::Sink;
 use crate::sources::Source;
 use crate::status::Status;
+use crate::upkeep::Ears;
 
 /// The most of a report that a notice quotes, in characters.
 const REASON_CHARS_MAX: usize = 500;
@@ -44,6 +46,8 @@ pub(super) struct Read {
 pub(super) struct Handles {
     pub(super) lanes: watch::Sender<Vec<Arc<Sink>>>,
     pub(super) rules: rules::Current,
+    pub(super) ears: Ears,
+    pub(super) switch: watch::Sender<Option<Arc<Switch>>>,
     pub(super) setup: watch::Sender<Arc<Setup>>,
     pub(super) mended: Mended,
     pub(super) nudge: watch::Sender<u64>,
@@ -177,6 +181,13 @@ impl InForce {
         self.following.router().arrange(&lanes);
         self.handles.lanes.send_replace(lanes);
         self.handles.rules.exchange(Arc::clone(&plan.rules));
+        self.handles.ears.exchange(Arc::clone(&plan.watches));
+        // One that has not changed notices nothing.
+        self.handles.switch.send_if_modified(|switch| {
+            let is_other = *switch != plan.switch;
+            switch.clone_from(&plan.switch);
+            is_other
+        });
         self.handles.setup.send_replace(Arc::new(plan.setup()));
         let names: Vec<Name> = sources.iter().map(|(_, it)| it.name.clone()).collect();
         let sink_names: Vec<Name> = sinks.keys().cloned().collect();

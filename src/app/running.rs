@@ -24,7 +24,8 @@ use crate::rules;
 use crate::status::Status;
 use crate::store::Store;
 use crate::transport::Client;
-use crate::{admin, dispatch, upkeep};
+use crate::upkeep::Ears;
+use crate::{admin, dispatch, heartbeat, upkeep};
 
 /// How long attempts in flight may take to end: with what comes after, the whole stop stays within 8 s,
 /// inside the 10 s that container engines allow.
@@ -41,6 +42,7 @@ pub struct Running {
     /// Ends the intake.
     intake: CancellationToken,
     in_force: InForce,
+    heartbeat: Group,
     dispatch: Group,
     upkeep: Group,
     admin: Group,
@@ -97,6 +99,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
     }
     let rules = rules::Current::new(Arc::clone(&plan.rules));
     let router = Arc::new(RulesRouter::new(rules.clone(), status.clone(), &plan.sinks));
+    let ears = Ears::new(Arc::clone(&plan.watches));
     let mut upkeep_group = Group::new();
     upkeep_group.spawn(upkeep::run(
         upkeep::Parts {
@@ -109,6 +112,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
             clock: clock.clone(),
             notices,
             nudge: nudge.clone(),
+            ears: ears.clone(),
             keep: config.retention.events,
         },
         upkeep_group.stop.clone(),
@@ -126,10 +130,22 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         drain: DRAIN,
     };
     dispatch_group.spawn(dispatch::run(parts, lanes, dispatch_group.stop.clone()));
+    let mut heartbeat_group = Group::new();
+    let (switch, configured_switch) = watch::channel(plan.switch.clone());
+    let parts = heartbeat::Parts {
+        carrier: heartbeat::carrier(client.clone()),
+        status: status.clone(),
+        clock: clock.clone(),
+        switch: configured_switch,
+    };
+    heartbeat_group.spawn(heartbeat::run(parts, heartbeat_group.stop.clone()));
     let intake = CancellationToken::new();
     let shared = Shared {
         client,
-        queue: Arc::new(StoreQueue(store.clone())),
+        queue: Arc::new(StoreQueue {
+            store: store.clone(),
+            ears: ears.clone(),
+        }),
         router,
         status: status.clone(),
         clock: clock.clone(),
@@ -153,6 +169,8 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
     let handles = Handles {
         lanes: sinks,
         rules,
+        ears,
+        switch,
         setup: configured,
         mended,
         nudge,
@@ -164,6 +182,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         store,
         intake,
         in_force,
+        heartbeat: heartbeat_group,
         dispatch: dispatch_group,
         upkeep: upkeep_group,
         admin: admin_group,
@@ -173,7 +192,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
 
 impl Running {
     /// Waits for the stop, or for a task that ends before it, and then stops everything in order:
-    /// readiness off, streams closed, attempts in flight ended, notices written, the page last. Until
+    /// the heartbeat, readiness off, streams closed, attempts in flight ended, notices written, the page last. Until
     /// then the configuration is read again whenever `reload` says so.
     ///
     /// # Errors
@@ -183,6 +202,7 @@ impl Running {
             tokio::select! {
                 () = self.stop.cancelled() => break None,
                 () = self.in_force.unasked() => break Some(("intake", Ok(()))),
+                ended = self.heartbeat.any() => break Some(("the heartbeat", ended)),
                 ended = self.dispatch.any() => break Some(("dispatch", ended)),
                 ended = self.upkeep.any() => break Some(("upkeep", ended)),
                 ended = self.admin.any() => break Some(("the status page", ended)),
@@ -193,6 +213,8 @@ impl Running {
                 read = Reload::next(&mut reload) => self.in_force.replace(read),
             }
         };
+        // First, so that a stop is no failure that the switch is told of.
+        self.heartbeat.end(PART_END).await;
         self.status.stopping();
         self.intake.cancel();
         if timeout(PART_END, self.in_force.all_ended()).await.is_err() {

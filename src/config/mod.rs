@@ -40,9 +40,9 @@ pub use print::Print;
 pub use problem::{Mistake, Part, Problem, Problems};
 pub use scalar::{nearest, one_of};
 pub use settings::{
-    Backfilled, CoalesceConfig, Config, DigestConfig, FallbackConfig, HeartbeatConfig, HoursConfig,
-    HttpConfig, LogConfig, LogFormat, RetentionConfig, RuleConfig, SinkConfig, SourceConfig,
-    TestConfig, ThrottleConfig, WatchConfig,
+    Backfilled, CoalesceConfig, Config, DigestConfig, FallbackConfig, HeartbeatConfig,
+    HeartbeatForm, HoursConfig, HttpConfig, LogConfig, LogFormat, RetentionConfig, RuleConfig,
+    SinkConfig, SourceConfig, TestConfig, ThrottleConfig, WatchConfig,
 };
 pub use table::Table;
 

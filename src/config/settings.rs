@@ -237,6 +237,20 @@ pub struct HeartbeatConfig {
     pub url: Secret,
     /// How often.
     pub every: Duration,
+    /// How it wants to be told.
+    pub form: HeartbeatForm,
+}
+
+/// How an outside dead-man's switch wants to be told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HeartbeatForm {
+    /// A request while all is well, and none otherwise.
+    #[default]
+    Plain,
+    /// As healthchecks.io has it: a start, a success, a failure.
+    Healthchecks,
+    /// As a push monitor of Uptime Kuma has it: up or down.
+    UptimeKuma,
 }
 
 /// `[[tests]]`.

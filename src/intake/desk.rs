@@ -140,6 +140,7 @@ impl<'a> Desk<'a> {
             events,
             checkpoint: None,
             picture: Vec::new(),
+            heard: Vec::new(),
         };
         let accepted = self.commit(&turn, batch).await;
         self.report.backfilled(&accepted);

@@ -125,6 +125,7 @@ impl Load {
             events,
             checkpoint,
             picture: Vec::new(),
+            heard: Vec::new(),
         })
     }
 

@@ -23,8 +23,8 @@ pub use event::{DataAt, Event, INTERNAL_SOURCE, Identity};
 pub use ladder::{Ladder, Rests};
 pub use name::{Name, NameError};
 pub use route::{
-    Accepted, Batch, Bundle, Checkpoint, Fallback, Notice, PictureRow, Route, Suppressed, Throttle,
-    Told,
+    Accepted, Batch, Bundle, Checkpoint, Fallback, Heard, Notice, PictureRow, Route, Suppressed,
+    Throttle, Told,
 };
 pub use secret::Secret;
 pub use surrogate::mended;

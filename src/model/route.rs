@@ -118,6 +118,17 @@ pub struct Batch {
     pub checkpoint: Option<Checkpoint>,
     /// What changes in the stored picture of the source.
     pub picture: Vec<PictureRow>,
+    /// Which watches hear which of its events.
+    pub heard: Vec<Heard>,
+}
+
+/// The events of a batch that a watch listens to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// The watch.
+    pub watch: Arc<str>,
+    /// Their places among the events of the batch, in its order.
+    pub events: Vec<usize>,
 }
 
 /// One row of the stored picture of a source, which only those who make it can read.
@@ -144,6 +155,8 @@ pub struct Accepted {
     pub throttled: Vec<(Name, u64)>,
     /// How many deliveries to each sink go out inside the message of another one.
     pub merged: Vec<(Name, u64)>,
+    /// The watches that heard a new event, each with when the last of them arrived.
+    pub heard: Vec<(Arc<str>, Timestamp)>,
 }
 
 impl Accepted {

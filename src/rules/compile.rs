@@ -149,23 +149,36 @@ impl Compiler<'_> {
     }
 
     fn types(&self) -> Option<Option<Vec<TypePattern>>> {
-        let Some(patterns) = &self.config.events else {
-            return Some(None);
-        };
-        let mut types = Vec::with_capacity(patterns.len());
-        for (position, text) in patterns.iter().enumerate() {
-            match TypePattern::new(text) {
-                Ok(pattern) => types.push(pattern),
-                Err(message) => self.problems.value(
-                    &format!("{}.events[{position}]", self.config.path),
-                    message,
-                    Some(
-                        "`*` stands for any text, `?` for one character, `[ab]` for `a` or `b`"
-                            .to_owned(),
-                    ),
-                ),
-            }
-        }
-        (types.len() == patterns.len()).then_some(Some(types))
+        types(
+            self.config.events.as_deref(),
+            &self.config.path,
+            self.problems,
+        )
     }
+}
+
+/// Compiles the `events` of a rule or a watch. `None` after a mistake; `Some(None)` where there are none.
+pub(super) fn types(
+    patterns: Option<&[String]>,
+    path: &str,
+    problems: &Problems,
+) -> Option<Option<Vec<TypePattern>>> {
+    let Some(patterns) = patterns else {
+        return Some(None);
+    };
+    let mut types = Vec::with_capacity(patterns.len());
+    for (position, text) in patterns.iter().enumerate() {
+        match TypePattern::new(text) {
+            Ok(pattern) => types.push(pattern),
+            Err(message) => problems.value(
+                &format!("{path}.events[{position}]"),
+                message,
+                Some(
+                    "`*` stands for any text, `?` for one character, `[ab]` for `a` or `b`"
+                        .to_owned(),
+                ),
+            ),
+        }
+    }
+    (types.len() == patterns.len()).then_some(Some(types))
 }

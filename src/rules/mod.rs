@@ -15,6 +15,7 @@ mod rule;
 mod schedule;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub use explain::Why;
 pub use hours::Hours;
 pub use rule::{Coalesce, Rule, Throttle};
 pub use schedule::Schedule;
+pub use watch::{Watch, Watches};
 
 use crate::config::{Problems, RuleConfig};
 use crate::expr::{Fault, Scope};

@@ -1,4 +1,5 @@
-//! The address of a receiver, which is a credential, and the name under which people may see it.
+//! The address of a receiver, or of the heartbeat's switch, which is a credential, and the name under which
+//! people may see it.
 //!
 //! A file of its own so that an address is checked, stripped of its user info and hidden from logs in
 //! one place. It dials nothing and resolves nothing.
@@ -24,13 +25,13 @@ pub(super) const DISCORD_HOSTS: [&str; 2] = ["discord.com", "discordapp.com"];
 
 /// An address that requests go to. It prints as host and hash.
 #[derive(Clone)]
-pub(super) struct Address {
+pub(crate) struct Address {
     /// Where requests go.
-    pub(super) uri: Uri,
+    pub(crate) uri: Uri,
     /// User and password of the address, as the header that carries them.
-    pub(super) authorization: Option<HeaderValue>,
+    pub(crate) authorization: Option<HeaderValue>,
     /// Host and a short hash.
-    pub(super) shown: String,
+    pub(crate) shown: String,
 }
 
 impl fmt::Debug for Address {
@@ -50,7 +51,7 @@ pub(super) fn url(table: &mut Table, key: &str, help: &str) -> Option<Url> {
 }
 
 /// Checks an `http` or `https` address.
-pub(super) fn parse(text: &str) -> Result<Url, &'static str> {
+pub(crate) fn parse(text: &str) -> Result<Url, &'static str> {
     if text.len() > BYTES_MAX {
         return Err("this address is too long");
     }
@@ -67,7 +68,7 @@ pub(super) fn parse(text: &str) -> Result<Url, &'static str> {
 
 impl Address {
     /// Takes a checked address; `marked` is what the short hash tells apart.
-    pub(super) fn new(mut url: Url, marked: &str) -> Result<Self, &'static str> {
+    pub(crate) fn new(mut url: Url, marked: &str) -> Result<Self, &'static str> {
         let authorization = user_info(&url);
         // Neither fails on an address that has a host.
         let _ = url.set_username("");

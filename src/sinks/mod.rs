@@ -45,6 +45,7 @@ mod samples;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use address::{Address, parse as parse_address};
 pub use bundle::{Collected, collected};
 pub use example::{EXAMPLE_SECRET, Example, example};
 pub use options::{Ordered, RateLimit};

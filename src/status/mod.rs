@@ -4,6 +4,7 @@
 //! A room of its own because `intake`, `dispatch` and `upkeep` write it and `admin` reads it, and none
 //! of them may know another. It holds no history and no secret, and it decides nothing but readiness.
 
+mod readiness;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::model::{Accepted, Attempt, Name, Notice};
 
+pub use readiness::{HeartbeatStatus, Readiness};
 pub use tally::{Durations, Types};
 
 /// Notices that may wait for `upkeep`; more than that are counted and dropped, since a full line
@@ -47,6 +49,8 @@ pub struct Snapshot {
     pub expression_failures: BTreeMap<Arc<str>, u64>,
     /// Notices that found no place on the line.
     pub notices_dropped: u64,
+    /// How the heartbeat is doing, once it has told its switch something.
+    pub heartbeat: Option<HeartbeatStatus>,
 }
 
 /// How a source is doing.

@@ -1,13 +1,15 @@
 //! Events in, with their deliveries and the cursor.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::StoreError;
 use super::aside::or_default;
 use super::bundle;
 use super::row::{data_columns, delivery_id, micros, state_column};
 use super::throttle::{self, Decision};
+use super::{StoreError, watches};
 use crate::model::{
     Accepted, Batch, Checkpoint, Cursor, Event, Name, PictureRow, Route, State, Suppressed,
 };
@@ -20,8 +22,14 @@ pub(super) fn accept(
     batch: &Batch,
 ) -> Result<Accepted, StoreError> {
     let mut accepted = Accepted::default();
+    // Only watches ask which of the events are new.
+    let mut seqs = Vec::new();
     for (event, routes) in &batch.events {
-        let Some(seq) = insert_event(connection, event)? else {
+        let seq = insert_event(connection, event)?;
+        if !batch.heard.is_empty() {
+            seqs.push(seq);
+        }
+        let Some(seq) = seq else {
             accepted.repeated += 1;
             continue;
         };
@@ -39,6 +47,16 @@ pub(super) fn accept(
     }
     for row in &batch.picture {
         store_picture_row(connection, &batch.source, row)?;
+    }
+    for heard in &batch.heard {
+        // A replay of what was known says nothing of now.
+        let is_new = |place: &&usize| seqs.get(**place).is_some_and(Option::is_some);
+        if let Some(last) = heard.events.iter().rfind(is_new) {
+            let (event, _) = &batch.events[*last];
+            watches::hear(connection, &heard.watch, event.received)?;
+            let heard = (Arc::clone(&heard.watch), event.received);
+            accepted.heard.push(heard);
+        }
     }
     Ok(accepted)
 }

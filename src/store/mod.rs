@@ -37,6 +37,7 @@ mod stand_in;
 mod tests;
 mod throttle;
 mod trouble;
+mod watches;
 mod work;
 
 use std::num::NonZeroUsize;
@@ -63,6 +64,7 @@ pub use owner::{Claims, Due};
 pub use prune::{Place, Share};
 pub use shape::{DeliveryRow, EventHead, EventRow, Standing};
 pub use trouble::ToldTrouble;
+pub use watches::{WatchNews, WatchRow};
 
 /// Requests that may wait for the owner thread. Callers beyond that wait in line themselves.
 const REQUESTS_MAX: usize = 1024;

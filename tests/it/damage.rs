@@ -38,6 +38,7 @@ async fn spoilt(bridge: &Bridge) -> Vec<u8> {
             .collect(),
         checkpoint: None,
         picture: Vec::new(),
+        heard: Vec::new(),
     };
     store.accept(batch).await.expect("accepts");
     store.close().await;

@@ -162,7 +162,8 @@ from = ["bellwire"]
 to = ["good", "failing", "dead"]
 
 [heartbeat]
-url = "http://{closed}/{HUSH}"
+url = "http://{closed}/{HUSH}?{HUSH_ENCODED}"
+form = "healthchecks"
 "#
     )
 }

@@ -48,6 +48,8 @@ pub struct Tried {
     pub sources: Vec<TriedSource>,
     /// The sinks.
     pub sinks: Vec<Trial>,
+    /// Where the heartbeat goes. It is not tried: the switch would take it for a word that all is well.
+    pub heartbeat: Option<String>,
 }
 
 /// What came of one source or sink. No text in it has a control character or a credential.
@@ -137,7 +139,12 @@ pub async fn try_online(plan: &Plan) -> anyhow::Result<Tried> {
         stream::iter(sources).buffered(AT_ONCE).collect::<Vec<_>>(),
         stream::iter(sinks).buffered(AT_ONCE).collect::<Vec<_>>(),
     );
-    Ok(Tried { sources, sinks })
+    let heartbeat = plan.switch.as_ref().map(|switch| switch.place.clone());
+    Ok(Tried {
+        sources,
+        sinks,
+        heartbeat,
+    })
 }
 
 /// What is said of each program that could not be started on this machine. It need not be the one that

@@ -97,6 +97,54 @@ fn a_pattern_that_no_event_can_fit_is_told_with_what_was_meant() {
 }
 
 #[test]
+fn a_watch_that_hears_nothing_or_that_nobody_hears_of_is_told() {
+    let hits = "[[rules]]\nname = \"hits\"\nto = [\"phone\"]\n";
+    let own = |more: &str| {
+        format!("[[rules]]\nname = \"own\"\nfrom = [\"bellwire\"]\n{more}\nto = [\"phone\"]\n")
+    };
+    let watch = |more: &str| format!("[[watches]]\nname = \"it\"\nsilent_for = \"2h\"\n{more}\n");
+    let check_text = check;
+    let check = |rules: &str, more: &str, expected: &[&str]| {
+        check_text(
+            &format!("{TTMT}{PHONE}{hits}{rules}{}", watch(more)),
+            expected,
+        );
+    };
+    let unheard = "nothing rings for watch `it`: no rule listens to `bellwire.silence` (`from = [\"bellwire\"]`, `events = [\"bellwire.silence*\"]`)";
+    check("", "", &[unheard]);
+    let gaps = own("events = [\"bellwire.gap\", \"bellwire.silence_over\"]");
+    check(&gaps, "", &[unheard]);
+    check(&own(""), "", &[]);
+    // A source may be there for its silence alone.
+    check_text(&format!("{TTMT}{PHONE}{}{}", own(""), watch("")), &[]);
+    check(
+        &own("events = [\"bellwire.gap\", \"bellwire.silence*\"]"),
+        "",
+        &[],
+    );
+    check(&own(""), "events = [\"position_*\", \"tp_hit\"]", &[]);
+    check(
+        &own(""),
+        "events = [\"position_*\", \"tp_hitt\"]",
+        &[
+            "`events` of watch `it`: `tp_hitt` fits no event type that is known of its sources; did you mean `tp_hit`?",
+        ],
+    );
+    check(
+        &own(""),
+        "events = [\"bellwire.gap\"]",
+        &[
+            "`events` of watch `it`: `bellwire.gap` fits no event type that is known of its sources; add `bellwire` to `from`",
+        ],
+    );
+    check(
+        &own(""),
+        "from = [\"bellwire\"]\nevents = [\"bellwire.gap\"]",
+        &[],
+    );
+}
+
+#[test]
 fn a_rule_that_hears_a_source_of_any_type_may_wait_for_any_type() {
     let feed = "[sources.feed]\nkind = \"sse\"\nurl = \"http://127.0.0.1:9/\"\n";
     let rule = "[[rules]]\nname = \"hits\"\nevents = [\"tp_hitt\"]\nto = [\"phone\"]\n";
@@ -255,6 +303,22 @@ fn an_address_that_is_never_dialled_is_told() {
         "kind = \"webhook\"\nsignature = \"none\"\nurl = \"http://192.168.1.2/hook\"",
         &[],
     );
+}
+
+#[test]
+fn a_heartbeat_that_never_arrives_is_told() {
+    let rule = "[[rules]]\nname = \"all\"\nto = [\"phone\"]\n";
+    let text = |url: &str| format!("{TTMT}{PHONE}{rule}[heartbeat]\nurl = \"{url}\"\n");
+    check(&text("http://192.168.1.2/ping"), &[]);
+    check(
+        &text("http://169.254.169.254/ping"),
+        &["the heartbeat has a link-local or metadata address, which is never dialled"],
+    );
+    let long = format!("https://example.org/{}", "x".repeat(5_000));
+    let refused = made(&text(&long)).err().expect("a mistake").report;
+    assert!(refused.contains("this address is too long"), "{refused}");
+    assert!(refused.contains("--> config.toml:11:"), "{refused}");
+    assert!(!refused.contains("xxx"), "{refused}");
 }
 
 #[test]

@@ -39,6 +39,9 @@ pub(in crate::cli) fn lines(tried: &Tried) -> Vec<String> {
         };
         lines.push(format!("sink {}{sent}", line(sink)));
     }
+    lines.extend(tried.heartbeat.as_ref().map(|place| {
+        format!("heartbeat ({place}): not tried, since it would say that all is well")
+    }));
     lines
 }
 
@@ -184,6 +187,7 @@ mod tests {
                 tried("phone", "ntfy", Ok("the server is healthy")),
                 tried("desk", "slack", Err("connection refused")),
             ],
+            heartbeat: Some("hc-ping.com #ab12".to_owned()),
         };
         assert!(!tried.is_fine());
         assert_eq!(
@@ -195,6 +199,7 @@ mod tests {
                 "source feed (host): failed, answered 404 Not Found",
                 "sink phone (host): ok, the server is healthy; nothing was sent",
                 "sink desk (host): failed, connection refused",
+                "heartbeat (hc-ping.com #ab12): not tried, since it would say that all is well",
             ]
         );
         let document = json!({
@@ -235,6 +240,7 @@ mod tests {
         let tried = Tried {
             sources: vec![source_of(Ok("the key is valid"), accounts)],
             sinks: Vec::new(),
+            heartbeat: None,
         };
         let lines = lines(&tried);
         assert_eq!(lines.len(), 1 + 20 + 1);

@@ -251,6 +251,18 @@ struct Heartbeat {
     /// How often, from a second to a day. Default: `1m`.
     #[schemars(extend("default" = "1m"))]
     every: Option<Duration>,
+    /// How it wants to be told: `plain` is a request while all is well, `healthchecks` also hears of a start
+    /// and of a failure, `uptime-kuma` hears `up` and `down`. Default: `plain`.
+    #[schemars(extend("default" = "plain"))]
+    form: Option<HeartbeatForm>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum HeartbeatForm {
+    Plain,
+    Healthchecks,
+    UptimeKuma,
 }
 
 /// An event, and the sinks that it is expected to reach.

@@ -100,19 +100,18 @@ pub(super) fn events_fit(config: &Config) {
     }
 }
 
-/// Says which sources and sinks no rule knows.
+/// Says which sources and sinks no rule knows. What a watch listens to is there for its silence.
 pub(super) fn unused(config: &Config, warnings: &mut Vec<String>) {
     let rules = &config.rules;
     if rules.is_empty() {
         return;
     }
     for source in &config.sources {
-        let heard = rules.iter().any(|rule| {
-            rule.from
-                .as_ref()
-                .is_none_or(|from| from.contains(&source.name))
-        });
-        if !heard {
+        let listens =
+            |from: &Option<Vec<Name>>| from.as_ref().is_none_or(|from| from.contains(&source.name));
+        let is_heard = rules.iter().any(|rule| listens(&rule.from))
+            || config.watches.iter().any(|watch| listens(&watch.from));
+        if !is_heard {
             warnings.push(format!("no rule listens to the source `{}`", source.name));
         }
     }

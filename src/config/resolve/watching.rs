@@ -16,7 +16,7 @@ use url::Url;
 use super::ends::Names;
 use super::{DAY, MINUTE, SECOND, events, hours, title, unique};
 use crate::config::Table;
-use crate::config::settings::{HeartbeatConfig, TestConfig, WatchConfig};
+use crate::config::settings::{HeartbeatConfig, HeartbeatForm, TestConfig, WatchConfig};
 use crate::model::Secret;
 
 /// How long a silence may last.
@@ -75,8 +75,18 @@ pub(super) fn heartbeat(top: &mut Table) -> Option<HeartbeatConfig> {
     }
     let url = table.secret("url").and_then(|url| address(&table, url));
     let every = table.duration("every", HEARTBEAT_EVERY).unwrap_or(MINUTE);
+    let forms = [
+        ("plain", HeartbeatForm::Plain),
+        ("healthchecks", HeartbeatForm::Healthchecks),
+        ("uptime-kuma", HeartbeatForm::UptimeKuma),
+    ];
+    let form = table.choice("form", &forms).unwrap_or_default();
     table.finish();
-    Some(HeartbeatConfig { url: url?, every })
+    Some(HeartbeatConfig {
+        url: url?,
+        every,
+        form,
+    })
 }
 
 fn address(table: &Table, url: Secret) -> Option<Secret> {

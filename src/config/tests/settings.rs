@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{SMALL, good, loaded};
 use crate::config::{
-    Backfilled, CoalesceConfig, FallbackConfig, HeartbeatConfig, HoursConfig, LogFormat,
-    RuleConfig, TestConfig, ThrottleConfig, WatchConfig,
+    Backfilled, CoalesceConfig, FallbackConfig, HeartbeatConfig, HeartbeatForm, HoursConfig,
+    LogFormat, RuleConfig, TestConfig, ThrottleConfig, WatchConfig,
 };
 use crate::model::{Name, Secret};
 
@@ -54,6 +54,7 @@ hours = { days = "Mon-Fri" }
 [heartbeat]
 url = "https://example.org/ping"
 every = "5m"
+form = "uptime-kuma"
 [[tests]]
 name = "gold rings"
 source = "ttmt"
@@ -78,6 +79,7 @@ fn every_setting_arrives() {
     let heartbeat = HeartbeatConfig {
         url: Secret::new("https://example.org/ping".to_owned()),
         every: Duration::from_secs(300),
+        form: HeartbeatForm::UptimeKuma,
     };
     assert_eq!(config.heartbeat, Some(heartbeat));
     let test = TestConfig {

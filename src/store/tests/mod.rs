@@ -84,6 +84,7 @@ pub(super) fn batch(ids: &[&str], sinks: &[&str]) -> Batch {
             high_time: Some(now()),
         }),
         picture: Vec::new(),
+        heard: Vec::new(),
     }
 }
 

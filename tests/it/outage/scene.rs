@@ -52,6 +52,7 @@ impl Scene {
             events: vec![(event, vec![route])],
             checkpoint: None,
             picture: Vec::new(),
+            heard: Vec::new(),
         };
         self.store.accept(batch).await.expect("accepts");
         self.nudge.send_modify(|count| *count += 1);
@@ -65,6 +66,7 @@ impl Scene {
             events: vec![(event, routes)],
             checkpoint: None,
             picture: Vec::new(),
+            heard: Vec::new(),
         };
         self.store.accept(batch).await.expect("accepts");
         self.nudge.send_modify(|count| *count += 1);
