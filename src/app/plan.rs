@@ -105,6 +105,9 @@ impl Plan {
             if is_sure && is_tested {
                 let tests = &config.tests;
                 expected::check(tests, &sources, &rules, clock.now(), &loaded.problems);
+            } else if is_tested && !config.tests.is_empty() {
+                let untried = "the `[[tests]]` were not run, since there are other mistakes";
+                loaded.problems.warn(untried.to_owned());
             }
             Self {
                 warnings: loaded
@@ -119,6 +122,7 @@ impl Plan {
                     .chain(never_silent(&rules, &sinks))
                     .chain(never_shown(&sinks))
                     .chain(never_dialled(&sinks))
+                    .chain(never_in_time(&rules, &sinks))
                     .chain(never_told(switch.as_deref()))
                     .chain(rehearse(&sources, &rules, &sinks, clock.now()))
                     .collect(),
@@ -161,6 +165,23 @@ impl Plan {
             status.expect_sink(&sink.name, used);
         }
     }
+}
+
+/// Fallbacks whose time comes when an alert is not worth a ring any more.
+fn never_in_time(rules: &Rules, sinks: &[Arc<Sink>]) -> Vec<String> {
+    let told = rules.all().iter().filter_map(|rule| {
+        let (fallback, first) = (rule.fallback.as_ref()?, rule.to.first()?);
+        let sink = sinks.iter().find(|sink| sink.name == *first)?;
+        let expires = rule.expires.or(sink.expires)?;
+        (fallback.after >= expires).then(|| {
+            format!(
+                "`fallback` of rule `{}` steps in after {}, when an alert that waits for `{first}` has expired already",
+                rule.name,
+                humantime::format_duration(fallback.after)
+            )
+        })
+    });
+    told.collect()
 }
 
 /// Sinks at which each event of a rule with `update` has a notification of its own.

@@ -52,7 +52,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
             return Err(unasked(Some(false), &reason).into());
         }
     };
-    let told = serde_json::from_slice::<Value>(&reply.body).unwrap_or_default();
+    let mut told = serde_json::from_slice::<Value>(&reply.body).unwrap_or_default();
     if !told["ready"].is_boolean() {
         let failed = foreign(address);
         let reasons = json!([failed.error()]);
@@ -60,7 +60,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     }
     // Whether it is ready is told to everybody, the reasons are not.
     if told.get("reasons").is_none() {
-        output::complain(&shut_out(address, http.token.as_ref()).to_string());
+        let shut_out = shut_out(address, http.token.as_ref());
+        output::complain(&shut_out.to_string());
+        told["error"] = json!(shut_out.error());
     }
     if args.json {
         output::document(&told);

@@ -179,7 +179,9 @@ fn misspelt(error: &clap::Error, is_json: bool) -> ExitCode {
     if is_json {
         let text = error.render().to_string();
         let said = text.strip_prefix("error: ").unwrap_or(&text);
-        let said = said.split("\n\nUsage:").next().unwrap_or(said);
+        let end = ["\n\nUsage:", "\n\nFor more information"];
+        let end = end.iter().filter_map(|it| said.find(it)).min();
+        let said = &said[..end.unwrap_or(said.len())];
         output::tell(&Failed::wrong(said.trim_end()));
     }
     Exit::Wrong.into()

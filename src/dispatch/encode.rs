@@ -28,8 +28,9 @@ pub(super) fn encode(
     hour: Timestamp,
 ) -> Result<Made, String> {
     let made = catch_unwind(AssertUnwindSafe(|| {
-        let wording = word(sink, real, rule, &Subject::from(claim), now);
-        let collected = sinks::collected(&claim.bundle, why(rule));
+        let subject = Subject::of(claim, rule);
+        let wording = word(sink, real, rule, &subject, now);
+        let collected = sinks::collected(subject.bundle, why(rule));
         let event = collected.as_ref().unwrap_or(&claim.event);
         let encoded = sink.translator.encode(&Message {
             id: &claim.id,

@@ -2,6 +2,7 @@
 //! templates of the sink's other options make of its event.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::expr::{Beside, Scope, Template};
 use crate::model::{Claim, Event};
@@ -12,7 +13,7 @@ use crate::sinks::{Collected, Filled, Sink, Slot, Wording};
 pub(super) struct Subject<'a> {
     /// What happened; of several events the newest.
     pub(super) event: &'a Event,
-    /// Every event, oldest first, where there are several.
+    /// Every event, oldest first, of a message that collects them; empty for any other.
     pub(super) bundle: &'a [Event],
     /// What it tells beside them.
     pub(super) beside: Beside,
@@ -41,7 +42,7 @@ pub(super) fn word(
     } = &subject.beside;
     let wording = match subject.bundle {
         [] => Wording::of(subject.event),
-        several => Wording::of_all(several, why(rule)),
+        several => Wording::of_all(several, why(rule), &zone(rule)),
     };
     let wording = wording.telling(*suppressed, subject.event.received);
     if title.is_none() && message.is_none() && sink.slots.is_empty() {
@@ -73,26 +74,35 @@ pub(super) fn why(rule: Option<&Rule>) -> Collected {
     }
 }
 
+/// The clocks that tell the times of what a rule collects.
+fn zone(rule: Option<&Rule>) -> TimeZone {
+    let digest = rule.and_then(|rule| rule.digest.as_ref());
+    digest.map_or(TimeZone::UTC, |digest| digest.zone().clone())
+}
+
 impl<'a> Subject<'a> {
+    /// What a delivery is about. A digest is one also where there is one event to tell.
+    pub(super) fn of(claim: &'a Claim, rule: Option<&Rule>) -> Self {
+        let bundle = match (&claim.bundle[..], why(rule)) {
+            ([], Collected::Digest) => std::slice::from_ref(&claim.event),
+            (several, _) => several,
+        };
+        Self {
+            event: &claim.event,
+            bundle,
+            beside: Beside {
+                suppressed: claim.suppressed,
+                instead: claim.instead.clone(),
+            },
+        }
+    }
+
     /// One event, and nothing beside it.
     pub(super) fn one(event: &'a Event) -> Self {
         Self {
             event,
             bundle: &[],
             beside: Beside::default(),
-        }
-    }
-}
-
-impl<'a> From<&'a Claim> for Subject<'a> {
-    fn from(claim: &'a Claim) -> Self {
-        Self {
-            event: &claim.event,
-            bundle: &claim.bundle,
-            beside: Beside {
-                suppressed: claim.suppressed,
-                instead: claim.instead.clone(),
-            },
         }
     }
 }

@@ -125,9 +125,9 @@ impl Vocabulary {
         match name {
             "null" | "nil" | "undefined" => mistake
                 .help("to ask for a missing value, write `data.x is none` or `data.x is not none`"),
-            "events" | "count" => {
-                mistake.help(format!("`{name}` exists only in rules with `coalesce`"))
-            }
+            "events" | "count" => mistake.help(format!(
+                "`{name}` exists only in the texts of rules with `coalesce` or `digest`"
+            )),
             _ => mistake.help(one_of(name, self.variables())),
         }
     }

@@ -52,6 +52,12 @@ impl Schedule {
         }
     }
 
+    /// The time zone whose clocks it means.
+    #[must_use]
+    pub const fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     /// The first time after a moment.
     pub(super) fn next(&self, after: Timestamp) -> Option<Timestamp> {
         let after = Moment(after.to_zoned_datetime(self.zone.clone()));

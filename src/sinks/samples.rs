@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::{Collected, Facts, KINDS, Message, Sink, Wording, build, collected};
@@ -126,7 +127,7 @@ pub(super) fn hostile() -> Vec<(Event, Wording)> {
     }
     let all: Vec<Event> = cases.iter().map(|(event, _)| event.clone()).collect();
     let event = collected(&all, Collected::Digest).expect("some events");
-    let wording = Wording::of_all(&all, Collected::Digest);
+    let wording = Wording::of_all(&all, Collected::Digest, &TimeZone::UTC);
     cases.push((event, wording));
     cases
 }

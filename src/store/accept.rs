@@ -165,7 +165,7 @@ fn insert_delivery(
     if let Some(bundle) = &route.bundle
         && let Some(leader) = bundle::join(connection, route, bundle, event)?
     {
-        let reason = format!("told with {}", delivery_id(tag, leader));
+        let reason = format!("in one message with {}", delivery_id(tag, leader));
         insert_merged(connection, &of, leader, &reason)?;
         return Ok(State::Merged);
     }

@@ -110,10 +110,12 @@ pub(super) fn events(connection: &Connection, bundle: i64) -> Result<Vec<Event>,
     Ok(events)
 }
 
-/// Makes a delivery due at another moment, and whoever steps in for it as long after that as before.
+/// Makes a delivery due at another moment, from which its ages count, and has whoever steps in for it do so
+/// as long after that as before.
 fn leave(connection: &Connection, delivery: i64, due: i64) -> Result<(), StoreError> {
     let mut update = connection.prepare_cached(
-        "UPDATE deliveries SET due = ?2, steps_in = steps_in - due + ?2 WHERE seq = ?1 AND state = 0",
+        "UPDATE deliveries SET due = ?2, asked = ?2, steps_in = steps_in - due + ?2
+         WHERE seq = ?1 AND state = 0",
     )?;
     update.execute([delivery, due])?;
     Ok(())

@@ -146,7 +146,10 @@ fn retry(
     change(connection, tag, standing, id, |found| match found.state {
         State::InFlight => Err("an attempt is on its way".to_owned().into()),
         State::Merged => {
-            let with = found.reason.as_deref().unwrap_or("told with another one");
+            let with = found
+                .reason
+                .as_deref()
+                .unwrap_or("in the message of another one");
             Err(format!("it is {with}; retry that one").into())
         }
         State::Orphaned => Err(format!(

@@ -49,7 +49,11 @@ impl Filter {
 fn delivery_select() -> String {
     format!(
         "SELECT {HEAD_COLUMNS}, d.seq, d.sink, d.rule, d.state, d.attempts, d.created, d.due, d.reason, \
-             d.replayed_from, d.event, d.instead_of, {ATTEMPT_COLUMNS}
+             d.replayed_from, d.event, d.instead_of,
+             (SELECT max(seq) FROM deliveries f WHERE f.instead_of = d.seq),
+             CASE WHEN d.bundle IS NOT NULL AND d.state <> 6 THEN
+                 (SELECT count(*) FROM deliveries m WHERE m.bundle = d.bundle AND m.state = 6) ELSE 0 END,
+             {ATTEMPT_COLUMNS}
          FROM deliveries d LEFT JOIN events e ON e.seq = d.event
          LEFT JOIN attempts a ON a.delivery = d.seq
              AND a.number = (SELECT max(number) FROM attempts WHERE delivery = d.seq)"
@@ -318,7 +322,8 @@ fn delivery(row: &Row<'_>, tag: &str, standing: &Standing) -> rusqlite::Result<D
     let sink = shown_name(row, at + 1)?;
     let replayed_from: Option<i64> = row.get(at + 8)?;
     let instead_of: Option<i64> = row.get(at + 10)?;
-    let last = at + 11;
+    let fallback: Option<i64> = row.get(at + 11)?;
+    let last = at + 13;
     Ok(DeliveryRow {
         row: seq,
         of: row.get(at + 9)?,
@@ -333,6 +338,8 @@ fn delivery(row: &Row<'_>, tag: &str, standing: &Standing) -> rusqlite::Result<D
         reason: row.get(at + 7)?,
         replayed_from: replayed_from.map(|seq| delivery_id(tag, seq)),
         instead_of: instead_of.map(|seq| delivery_id(tag, seq)),
+        fallback: fallback.map(|seq| delivery_id(tag, seq)),
+        merged: row.get::<_, i64>(at + 12)?.unsigned_abs(),
         last: match row.get::<_, Option<u32>>(last)? {
             Some(_) => Some(attempt_at(row, last)?),
             None => None,

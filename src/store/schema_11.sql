@@ -10,6 +10,7 @@ DROP INDEX deliveries_waiting;
 CREATE INDEX deliveries_waiting ON deliveries (sink, coalesce(asked, created)) WHERE state = 0;
 
 CREATE INDEX deliveries_bundle ON deliveries (bundle, seq) WHERE bundle IS NOT NULL;
+CREATE INDEX deliveries_instead_of ON deliveries (instead_of) WHERE instead_of IS NOT NULL;
 CREATE INDEX deliveries_steps_in ON deliveries (steps_in) WHERE steps_in IS NOT NULL;
 
 -- The bundles that still take events, and the delivery whose message they will be in.

@@ -67,6 +67,10 @@ pub struct DeliveryRow {
     pub replayed_from: Option<DeliveryId>,
     /// The delivery that it steps in for.
     pub instead_of: Option<DeliveryId>,
+    /// The delivery that steps in for it.
+    pub fallback: Option<DeliveryId>,
+    /// How many others are in its message.
+    pub merged: u64,
 }
 
 /// What the queue cannot know about sinks: which are configured, and which are suspended. A delivery
@@ -129,8 +133,8 @@ impl EventRow {
 }
 
 impl DeliveryRow {
-    /// The delivery. `replayed_from` and `instead_of` are there only where it repeats another one, or steps
-    /// in for it.
+    /// The delivery. `replayed_from`, `instead_of`, `fallback` and `merged` are there only where it repeats
+    /// another one, steps in for it, or has one that steps in, and where others are in its message.
     #[must_use]
     pub fn json(&self) -> Value {
         let waits = self.state == State::Waiting;
@@ -151,6 +155,12 @@ impl DeliveryRow {
         }
         if let Some(of) = &self.instead_of {
             value["instead_of"] = json!(of.as_str());
+        }
+        if let Some(fallback) = &self.fallback {
+            value["fallback"] = json!(fallback.as_str());
+        }
+        if self.merged > 0 {
+            value["merged"] = json!(self.merged);
         }
         value
     }

@@ -17,8 +17,9 @@ const AT_ONCE: usize = 256;
 /// When the first of them is due.
 pub(super) const NEXT: &str = "SELECT min(steps_in) FROM deliveries WHERE steps_in IS NOT NULL";
 
-pub(super) const DUE: &str = "SELECT d.seq, d.sink, d.state, d.created, d.steps_in,
-         coalesce(d.reason, (SELECT reason FROM attempts WHERE delivery = d.seq ORDER BY number DESC LIMIT 1))
+pub(super) const DUE: &str = "SELECT d.seq, d.sink, d.state, coalesce(d.asked, d.created), d.steps_in,
+         coalesce(d.reason, (SELECT reason FROM attempts WHERE delivery = d.seq ORDER BY number DESC LIMIT 1),
+             (SELECT trouble_reason FROM sinks WHERE name = d.sink AND trouble_since IS NOT NULL))
      FROM deliveries d WHERE d.steps_in IS NOT NULL AND d.steps_in <= ?1 ORDER BY d.steps_in LIMIT ?2";
 
 impl Store {
@@ -79,12 +80,12 @@ fn stand_in(connection: &Connection, now: Timestamp) -> Result<usize, StoreError
 /// Why somebody steps in for a delivery, for people.
 fn why(row: &Row<'_>) -> rusqlite::Result<String> {
     let sink: String = row.get(1)?;
-    let (created, steps_in): (i64, i64) = (row.get(3)?, row.get(4)?);
+    let (since, steps_in): (i64, i64) = (row.get(3)?, row.get(4)?);
     let reason: Option<String> = row.get(5)?;
     let what = match state(row.get(2)?) {
         State::Dead => "has given it up".to_owned(),
         _ => {
-            let waited = (steps_in - created) / 1_000_000;
+            let waited = (steps_in - since) / 1_000_000;
             format!("has not accepted it within {waited} s")
         }
     };

@@ -118,7 +118,7 @@ async fn a_burst_becomes_one_message_also_when_the_process_dies_inside_its_windo
     let leader = merged["reason"]
         .as_str()
         .expect("a reason")
-        .trim_start_matches("told with ");
+        .trim_start_matches("in one message with ");
     assert!(
         listed
             .iter()

@@ -120,7 +120,7 @@ async fn a_burst_whose_first_sink_is_down_is_handed_on_whole() {
         assert_eq!(body(&helped[0])["data"]["count"], 3);
         let why = helped[0].header("bellwire-fallback");
         assert!(
-            why.starts_with("phone has not accepted it within 40 s: "),
+            why.starts_with("phone has not accepted it within 30 s: "),
             "{why}"
         );
         phones.handle.answer_as_ever("/webhook/phone");

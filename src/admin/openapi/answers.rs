@@ -117,6 +117,12 @@ pub(in crate::admin) struct Delivery {
     /// The delivery that this one steps in for, where it does.
     #[schema(nullable = false)]
     instead_of: Option<String>,
+    /// The delivery that steps in for this one, where one does.
+    #[schema(nullable = false)]
+    fallback: Option<String>,
+    /// How many others are in its message, where there are any.
+    #[schema(nullable = false)]
+    merged: Option<u64>,
 }
 
 /// A delivery with every attempt.

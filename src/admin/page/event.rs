@@ -108,6 +108,7 @@ fn one_delivery(delivery: &DeliveryRow, attempts: &[Attempt], now: Timestamp) ->
                 code { (delivery.id) } ", since " (ago(Some(delivery.created), now))
                 @if let Some(from) = &delivery.replayed_from { ", a replay of " code { (from) } }
                 @if let Some(of) = &delivery.instead_of { ", in place of " code { (of) } }
+                @if let Some(fallback) = &delivery.fallback { "; " code { (fallback) } " has stepped in" }
             }
             @if left_out > 0 { p.soft { (left_out) " earlier attempts are not shown." } }
             @if !attempts.is_empty() {

@@ -57,6 +57,9 @@ pub(super) fn line(delivery: &DeliveryRow, now: Timestamp) -> Markup {
             @if delivery.state == DeliveryState::Waiting && let Some(left) = until(delivery.due, now) {
                 ", next in " (left)
             }
+            @if delivery.merged > 0 {
+                ", with " (count(delivery.merged, "other event", "other events"))
+            }
             @if let Some(reason) = &delivery.reason { ": " (reason) }
         }
     }

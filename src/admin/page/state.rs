@@ -154,7 +154,7 @@ fn sink_state(sink: &SinkStatus, now: Timestamp) -> Markup {
         } @else if sink.failed_in_a_row > 0 {
             span.bad { "failing" } ": " (failure)
         } @else if sink.last_attempt.is_none() {
-            span.soft { "nothing sent yet" }
+            span.soft { "nothing sent since the start" }
         } @else {
             span.good { "fine" }
         }

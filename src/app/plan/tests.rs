@@ -175,7 +175,7 @@ fn a_name_that_event_does_not_have_is_told_wherever_it_stands() {
          click = \"https://example.org/{{ event.typ }}\"\nordered = \"event.ids\"",
         &[
             "`sinks.it.ordered`: there is no `event.ids`; did you mean `event.id`?",
-            "`sinks.it.message`: there is no `event.price` (line 2 of this text); possible are `source`, `id`, `type`, `time`, `backfilled`, `suppressed`, `suppressed_since`, `partial`",
+            "`sinks.it.message`: there is no `event.price` (line 2 of this text); possible are `source`, `id`, `type`, `time`, `backfilled`, `suppressed`, `suppressed_since`, `fallback`, `partial`",
             "`sinks.it.click`: there is no `event.typ`; did you mean `event.type`?",
         ],
     );
@@ -357,4 +357,37 @@ fn a_secret_from_the_environment_has_no_line_end() {
     let plan = made(&text).unwrap_or_else(|refused| panic!("{refused}"));
     let token = plan.config.http.token.expect("a token");
     assert_eq!(token.expose(), "$TOKEN");
+}
+
+#[test]
+fn a_fallback_that_comes_too_late_is_told() {
+    let sms = "[sinks.sms]\nkind = \"ntfy\"\ntopic = \"other\"\n";
+    let rule = |more: &str| {
+        format!(
+            "{TTMT}{PHONE}{sms}[[rules]]\nname = \"hits\"\nto = [\"phone\"]\nfallback = {{ to = \"sms\", after = \"20m\" }}\n{more}"
+        )
+    };
+    check(&rule("expires = \"21m\""), &[]);
+    check(
+        &rule("expires = \"20m\""),
+        &[
+            "`fallback` of rule `hits` steps in after 20m, when an alert that waits for `phone` has expired already",
+        ],
+    );
+}
+
+#[test]
+fn tests_that_are_not_run_are_named() {
+    let test = "[[tests]]\nname = \"t\"\nevent = { type = \"x\" }\nexpect = [\"phone\"]\n";
+    let text = format!(
+        "{TTMT}{PHONE}[[rules]]\nname = \"hits\"\nto = [\"phone\"]\nwhen = \"data.(\"\n{test}"
+    );
+    let refused = made(&text).err().expect("a mistake");
+    let told = "the `[[tests]]` were not run, since there are other mistakes";
+    assert!(
+        refused.warnings.iter().any(|it| it == told),
+        "{:?}",
+        refused.warnings
+    );
+    assert!(!refused.report.contains("tests[0]"), "{}", refused.report);
 }

@@ -36,12 +36,9 @@ pub(super) fn of(delivery: &Delivery) -> Vec<String> {
         let alone = "it has a message of its own";
         let whom = each(&shared.by, alone);
         facts.push(match (shared.is_digest, shared.closes) {
-            (true, Some(closes)) => {
-                format!("in the digest of {}", super::moment(closes))
-            }
+            (true, Some(closes)) => format!("in the digest of {closes:.3}, shown with this event alone"),
             (_, Some(closes)) => format!(
-                "one message for several{whom}: it leaves at {} at the latest",
-                super::moment(closes)
+                "one message for several{whom}: it leaves at {closes:.3} at the latest, and is shown with this event alone"
             ),
             (_, None) => format!("one message for several{whom}"),
         });

@@ -119,7 +119,7 @@ fn counted(counted: &Counted) -> Value {
 
 fn shared(shared: &Shared) -> Value {
     let mut document = counted(&shared.by);
-    document["closes"] = json!(shared.closes.map(super::moment));
+    document["closes"] = json!(shared.closes.map(|closes| format!("{closes:.3}")));
     document["digest"] = json!(shared.is_digest);
     document
 }

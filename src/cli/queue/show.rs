@@ -37,6 +37,8 @@ pub(super) async fn run(instance: &Instance, id: &str, json: bool) -> anyhow::Re
         ("attempts", text(&delivery["attempts"])),
         ("replayed from", text(&delivery["replayed_from"])),
         ("in place of", text(&delivery["instead_of"])),
+        ("fallback", text(&delivery["fallback"])),
+        ("merged into it", text(&delivery["merged"])),
     ];
     let columns = table::columns();
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {

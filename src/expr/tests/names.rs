@@ -40,7 +40,7 @@ fn unknown_names_are_mistakes_with_a_suggestion() {
     check_expression(
         "count > 1",
         "unknown variable `count`",
-        Some("`count` exists only in rules with `coalesce`"),
+        Some("`count` exists only in the texts of rules with `coalesce` or `digest`"),
     );
     check_expression("data.x is nul", "unknown test `nul`", None);
     check_expression(

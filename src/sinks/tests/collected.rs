@@ -1,12 +1,14 @@
 //! A message that tells several events and why it comes here, at every kind of sink.
 
+use jiff::tz::TimeZone;
+
 use super::*;
 
 #[test]
 fn the_bodies_that_tell_several_events_are_as_reviewed() {
     let events = ["215", "216", "217"].map(samples::recorded_with_id);
     let event = collected(&events, Collected::Coalesced).expect("three events");
-    let wording = Wording::of_all(&events, Collected::Coalesced)
+    let wording = Wording::of_all(&events, Collected::Coalesced, &TimeZone::UTC)
         .standing_in(Some("team has given it up: 404 Not Found"));
     let mut page = String::new();
     for sink in samples::every_sink() {

@@ -6,8 +6,10 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
+use jiff::tz::TimeZone;
+
 use super::super::bundle::Collected;
-use super::data::{Data, moment};
+use super::data::{Data, moment_in};
 use super::draft::Draft;
 use super::{Tone, Wording, text};
 use crate::model::{Decimal, Event};
@@ -51,9 +53,9 @@ struct Position {
 }
 
 impl Wording {
-    /// The built-in wording of several events.
+    /// The built-in wording of several events, its times by the clocks of a zone.
     #[must_use]
-    pub fn of_all(events: &[Event], why: Collected) -> Self {
+    pub fn of_all(events: &[Event], why: Collected, zone: &TimeZone) -> Self {
         let mut order: Vec<(String, String)> = Vec::new();
         let mut groups: HashMap<(String, String), Group> = HashMap::new();
         let mut trades: BTreeMap<String, Trade> = BTreeMap::new();
@@ -110,7 +112,7 @@ impl Wording {
             trade.add_to(&mut net);
         }
         let draft = head(events, why, &order, &net).priority(priority);
-        lines(draft, events, &order, &groups).finish(false, &[])
+        lines(draft, events, &order, &groups, zone).finish(false, &[])
     }
 }
 
@@ -122,12 +124,22 @@ fn head(events: &[Event], why: Collected, order: &[(String, String)], net: &Resu
         Some(Ordering::Equal) | None => (Tone::Neutral, "bar_chart"),
     };
     let count = events.len();
-    let (headline, symbol) = match order {
-        [(label, symbol)] if why == Collected::Coalesced => {
-            (format!("{count} × {label}"), Some(symbol.clone()))
-        }
-        _ if why == Collected::Coalesced => (format!("{count} events"), None),
-        _ => (format!("Digest: {count} events"), None),
+    let events = match count {
+        1 => "1 event".to_owned(),
+        _ => format!("{count} events"),
+    };
+    let headline = match (why, order) {
+        (Collected::Coalesced, [(label, _)]) => format!("{count} × {label}"),
+        (Collected::Coalesced, _) => events,
+        (Collected::Digest, _) => format!("Digest: {events}"),
+    };
+    // What is about nothing else is told with its symbol.
+    let symbol = match order {
+        [(_, symbol), others @ ..] => others
+            .iter()
+            .all(|(_, it)| it == symbol)
+            .then(|| symbol.clone()),
+        [] => None,
     };
     Draft::new(headline, tone, tag)
         .news(symbol.filter(|symbol| !symbol.is_empty()))
@@ -140,6 +152,7 @@ fn lines(
     events: &[Event],
     order: &[(String, String)],
     groups: &HashMap<(String, String), Group>,
+    zone: &TimeZone,
 ) -> Draft {
     let mut sorted: Vec<_> = order.iter().collect();
     sorted.sort_by_key(|key| std::cmp::Reverse(groups.get(*key).map_or(0, |it| it.count)));
@@ -173,7 +186,7 @@ fn lines(
         .map(|event| event.time.unwrap_or(event.received));
     match (times.clone().min(), times.max()) {
         (Some(first), Some(last)) => {
-            let (first, last) = (moment(first, last), moment(last, last));
+            let [first, last] = [first, last].map(|time| moment_in(zone, time, last));
             match first == last {
                 true => draft.line().labelled("At", last),
                 false => draft.line().labelled("From", format!("{first} to {last}")),

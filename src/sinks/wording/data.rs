@@ -6,6 +6,7 @@
 use std::cmp::Ordering;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::text;
@@ -178,10 +179,15 @@ pub(super) fn scalar(value: &Value, most: usize) -> Option<String> {
 
 /// A moment for people: the time alone where it is that of the same day.
 pub(super) fn moment(time: Timestamp, now: Timestamp) -> String {
-    let day = |moment: Timestamp| moment.strftime("%Y-%m-%d").to_string();
-    let shape = match day(time) == day(now) {
-        true => "%H:%M UTC",
-        false => "%Y-%m-%d %H:%M UTC",
+    moment_in(&TimeZone::UTC, time, now)
+}
+
+/// The same by the clocks of a time zone.
+pub(super) fn moment_in(zone: &TimeZone, time: Timestamp, now: Timestamp) -> String {
+    let [time, now] = [time, now].map(|moment| moment.to_zoned_datetime(zone.clone()));
+    let shape = match time.date() == now.date() {
+        true => "%H:%M %Z",
+        false => "%Y-%m-%d %H:%M %Z",
     };
     time.strftime(shape).to_string()
 }

@@ -84,10 +84,17 @@ async fn a_burst_is_one_message_when_its_window_closes() {
         async move {
             let rows = list(&store).await;
             let found = rows.iter().find(|it| it.row == row).expect("there");
-            found.reason.clone() == Some(format!("told with {id}"))
+            found.reason.clone() == Some(format!("in one message with {id}"))
         }
     };
     assert!(reason(2).await, "it says where it went");
+    let merged: Vec<u64> = list(&store)
+        .await
+        .iter()
+        .rev()
+        .map(|it| it.merged)
+        .collect();
+    assert_eq!(merged, [2, 0, 0, 0], "how many go with the first");
 }
 
 #[tokio::test]
@@ -281,7 +288,7 @@ async fn a_person_retries_the_message_and_not_what_is_inside() {
     };
     assert_eq!(
         reason,
-        format!("it is told with {}; retry that one", rows[1].id)
+        format!("it is in one message with {}; retry that one", rows[1].id)
     );
     let dropped = store.drop_delivery(Standing::default(), rows[1].id.as_str(), after(1));
     assert!(matches!(dropped.await, Ok(ByHand::Done(_))));

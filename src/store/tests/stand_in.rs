@@ -131,6 +131,8 @@ async fn a_bundle_is_handed_on_whole_and_has_its_time_from_when_it_leaves() {
     let helped = stepped_in(&store, 10 + AFTER).await;
     let ids: Vec<_> = helped[0].bundle.iter().map(|it| it.id.as_deref()).collect();
     assert_eq!(ids, [Some("1"), Some("2")]);
+    let why = helped[0].instead.as_deref();
+    assert_eq!(why, Some("phone has not accepted it within 30 s"));
     // One that leaves early because it is full.
     for id in ["3", "4"] {
         accept(
@@ -144,6 +146,9 @@ async fn a_bundle_is_handed_on_whole_and_has_its_time_from_when_it_leaves() {
         .await;
     }
     assert_eq!(next(&store).await, Some(after(AFTER)));
+    let helped = stepped_in(&store, AFTER).await;
+    let why = helped[0].instead.as_deref();
+    assert_eq!(why, Some("phone has not accepted it within 30 s"));
 }
 
 #[tokio::test]
@@ -194,4 +199,10 @@ async fn who_helps_out_keeps_the_order_of_that_sink() {
     let of: Vec<_> = row.iter().filter_map(|it| it.instead_of.clone()).collect();
     assert_eq!(of.len(), 2);
     assert_eq!(of[1], row[3].id, "it says for which one it steps in");
+    assert_eq!(
+        row[3].fallback.as_ref(),
+        Some(&row[1].id),
+        "and that one, by whom"
+    );
+    assert_eq!(row[1].fallback, None);
 }

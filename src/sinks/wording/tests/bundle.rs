@@ -1,5 +1,7 @@
 //! What a message says of several events: what is counted together, and what counts once.
 
+use jiff::tz::TimeZone;
+
 use super::*;
 
 /// An event of a type and a minute, with these members of its data.
@@ -20,7 +22,7 @@ fn hit(minute: u8, trade: &str, symbol: &str, amount: &str, currency: &str) -> E
 }
 
 fn coalesced(events: &[Event]) -> Wording {
-    Wording::of_all(events, Collected::Coalesced)
+    Wording::of_all(events, Collected::Coalesced, &TimeZone::UTC)
 }
 
 #[test]
@@ -125,7 +127,7 @@ fn what_is_not_final_is_no_result() {
         told("order_fill", 2, running),
     ];
     let wording = coalesced(&events);
-    assert_eq!(wording.title, "2 events");
+    assert_eq!(wording.title, "2 events · XAUUSD");
     assert_eq!(
         wording.message,
         "Position update XAUUSD: 1\nOrder filled XAUUSD: 1\nFrom: 08:01 UTC to 08:02 UTC"
@@ -139,8 +141,8 @@ fn a_digest_says_that_it_is_one_and_what_was_backfilled() {
         hit(2, "b", "XAUUSD", "1", "USD"),
     ];
     events[1].backfilled = true;
-    let wording = Wording::of_all(&events, Collected::Digest);
-    assert_eq!(wording.title, "Digest: 2 events · +2.00 USD");
+    let wording = Wording::of_all(&events, Collected::Digest, &TimeZone::UTC);
+    assert_eq!(wording.title, "Digest: 2 events · XAUUSD · +2.00 USD");
     assert!(
         wording.message.contains("\nBackfilled: 1\n"),
         "{}",
