@@ -152,7 +152,7 @@ async fn a_digest_is_sent_at_its_time() {
         "before its time"
     );
     let digest = json(&received()[0]);
-    assert_eq!(digest["title"], "Digest: 2 events · +2.20 USD");
+    assert_eq!(digest["title"], "Digest: 2 events · XAUUSD · +2.20 USD");
     assert_eq!(digest["message"], "2: a b");
 }
 

@@ -189,7 +189,7 @@ async fn check_names_every_mistake_and_every_warning() {
         (&json!("config.toml"), &json!(1))
     );
 
-    let doubtful = "[heartbeat]\nurl = \"http://127.0.0.1:9\"\n";
+    let doubtful = "hours = { days = \"Mon\" }\n";
     std::fs::write(&config, format!("{RIGHT}{doubtful}")).expect("written");
     let told = run(folder.path(), &["check", "--json"], &[]).await;
     assert_eq!(told.status, Some(0), "{told:?}");
@@ -204,7 +204,7 @@ async fn check_names_every_mistake_and_every_warning() {
     assert!(
         warnings
             .iter()
-            .any(|text| text.starts_with("`[heartbeat]` ")),
+            .any(|text| text.starts_with("`rules[0].hours` ")),
         "{told:?}"
     );
     let said = warnings.iter().map(|text| format!("warning: {text}\n"));
@@ -212,7 +212,7 @@ async fn check_names_every_mistake_and_every_warning() {
     std::fs::write(&config, format!("{WRONG}{doubtful}")).expect("written");
     let told = run(folder.path(), &["check", "--json"], &[]).await;
     let warnings = failed(&told, 2)["warnings"].clone();
-    assert!(warnings.to_string().contains("`[heartbeat]` "), "{told:?}");
+    assert!(warnings.to_string().contains("`rules[0].hours` "), "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -196,7 +196,7 @@ async fn a_digest_collects_what_its_hours_let_in() {
             .collect();
         assert_eq!(
             titles,
-            [json!("TP hit"), json!("Digest: 2 events")],
+            [json!("Digest: 1 event"), json!("Digest: 2 events")],
             "12:00 of each day"
         );
     })
