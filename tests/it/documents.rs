@@ -212,7 +212,10 @@ async fn check_names_every_mistake_and_every_warning() {
     std::fs::write(&config, format!("{WRONG}{doubtful}")).expect("written");
     let told = run(folder.path(), &["check", "--json"], &[]).await;
     let warnings = failed(&told, 2)["warnings"].clone();
-    assert!(warnings.to_string().contains("`rules[0].hours` "), "{told:?}");
+    assert!(
+        warnings.to_string().contains("`rules[0].hours` "),
+        "{told:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
