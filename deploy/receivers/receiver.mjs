@@ -5,9 +5,13 @@ import { createServer } from 'node:http';
 const key = Buffer.from(process.env.WEBHOOK_SECRET.replace(/^whsec_/, ''), 'base64');
 const done = new Set(); // In memory: keep it in a file or a database if a restart must not repeat anything.
 
-createServer(async (request, response) => {
+const server = createServer(async (request, response) => {
   const chunks = [];
-  for await (const chunk of request) chunks.push(chunk);
+  try {
+    for await (const chunk of request) chunks.push(chunk);
+  } catch {
+    return; // Cut off on its way: it will come again.
+  }
   const body = Buffer.concat(chunks); // The raw bytes: what a framework has parsed and printed again is another text.
   const { 'webhook-id': id, 'webhook-timestamp': time, 'webhook-signature': signatures = '' } = request.headers;
   const code = createHmac('sha256', key).update(`${id}.${time}.`).update(body).digest();
@@ -20,4 +24,5 @@ createServer(async (request, response) => {
     done.add(id);
   }
   return response.writeHead(204).end();
-}).listen(Number(process.argv[2] ?? 8090), '127.0.0.1');
+});
+server.listen(Number(process.argv[2] ?? 8090), '127.0.0.1');

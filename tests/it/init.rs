@@ -146,7 +146,7 @@ async fn a_wrong_answer_is_asked_for_again_and_one_that_failed_can_be_kept() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_that_end_too_soon_leave_no_file() {
-    let answers = format!("{DEMO_KEY}\n1\nwebhook\nhttp://127.0.0.1:1/hook\n22:00-07:00\n");
+    let answers = format!("{DEMO_KEY}\n1\nwebhook\nhttp://127.0.0.1:1/hook\nnone\n");
     let lines: Vec<&str> = answers.lines().collect();
     for count in 0..lines.len() {
         let folder = TempDir::new().expect("a folder");
@@ -316,18 +316,64 @@ async fn a_key_that_is_typed_on_a_terminal_is_not_shown() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn quiet_hours_are_refused_where_nothing_is_ever_silent() {
+    for (place, words) in [
+        (
+            "Slack\nhttps://hooks.slack.com/services/T0/B0/x",
+            "Slack has no silent messages",
+        ),
+        (
+            "5\nhttp://127.0.0.1:9/hook",
+            "a webhook makes no sound by itself",
+        ),
+    ] {
+        let folder = TempDir::new().expect("a folder");
+        let folder = folder.path();
+        let answers = format!("{DEMO_KEY}\n1\n{place}\n22:00-07:00 UTC\nnone\n");
+        let told = init(folder, &answers, &["--offline"]).await;
+        assert_eq!(told.status, Some(0), "{told:?}");
+        assert!(told.out.contains(words), "{told:?}");
+        assert!(!written(folder).expect("written").contains("hours"));
+        let checked = check(folder).await;
+        assert_eq!((checked.status, checked.complaint.as_str()), (Some(0), ""));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupt_while_a_key_is_typed_leaves_the_terminal_as_it_was() {
     let folder = TempDir::new().expect("a folder");
     let folder = folder.path();
-    let answers = format!(
-        "{DEMO_KEY}\n1\nSlack\nhttps://hooks.slack.com/services/T0/B0/x\n22:00-07:00 UTC\nnone\n"
+    let binary = env!("CARGO_BIN_EXE_bellwire");
+    let line = format!(
+        "trap : INT; tty > terminal; '{binary}' init --offline; echo $? > status; stty -a > after"
     );
-    let told = init(folder, &answers, &["--offline"]).await;
-    assert_eq!(told.status, Some(0), "{told:?}");
-    assert!(
-        told.out.contains("Slack has no silent messages"),
-        "{told:?}"
-    );
-    assert!(!written(folder).expect("written").contains("hours"));
-    let checked = check(folder).await;
-    assert_eq!((checked.status, checked.complaint.as_str()), (Some(0), ""));
+    let mut script = tokio::process::Command::new("script");
+    script
+        .args(["-qec", &line, "/dev/null"])
+        .current_dir(folder)
+        .env_remove("TTMT_API_KEY")
+        .env_remove("BELLWIRE_CONFIG")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .kill_on_drop(true);
+    let mut child = script.spawn().expect("starts");
+    let mut keys = child.stdin.take().expect("a pipe");
+    until("a terminal that shows nothing", || {
+        let terminal = fs::read_to_string(folder.join("terminal")).unwrap_or_default();
+        let told = Command::new("stty")
+            .args(["-a", "-F", terminal.trim()])
+            .output();
+        String::from_utf8_lossy(&told.expect("stty").stdout).contains(" -echo ")
+    })
+    .await;
+    keys.write_all(b"\x03").await.expect("types");
+    let after = folder.join("after");
+    until("the end", || {
+        fs::read_to_string(&after).is_ok_and(|it| it.contains("echo "))
+    })
+    .await;
+    let after = fs::read_to_string(after).expect("read");
+    assert!(after.contains(" echo "), "{after}");
+    let status = fs::read_to_string(folder.join("status")).expect("a status");
+    assert_eq!(status.trim(), "130");
+    assert_eq!(written(folder), None);
 }

@@ -6,11 +6,17 @@
 use std::io::{BufRead, IsTerminal, Read};
 
 use console::Term;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::super::{output, table};
 
 /// Longest answer, in bytes. An address with a token in it is far shorter.
 const ANSWER_BYTES_MAX: u64 = 4096;
+
+/// The exit status of a process that was interrupted, as shells have it.
+const INTERRUPTED: i32 = 130;
 
 /// Most answers to one question.
 const TRIES_MAX: usize = 20;
@@ -37,12 +43,18 @@ pub(super) enum Checked {
 /// Who answers.
 pub(super) struct Ask {
     is_terminal: bool,
+    /// The terminal as it was found: it shows nothing while a secret is typed.
+    found: Option<Termios>,
+    stop: CancellationToken,
 }
 
 impl Ask {
-    pub(super) fn new() -> Self {
+    /// Asks until it is told to stop.
+    pub(super) fn new(stop: CancellationToken) -> Self {
         Self {
             is_terminal: std::io::stdin().is_terminal() && std::io::stdout().is_terminal(),
+            found: tcgetattr(std::io::stdin()).ok(),
+            stop,
         }
     }
 
@@ -61,7 +73,7 @@ impl Ask {
                 (None, None) => String::new(),
             };
             output::text(&format!("{brackets}> "));
-            let Some(answer) = self.line(question.is_secret)? else {
+            let Some(answer) = self.line(question.is_secret).await? else {
                 return Ok(None);
             };
             if answer.is_empty() {
@@ -116,34 +128,54 @@ impl Ask {
         Ok(answer.and_then(|answer| find(&answer)))
     }
 
-    /// One line, without blanks around it.
-    fn line(&mut self, is_secret: bool) -> anyhow::Result<Option<String>> {
-        if self.is_terminal && is_secret {
-            return Ok(Some(Term::stdout().read_secure_line()?.trim().to_owned()));
+    /// One line, without blanks around it. Who types it may also end it all.
+    async fn line(&self, is_secret: bool) -> anyhow::Result<Option<String>> {
+        let is_terminal = self.is_terminal;
+        let mut reading = JoinSet::new();
+        reading.spawn_blocking(move || read_line(is_terminal, is_secret));
+        tokio::select! {
+            Some(line) = reading.join_next() => line?,
+            () = self.stop.cancelled() => self.end(),
         }
-        let mut line = Vec::new();
-        std::io::stdin()
-            .lock()
-            .take(ANSWER_BYTES_MAX + 1)
-            .read_until(b'\n', &mut line)?;
-        if !self.is_terminal {
-            // Nobody has typed the line end that belongs behind the question.
-            output::line("");
-        }
-        if line.is_empty() {
-            return Ok(None);
-        }
-        anyhow::ensure!(
-            line.len() as u64 <= ANSWER_BYTES_MAX,
-            "an answer has more than {ANSWER_BYTES_MAX} bytes; nothing was written"
-        );
-        let line = String::from_utf8(line);
-        Ok(Some(
-            line.map_err(|_| anyhow::anyhow!("an answer is no text; nothing was written"))?
-                .trim()
-                .to_owned(),
-        ))
     }
+
+    /// Ends the process, since nothing else ends the wait for a line, with the terminal as it was found.
+    fn end(&self) -> ! {
+        if let Some(found) = &self.found {
+            // Where it cannot be set, there is no terminal any more.
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, found);
+        }
+        output::complain("\nbellwire: interrupted; nothing was written");
+        std::process::exit(INTERRUPTED);
+    }
+}
+
+fn read_line(is_terminal: bool, is_secret: bool) -> anyhow::Result<Option<String>> {
+    if is_terminal && is_secret {
+        return Ok(Some(Term::stdout().read_secure_line()?.trim().to_owned()));
+    }
+    let mut line = Vec::new();
+    std::io::stdin()
+        .lock()
+        .take(ANSWER_BYTES_MAX + 1)
+        .read_until(b'\n', &mut line)?;
+    if !is_terminal {
+        // Nobody has typed the line end that belongs behind the question.
+        output::line("");
+    }
+    if line.is_empty() {
+        return Ok(None);
+    }
+    anyhow::ensure!(
+        line.len() as u64 <= ANSWER_BYTES_MAX,
+        "an answer has more than {ANSWER_BYTES_MAX} bytes; nothing was written"
+    );
+    let line = String::from_utf8(line);
+    Ok(Some(
+        line.map_err(|_| anyhow::anyhow!("an answer is no text; nothing was written"))?
+            .trim()
+            .to_owned(),
+    ))
 }
 
 fn tell(lines: &[String]) {

@@ -21,6 +21,7 @@ use self::draft::{Alerts, Draft, Key, Kind, Place};
 use self::trial::Trials;
 use super::failed::Failed;
 use super::{Exit, configuration, output};
+use crate::app;
 use crate::config;
 
 /// The file that is written where nobody names one.
@@ -79,7 +80,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         is_offline: args.offline,
         key: key.cloned(),
     };
-    let mut ask = Ask::new();
+    let stop = app::stop_on_signals().context("signals cannot be watched")?;
+    let mut ask = Ask::new(stop);
     let Some(draft) = answers(&mut ask, &trials, args.base_url).await? else {
         anyhow::bail!("the answers ended before the last question; nothing was written");
     };
@@ -146,6 +148,10 @@ async fn answers(
     let check = async |answer: &str| match hours::read(answer, &zone) {
         Ok(Some(_)) if kind == Kind::Slack => Checked::Wrong(
             "Slack has no silent messages; say `none`, and set quiet hours in Slack itself"
+                .to_owned(),
+        ),
+        Ok(Some(_)) if kind == Kind::Webhook => Checked::Wrong(
+            "a webhook makes no sound by itself; say `none`, and have its receiver keep quiet"
                 .to_owned(),
         ),
         Ok(_) => Checked::Right(Vec::new()),

@@ -39,11 +39,16 @@ pub(super) async fn run(instance: &Instance, filter: &Filter, json: bool) -> any
             .as_str()
             .and_then(|text| text.parse().ok());
         let age = age.map(|created| now.duration_since(created).unsigned_abs());
+        let kind = text(&delivery["event"]["type"]);
+        let kind = match delivery["merged"].as_u64() {
+            Some(others) => format!("{kind} +{others}"),
+            None => kind,
+        };
         rows.row(&[
             &text(&delivery["id"]),
             &text(&delivery["state"]),
             &text(&delivery["sink"]),
-            &text(&delivery["event"]["type"]),
+            &kind,
             &delivery["attempts"].to_string(),
             &age.map(rough).unwrap_or_default(),
             &text(&delivery["reason"]),

@@ -38,7 +38,7 @@ pub(super) async fn run(instance: &Instance, id: &str, json: bool) -> anyhow::Re
         ("replayed from", text(&delivery["replayed_from"])),
         ("in place of", text(&delivery["instead_of"])),
         ("fallback", text(&delivery["fallback"])),
-        ("merged into it", text(&delivery["merged"])),
+        ("with others", text(&delivery["merged"])),
     ];
     let columns = table::columns();
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {

@@ -100,12 +100,12 @@ fn reason(fault: &Fault, tolerance: Duration) -> String {
                 .to_owned()
         }
         Fault::Unknown { length } => {
-            let length = length.map(|(told, there)| {
-                format!("; `content-length` is {told}, and the body has {there} bytes")
-            });
+            let Some((told, there)) = length else {
+                return "either the secret is another one or the body was changed; nothing tried fits"
+                    .to_owned();
+            };
             format!(
-                "either the secret is another one or the body was changed; nothing tried fits{}",
-                length.unwrap_or_default()
+                "the body was changed on the way, since `content-length` is {told} and it has {there} bytes: printed again as JSON, perhaps, which drops zeros at the end of prices; verify the bytes as they came"
             )
         }
     }

@@ -165,9 +165,10 @@ fn lines(
             true => label.clone(),
             false => format!("{label} {symbol}"),
         };
-        let value = match group.results.words() {
-            Some(results) => format!("{} × {results}", group.count),
-            None => group.count.to_string(),
+        let value = match (group.count, group.results.words()) {
+            (1, Some(results)) => results,
+            (count, Some(results)) => format!("{count}, together {results}"),
+            (count, None) => count.to_string(),
         };
         draft = draft.line().labelled(&label, value);
     }

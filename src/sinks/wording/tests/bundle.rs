@@ -35,7 +35,7 @@ fn one_type_and_symbol_is_told_in_the_title() {
     assert_eq!(wording.title, "3 × TP hit · XAUUSD · +19.90 USD");
     assert_eq!(
         wording.message,
-        "TP hit XAUUSD: 3 × +19.90 USD\nFrom: 08:01 UTC to 08:03 UTC"
+        "TP hit XAUUSD: 3, together +19.90 USD\nFrom: 08:01 UTC to 08:03 UTC"
     );
     assert_eq!((wording.tone, wording.priority), (Tone::Gain, 4));
     assert_eq!(wording.fields[0].label, "TP hit XAUUSD");
@@ -51,7 +51,7 @@ fn currencies_are_never_added_up_together() {
     assert_eq!(wording.title, "3 events · -2.50 EUR, +10.00 USD");
     assert_eq!(
         wording.message.lines().next(),
-        Some("TP hit DAX: 2 × -2.50 EUR"),
+        Some("TP hit DAX: 2, together -2.50 EUR"),
         "those of which there are most come first"
     );
     assert_eq!(wording.tone, Tone::Neutral, "some of each");
@@ -104,7 +104,9 @@ fn res_12_what_a_trade_came_to_counts_once() {
     );
     let wording = coalesced(&events);
     assert!(
-        wording.message.contains("Trade finalized: 2 × +15.25 USD"),
+        wording
+            .message
+            .contains("Trade finalized: 2, together +15.25 USD"),
         "{}",
         wording.message
     );
