@@ -1,8 +1,9 @@
 """Acts once on each genuine request: WEBHOOK_SECRET=whsec_… python3 receiver.py [PORT]"""
-import base64, hashlib, hmac, http.server, json, os, sys, time
+import base64, hashlib, hmac, http.server, json, os, sys, threading, time
 
 KEY = base64.b64decode(os.environ["WEBHOOK_SECRET"].removeprefix("whsec_"))
 DONE = set()  # In memory: keep it in a file or a database if a restart must not repeat anything.
+LOCK = threading.Lock()
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
@@ -14,10 +15,11 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         genuine = any(hmac.compare_digest(one.encode(), expected.encode()) for one in signatures.split(" "))
         if not genuine or abs(time.time() - int(at)) > 300:
             return self.answer(401)
-        if id not in DONE:
-            event = json.loads(body)
-            print(id, event["type"], event.get("data", {}).get("symbol", ""), flush=True)  # Here goes what is to happen.
-            DONE.add(id)
+        with LOCK:  # Several requests come at once.
+            if id not in DONE:
+                event = json.loads(body)
+                print(id, event["type"], event.get("data", {}).get("symbol", ""), flush=True)  # Here goes what is to happen.
+                DONE.add(id)
         self.answer(204)
 
     def answer(self, status):

@@ -9,10 +9,13 @@ import hashlib
 import hmac
 import json
 import os
+import socket
+import struct
 import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 from read_recording import read
@@ -33,6 +36,14 @@ def send(headers, body):
             return answer.status
     except urllib.error.HTTPError as answer:
         return answer.code
+
+
+def cut_off():
+    place = urllib.parse.urlsplit(url)
+    with socket.create_connection((place.hostname, place.port), timeout=20) as line:
+        line.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+        # Closed at once, as by a sender that is killed.
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def verify(headers, body):
@@ -59,7 +70,8 @@ for request in requests:
 
 one, before = requests[0], acted()
 head = {name: one.headers[name] for name in names}
-assert send(head, one.body) == 204, "a repeat is accepted"
+cut_off()
+assert send(head, one.body) == 204, "a repeat is accepted, also after a request that was cut off"
 changed = one.body.replace(b'"type"', b'"tape"', 1)
 now = int(time.time())
 fresh = b'{ "type": "tp_hit", "data": {} }'
