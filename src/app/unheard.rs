@@ -30,8 +30,8 @@ pub(super) fn unheard(sources: &[Source], rules: &Rules, watches: &Watches) -> V
         .collect();
     let is_told = rules.all().iter().any(|rule| {
         let types = [SILENCE];
-        let events = rule.events().map_or(1, |events| events.len());
-        is_bellwire_among(rule.from.as_ref()) && rule.fitting_none(&types).len() < events
+        let events = rule.types.events().map_or(1, |events| events.len());
+        is_bellwire_among(rule.from.as_ref()) && rule.types.fitting_none(&types).len() < events
     });
     if !is_told {
         told.extend(watches.iter().map(|watch| {
@@ -55,8 +55,8 @@ impl<'a> Listener<'a> {
     /// Its patterns that fit none of these types.
     fn fitting_none(&self, types: &[&str]) -> Vec<&'a str> {
         match self {
-            Self::Rule(rule) => rule.fitting_none(types),
-            Self::Watch(watch) => watch.fitting_none(types),
+            Self::Rule(rule) => rule.types.fitting_none(types),
+            Self::Watch(watch) => watch.types.fitting_none(types),
         }
     }
 

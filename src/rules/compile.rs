@@ -5,8 +5,7 @@
 
 use std::sync::Arc;
 
-use super::index::TypePattern;
-use super::{Coalesce, Hours, Rule, Schedule, Throttle};
+use super::{Coalesce, Hours, Rule, Schedule, Throttle, Types};
 use crate::config::{DigestConfig, Problems, RuleConfig};
 use crate::expr::{self, Compiled, Expression, Mistake, Template};
 
@@ -32,7 +31,8 @@ impl Compiler<'_> {
             true => Template::compile_coalesced,
             false => Template::compile,
         };
-        let types = self.types();
+        let events = config.events.as_deref();
+        let types = Types::compile(events, &config.path, self.problems);
         let when = self.optional("when", config.when.as_deref(), Expression::compile);
         let title = self.optional("title", config.title.as_deref(), wording);
         let message = self.optional("message", config.message.as_deref(), wording);
@@ -147,38 +147,4 @@ impl Compiler<'_> {
         let path = format!("{}.hours", self.config.path);
         Hours::compile(hours, &path, self.problems).map(Some)
     }
-
-    fn types(&self) -> Option<Option<Vec<TypePattern>>> {
-        types(
-            self.config.events.as_deref(),
-            &self.config.path,
-            self.problems,
-        )
-    }
-}
-
-/// Compiles the `events` of a rule or a watch. `None` after a mistake; `Some(None)` where there are none.
-pub(super) fn types(
-    patterns: Option<&[String]>,
-    path: &str,
-    problems: &Problems,
-) -> Option<Option<Vec<TypePattern>>> {
-    let Some(patterns) = patterns else {
-        return Some(None);
-    };
-    let mut types = Vec::with_capacity(patterns.len());
-    for (position, text) in patterns.iter().enumerate() {
-        match TypePattern::new(text) {
-            Ok(pattern) => types.push(pattern),
-            Err(message) => problems.value(
-                &format!("{path}.events[{position}]"),
-                message,
-                Some(
-                    "`*` stands for any text, `?` for one character, `[ab]` for `a` or `b`"
-                        .to_owned(),
-                ),
-            ),
-        }
-    }
-    (types.len() == patterns.len()).then_some(Some(types))
 }

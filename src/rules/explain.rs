@@ -34,9 +34,7 @@ impl Rule {
         if !self.listens_to(event) {
             return Why::Source;
         }
-        if let Some(types) = &self.types
-            && !types.iter().any(|pattern| pattern.fits(&event.kind))
-        {
+        if !self.types.fit(&event.kind) {
             return Why::Type;
         }
         if self.skips(event) {

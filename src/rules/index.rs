@@ -80,7 +80,7 @@ impl Index {
         let mut index = Self::default();
         let mut wild = GlobSetBuilder::new();
         for (position, rule) in rules.iter().enumerate() {
-            let Some(types) = &rule.types else {
+            let Some(types) = &rule.types.0 else {
                 index.every.push(position);
                 continue;
             };

@@ -15,6 +15,7 @@ mod rule;
 mod schedule;
 #[cfg(test)]
 mod tests;
+mod types;
 mod watch;
 
 use std::collections::HashMap;
@@ -27,6 +28,7 @@ pub use explain::Why;
 pub use hours::Hours;
 pub use rule::{Coalesce, Rule, Throttle};
 pub use schedule::Schedule;
+pub use types::Types;
 pub use watch::{Watch, Watches};
 
 use crate::config::{Problems, RuleConfig};

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Hours;
-use super::index::TypePattern;
 use super::schedule::Schedule;
+use super::{Hours, Types};
 use crate::config::{Backfilled, FallbackConfig};
 use crate::expr::{Expression, Fault, Scope, Template};
 use crate::model::{self, Bundle, Event, Name};
@@ -22,8 +21,8 @@ pub struct Rule {
     pub name: Arc<str>,
     /// Sources it listens to; `None` for every source but `bellwire`.
     pub from: Option<Vec<Name>>,
-    /// Patterns of the event type; `None` for all.
-    pub(super) types: Option<Vec<TypePattern>>,
+    /// Event types it listens to.
+    pub types: Types,
     /// The condition.
     pub when: Option<Expression>,
     /// Sinks it sends to, in its order.
@@ -77,21 +76,6 @@ pub struct Coalesce {
 }
 
 impl Rule {
-    /// The patterns of the event type as they were written; `None` for all types.
-    #[must_use]
-    pub fn events(&self) -> Option<Vec<&str>> {
-        let types = self.types.as_ref()?;
-        Some(types.iter().map(TypePattern::text).collect())
-    }
-
-    /// The patterns of the event type that fit none of these types, as they were written.
-    #[must_use]
-    pub fn fitting_none<'a>(&'a self, types: &[&str]) -> Vec<&'a str> {
-        let patterns = self.types.iter().flatten();
-        let fits_none = |pattern: &&TypePattern| !types.iter().any(|kind| pattern.fits(kind));
-        patterns.filter(fits_none).map(TypePattern::text).collect()
-    }
-
     /// Whether it listens to the event's source.
     pub(super) fn listens_to(&self, event: &Event) -> bool {
         match &self.from {

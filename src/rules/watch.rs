@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Hours;
-use super::compile::types;
-use super::index::TypePattern;
+use super::{Hours, Types};
 use crate::config::{Problems, WatchConfig};
 use crate::model::{Event, Heard, Name, Route};
 
@@ -28,8 +26,8 @@ pub struct Watch {
     pub name: Arc<str>,
     /// Sources it listens to; `None` for every source but `bellwire`.
     pub from: Option<Vec<Name>>,
-    /// Patterns of the event type; `None` for all.
-    types: Option<Vec<TypePattern>>,
+    /// Event types it listens to.
+    pub types: Types,
     /// How long a silence may last.
     pub silent_for: Duration,
     /// When silence counts; `None` for always.
@@ -46,7 +44,7 @@ impl Watches {
                 let path = format!("{}.hours", config.path);
                 Hours::compile(hours, &path, problems)
             });
-            let types = types(config.events.as_deref(), &config.path, problems);
+            let types = Types::compile(config.events.as_deref(), &config.path, problems);
             Some(Watch {
                 name: Arc::from(config.name.as_str()),
                 from: config.from.clone(),
@@ -89,12 +87,8 @@ impl Watch {
             Some(sources) => sources.contains(&event.source),
             None => !event.is_internal(),
         };
-        let is_type = || {
-            let types = self.types.as_ref();
-            types.is_none_or(|types| types.iter().any(|pattern| pattern.fits(&event.kind)))
-        };
         let is_silence = || event.is_internal() && event.kind.starts_with(SILENCES);
-        is_from && is_type() && !is_silence()
+        is_from && self.types.fit(&event.kind) && !is_silence()
     }
 
     /// When a silence has lasted too long that began when something was last heard.
@@ -104,21 +98,6 @@ impl Watch {
             Some(hours) => hours.after(heard, self.silent_for),
             None => heard.checked_add(self.silent_for).unwrap_or(Timestamp::MAX),
         }
-    }
-
-    /// The patterns of the event type as they were written; `None` for all types.
-    #[must_use]
-    pub fn events(&self) -> Option<Vec<&str>> {
-        let types = self.types.as_ref()?;
-        Some(types.iter().map(TypePattern::text).collect())
-    }
-
-    /// The patterns of the event type that fit none of these types, as they were written.
-    #[must_use]
-    pub fn fitting_none<'a>(&'a self, types: &[&str]) -> Vec<&'a str> {
-        let patterns = self.types.iter().flatten();
-        let fits_none = |pattern: &&TypePattern| !types.iter().any(|kind| pattern.fits(kind));
-        patterns.filter(fits_none).map(TypePattern::text).collect()
     }
 }
 

@@ -171,7 +171,7 @@ fn notice(watch: &Watch, known: Known, news: WatchNews, now: Timestamp) -> Notic
                 let from = from.iter().map(|name| name.as_str());
                 say("from", from.collect());
             }
-            if let Some(events) = watch.events() {
+            if let Some(events) = watch.types.events() {
                 say("events", json!(events));
             }
             "bellwire.silence"

@@ -30,22 +30,6 @@ async fn running(answer: Option<Answer>, count: u32) -> (Upstream, Phones, Bridg
     (upstream, phones, bridge)
 }
 
-/// Waits until a page shows something.
-async fn shows(bridge: &Bridge, path: &str, text: &str) -> String {
-    let mut look = tokio::time::interval(std::time::Duration::from_millis(20));
-    soon(text, async {
-        loop {
-            let page = bridge.page(path).await;
-            assert_eq!(page.status, 200, "{page:?}");
-            if page.body.contains(text) {
-                return page.body;
-            }
-            look.tick().await;
-        }
-    })
-    .await
-}
-
 /// Presses the button of a form, and looks at the page that it leads to.
 async fn press(bridge: &Bridge, action: &str, fields: &str) -> Page {
     let address = bridge.address().await;
@@ -74,7 +58,7 @@ async fn an_instance_with_nothing_says_so() {
     let listen = "http.listen = \"127.0.0.1:0\"";
     let mut bridge = Bridge::new(&format!("{listen}\n{}", upstream.source()));
     bridge.start();
-    let page = shows(&bridge, "/", "bellwire.started").await;
+    let page = bridge.shows("/", "bellwire.started").await;
     for text in [
         "No rule listens to it.",
         "No alert</a> accepted yet.",
@@ -103,11 +87,11 @@ async fn an_instance_with_nothing_says_so() {
 async fn a_dead_letter_is_shown_with_its_reason_and_retry_delivers_it() {
     let refusal = Answer::status(422).body(MARKUP);
     let (_upstream, phones, bridge) = running(Some(refusal), 1).await;
-    let page = shows(&bridge, "/", "Dead letters (1)").await;
+    let page = bridge.shows("/", "Dead letters (1)").await;
     for text in ["422", "1 dead letter</a>"] {
         assert!(page.contains(text), "{text}: {page}");
     }
-    shows(&bridge, "/", "</time> by own.").await;
+    bridge.shows("/", "</time> by own.").await;
     let letters = bridge.page("/dead-letters").await.body;
     let retry = action(&letters, "/retry");
     // Every attempt and what was answered, on the event's own page.
@@ -141,7 +125,7 @@ async fn a_dead_letter_is_shown_with_its_reason_and_retry_delivers_it() {
         "{}",
         told.body
     );
-    let page = shows(&bridge, "/", "50 % of 2 requests").await;
+    let page = bridge.shows("/", "50 % of 2 requests").await;
     assert!(page.contains("None. Nothing was given up."), "{page}");
     let again = press(&bridge, "/deliveries/msg_1_1/retry", "event=2").await;
     assert!(
@@ -163,7 +147,7 @@ async fn a_dead_letter_is_shown_with_its_reason_and_retry_delivers_it() {
 async fn a_broken_instance_says_what_is_wrong_and_lets_what_waits_be_dropped() {
     let (upstream, _phones, bridge) = shut().await;
     upstream.send(hit(1)).await;
-    let page = shows(&bridge, "/", "suspended").await;
+    let page = bridge.shows("/", "suspended").await;
     for text in ["Not ready.", "sink `events` is suspended", ">held<", "410"] {
         assert!(page.contains(text), "{text}: {page}");
     }
@@ -202,7 +186,7 @@ async fn a_broken_instance_says_what_is_wrong_and_lets_what_waits_be_dropped() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_test_says_what_the_receiver_answered() {
     let (_upstream, phones, bridge) = running(None, 0).await;
-    let page = shows(&bridge, "/", "id=\"sink-events\"").await;
+    let page = bridge.shows("/", "id=\"sink-events\"").await;
     let test = action(&page, "/events/test");
     let told = press(&bridge, &test, "").await;
     assert!(
@@ -287,7 +271,7 @@ async fn a_replay_is_counted_first_and_sent_when_it_is_confirmed() {
 async fn the_lists_are_bounded_and_lead_on() {
     let (_upstream, phones, bridge) = running(None, 60).await;
     until("all", || phones.events().len() == 60).await;
-    let first = shows(&bridge, "/", "href=\"/events?after=").await;
+    let first = bridge.shows("/", "href=\"/events?after=").await;
     assert_eq!(first.matches("id=\"event-").count(), 25);
     let listed = bridge.page("/events").await.body;
     assert_eq!(listed.matches("id=\"event-").count(), 50);
@@ -321,9 +305,9 @@ async fn a_large_payload_is_shown_by_its_start() {
     let payload = format!(r#"{{"type":"long","eventId":1,"data":{{"text":"{long}"}}}}"#);
     let length = payload.len();
     // What bellwire says of its start is the first event, then.
-    shows(&bridge, "/", ">bellwire.started</a>").await;
+    bridge.shows("/", ">bellwire.started</a>").await;
     upstream.send(payload).await;
-    shows(&bridge, "/", ">long</a>").await;
+    bridge.shows("/", ">long</a>").await;
     let whole = bridge.page("/events/2").await.body;
     let cut = format!("The first 4096 of {length} bytes.");
     assert!(whole.contains(&cut), "{whole}");

@@ -132,19 +132,16 @@ async fn a_digest_is_sent_at_its_time() {
     let rule = "to = [\"phone\"]\ndigest = { at = \"* * * * *\", zone = \"UTC\" }\nmessage = \"{{ count }}: {{ events|map(attribute='data.trade_id')|join(' ') }}\"";
     let mut bridge = bridge(&upstream, &phones, rule);
     // So that the minute does not turn between the two.
-    while jiff::Timestamp::now().as_second() % 60 > 56 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    until("a minute with some time left", || {
+        jiff::Timestamp::now().as_second() % 60 <= 56
+    })
+    .await;
     started(&mut bridge, &upstream).await;
     upstream.send(hit(1, "a")).await;
     upstream.send(hit(2, "b")).await;
     let minute = jiff::Timestamp::now().as_second() / 60;
     let received = || phones.handle.received_by(Kind::Ntfy);
-    let came = async {
-        while received().is_empty() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
+    let came = phones.handle.arrivals(Kind::Ntfy, 1);
     let came = tokio::time::timeout(Duration::from_secs(90), came).await;
     assert!(came.is_ok(), "no digest within a minute: {}", bridge.log());
     assert!(

@@ -12,6 +12,34 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::{Phones, Ran, Upstream, free_address, program, ran, soon, until};
 
+/// A line for a shell on a terminal of its own, whose name it leaves in a file.
+fn typed(folder: &Path, line: &str) -> tokio::process::Command {
+    let binary = format!("'{}'", env!("CARGO_BIN_EXE_bellwire"));
+    let line = format!("tty > terminal; {}", line.replace("BELLWIRE", &binary));
+    let mut script = tokio::process::Command::new("script");
+    script
+        .args(["-qec", &line, "/dev/null"])
+        .current_dir(folder)
+        .env_remove("TTMT_API_KEY")
+        .env_remove("BELLWIRE_CONFIG")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .kill_on_drop(true);
+    script
+}
+
+/// Waits until that terminal does not show what is typed.
+async fn shows_nothing(folder: &Path) {
+    until("a terminal that shows nothing", || {
+        let terminal = fs::read_to_string(folder.join("terminal")).unwrap_or_default();
+        let told = Command::new("stty")
+            .args(["-a", "-F", terminal.trim()])
+            .output();
+        String::from_utf8_lossy(&told.expect("stty").stdout).contains(" -echo ")
+    })
+    .await;
+}
+
 /// Runs `init` with these answers.
 async fn init(folder: &Path, answers: &str, more: &[&str]) -> Ran {
     fs::write(folder.join("answers"), answers).expect("writes");
@@ -254,17 +282,8 @@ async fn a_key_in_the_environment_stays_there() {
 async fn a_key_that_is_typed_on_a_terminal_is_not_shown() {
     let folder = TempDir::new().expect("a folder");
     let folder = folder.path();
-    let binary = env!("CARGO_BIN_EXE_bellwire");
-    let line = format!("tty > terminal; exec '{binary}' init --offline");
-    let mut script = tokio::process::Command::new("script");
-    script
-        .args(["-qec", &line, "/dev/null"])
-        .current_dir(folder)
-        .env_remove("TTMT_API_KEY")
-        .env_remove("BELLWIRE_CONFIG")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true);
+    let mut script = typed(folder, "exec BELLWIRE init --offline");
+    script.stdout(Stdio::piped());
     let mut child = script.spawn().expect("starts");
     let mut keys = child.stdin.take().expect("a pipe");
     let mut screen = child.stdout.take().expect("a pipe");
@@ -282,14 +301,7 @@ async fn a_key_that_is_typed_on_a_terminal_is_not_shown() {
         shown.clone()
     };
     until_shown("1/5").await;
-    let terminal = fs::read_to_string(folder.join("terminal")).expect("a name");
-    until("a terminal that shows nothing", || {
-        let told = Command::new("stty")
-            .args(["-a", "-F", terminal.trim()])
-            .output();
-        String::from_utf8_lossy(&told.expect("stty").stdout).contains(" -echo ")
-    })
-    .await;
+    shows_nothing(folder).await;
     keys.write_all(format!("{DEMO_KEY}\n").as_bytes())
         .await
         .expect("types");
@@ -342,29 +354,11 @@ async fn quiet_hours_are_refused_where_nothing_is_ever_silent() {
 async fn an_interrupt_while_a_key_is_typed_leaves_the_terminal_as_it_was() {
     let folder = TempDir::new().expect("a folder");
     let folder = folder.path();
-    let binary = env!("CARGO_BIN_EXE_bellwire");
-    let line = format!(
-        "trap : INT; tty > terminal; '{binary}' init --offline; echo $? > status; stty -a > after"
-    );
-    let mut script = tokio::process::Command::new("script");
-    script
-        .args(["-qec", &line, "/dev/null"])
-        .current_dir(folder)
-        .env_remove("TTMT_API_KEY")
-        .env_remove("BELLWIRE_CONFIG")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .kill_on_drop(true);
+    let line = "trap : INT; BELLWIRE init --offline; echo $? > status; stty -a > after";
+    let mut script = typed(folder, line);
     let mut child = script.spawn().expect("starts");
     let mut keys = child.stdin.take().expect("a pipe");
-    until("a terminal that shows nothing", || {
-        let terminal = fs::read_to_string(folder.join("terminal")).unwrap_or_default();
-        let told = Command::new("stty")
-            .args(["-a", "-F", terminal.trim()])
-            .output();
-        String::from_utf8_lossy(&told.expect("stty").stdout).contains(" -echo ")
-    })
-    .await;
+    shows_nothing(folder).await;
     keys.write_all(b"\x03").await.expect("types");
     let after = folder.join("after");
     until("the end", || {

@@ -232,17 +232,7 @@ async fn what_shows_nothing_by_itself_is_shown_in_texts_and_in_attributes() {
     bridge.start();
     let mut visit = server.stream().await;
     // What bellwire says of its start is the first event, then.
-    let started = async {
-        while !bridge
-            .page("/events")
-            .await
-            .body
-            .contains(">bellwire.started<")
-        {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    soon("the start", started).await;
+    bridge.shows("/events", ">bellwire.started<").await;
     let escapes: String = unseen
         .iter()
         .map(|one| format!("\\u{:04x}", u32::from(*one)))

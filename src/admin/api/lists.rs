@@ -180,7 +180,7 @@ pub(in crate::admin) async fn rules(
         json!({
             "name": &*rule.name,
             "from": rule.from.as_deref().map(names),
-            "events": rule.events(),
+            "events": rule.types.events(),
             "when": rule.when.as_ref().map(|when| when.source()),
             "to": names(&rule.to),
         })

@@ -17,7 +17,7 @@ pub(super) fn why_not(rule: &Rule, why: &Why, causes: &[Cause]) -> Option<String
             Some(from) if from.is_empty() => "it listens to no source".to_owned(),
             Some(from) => format!("it listens to {}", list(from)),
         },
-        Why::Type => match rule.events() {
+        Why::Type => match rule.types.events() {
             Some(patterns) if !patterns.is_empty() => {
                 format!("the type fits none of {}", list(&patterns))
             }

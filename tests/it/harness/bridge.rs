@@ -167,6 +167,22 @@ impl Bridge {
         Page::get(self.address().await, path, &headers).await
     }
 
+    /// Waits until a page shows a text, and returns it.
+    pub(crate) async fn shows(&self, path: &str, text: &str) -> String {
+        let mut look = tokio::time::interval(Duration::from_millis(20));
+        soon(text, async {
+            loop {
+                let page = self.page(path).await;
+                assert_eq!(page.status, 200, "{page:?}");
+                if page.body.contains(text) {
+                    return page.body;
+                }
+                look.tick().await;
+            }
+        })
+        .await
+    }
+
     /// Waits until `/readyz` shows something, and returns it.
     pub(crate) async fn ready(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Page {
         let mut look = tokio::time::interval(Duration::from_millis(20));
