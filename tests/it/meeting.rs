@@ -73,6 +73,29 @@ async fn pass(scene: &Scene, until: Timestamp) {
     }
 }
 
+/// Waits for something while time stands still: what is due now comes without it.
+async fn comes(scene: &Scene, what: impl Fn() -> bool) {
+    let looking = std::time::Instant::now();
+    while !what() {
+        assert!(looking.elapsed() < LOOKING, "it does not come");
+        let barrier = scene.store.rest_until(&name("phone")).await;
+        barrier.expect("reads");
+    }
+}
+
+/// Waits until nothing is open any more, while time stands still; answers where each delivery ended.
+async fn ends(scene: &Scene) -> Vec<State> {
+    let looking = std::time::Instant::now();
+    loop {
+        assert!(looking.elapsed() < LOOKING, "something is open still");
+        let states = states(scene).await;
+        let is_open = |state: &State| matches!(state, State::Waiting | State::InFlight);
+        if !states.iter().any(is_open) {
+            return states;
+        }
+    }
+}
+
 async fn pass_for(scene: &Scene, seconds: i64) {
     let until = scene.clock.now() + jiff::SignedDuration::from_secs(seconds);
     pass(scene, until).await;
@@ -114,7 +137,8 @@ async fn a_burst_whose_first_sink_is_down_is_handed_on_whole() {
             below(&phones, "/webhook/sms").is_empty(),
             "it has 30 s from when it left"
         );
-        pass(scene, at("2026-06-11T08:00:45Z")).await;
+        pass(scene, at("2026-06-11T08:00:40Z")).await;
+        comes(scene, || !below(&phones, "/webhook/sms").is_empty()).await;
         let helped = below(&phones, "/webhook/sms");
         assert_eq!(helped.len(), 1);
         assert_eq!(body(&helped[0])["data"]["count"], 3);
@@ -125,12 +149,12 @@ async fn a_burst_whose_first_sink_is_down_is_handed_on_whole() {
         );
         phones.handle.answer_as_ever("/webhook/phone");
         pass_for(scene, 120).await;
+        let ends = ends(scene).await;
         let tried = below(&phones, "/webhook/phone");
         let ids: std::collections::BTreeSet<&str> =
             tried.iter().map(|it| it.header("webhook-id")).collect();
         assert_eq!(ids.len(), 1, "one message, however often it was tried");
         assert_eq!(below(&phones, "/webhook/sms").len(), 1, "once");
-        let ends = states(scene).await;
         let merged = ends.iter().filter(|it| **it == State::Merged).count();
         let delivered = ends.iter().filter(|it| **it == State::Delivered).count();
         assert_eq!((merged, delivered, ends.len()), (2, 2, 4), "{ends:?}");
@@ -152,6 +176,7 @@ async fn a_digest_keeps_its_time_and_its_silence_over_the_turn_of_the_clocks() {
         pass(scene, at("2026-03-29T00:59:50Z")).await;
         assert!(phones.handle.received().is_empty());
         pass(scene, at("2026-03-29T01:00:10Z")).await;
+        comes(scene, || !phones.handle.received().is_empty()).await;
         let first = phones.handle.received();
         assert_eq!(
             first.len(),
@@ -165,6 +190,7 @@ async fn a_digest_keeps_its_time_and_its_silence_over_the_turn_of_the_clocks() {
         pass(scene, at("2026-03-30T00:29:50Z")).await;
         assert_eq!(phones.handle.received().len(), 1);
         pass(scene, at("2026-03-30T00:30:10Z")).await;
+        comes(scene, || phones.handle.received().len() > 1).await;
         assert_eq!(phones.handle.received().len(), 2, "02:30 in summer");
     })
     .await;
@@ -188,6 +214,7 @@ async fn a_digest_collects_what_its_hours_let_in() {
         scene.arrive(hit(scene, "b")).await;
         scene.arrive(hit(scene, "c")).await;
         pass(scene, at("2026-03-29T10:00:10Z")).await;
+        comes(scene, || phones.handle.received().len() > 1).await;
         let titles: Vec<Value> = phones
             .handle
             .received()
@@ -228,8 +255,7 @@ async fn a_throttle_counts_what_was_found_after_a_gap_unless_its_rule_skips_it()
             scene.arrive(late.clone()).await;
             scene.arrive(hit(scene, "a")).await;
             scene.arrive(late).await;
-            pass_for(scene, 5).await;
-            assert_eq!(states(scene).await, expected, "{backfilled}");
+            assert_eq!(ends(scene).await, expected, "{backfilled}");
             let rung = phones.handle.received();
             let priority = body(&rung[0])["priority"].as_u64();
             assert_eq!(priority == Some(2), backfilled == "quiet", "{priority:?}");
@@ -246,9 +272,8 @@ async fn a_throttle_counts_what_was_found_after_a_gap_unless_its_rule_skips_it()
         late.backfilled = true;
         scene.arrive(late).await;
         scene.arrive(hit(scene, "a")).await;
-        pass_for(scene, 5).await;
         assert_eq!(
-            states(scene).await,
+            ends(scene).await,
             [State::Delivered],
             "what is skipped does not count"
         );
@@ -265,11 +290,47 @@ async fn what_the_first_sink_gives_up_is_handed_on_at_once() {
         .answer_by("/webhook/phone", |_| Some(Answer::status(422)));
     configured(text, at("2026-06-11T08:00:00Z"), async |scene| {
         scene.arrive(hit(scene, "a")).await;
-        pass_for(scene, 5).await;
+        comes(scene, || !below(&phones, "/webhook/sms").is_empty()).await;
         let helped = below(&phones, "/webhook/sms");
         assert_eq!(helped.len(), 1);
         let why = helped[0].header("bellwire-fallback");
         assert!(why.starts_with("phone has given it up: 422"), "{why}");
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_steps_in_says_why_in_words_and_to_templates() {
+    for (template, expected) in [
+        (
+            "",
+            "fallback: phone has given it up: 422 Unprocessable Entity",
+        ),
+        (
+            "message = \"why: {{ event.fallback }}\"",
+            "why: phone has given it up: 422 Unprocessable Entity\nfallback: phone has given it up: 422 Unprocessable Entity",
+        ),
+    ] {
+        let phones = Phones::start().await;
+        let url = phones.handle.url(Kind::Webhook);
+        let text = format!(
+            "[sinks.phone]\nkind = \"webhook\"\nurl = \"{url}\"\nsignature = \"none\"\n{}\
+             [[rules]]\nname = \"it\"\nto = [\"phone\"]\nfallback = {{ to = \"sms\", after = \"1h\" }}\n{template}\n",
+            phones.sink("sms", Kind::Ntfy, "")
+        );
+        phones
+            .handle
+            .answer_by("/webhook", |_| Some(Answer::status(422)));
+        configured(text, at("2026-06-11T08:00:00Z"), async |scene| {
+            scene.arrive(hit(scene, "a")).await;
+            comes(scene, || !phones.handle.received_by(Kind::Ntfy).is_empty()).await;
+            let helped = phones.handle.received_by(Kind::Ntfy);
+            let message = body(&helped[0])["message"].clone();
+            assert!(
+                message.as_str().is_some_and(|it| it.ends_with(expected)),
+                "{message}"
+            );
+        })
+        .await;
+    }
 }
