@@ -97,11 +97,12 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Runs the program and answers with its exit status.
+/// Runs the program and answers with its exit status. `commit` is what it was built from, empty where that is not
+/// known; `--version` has it behind the version.
 #[must_use]
-pub fn main() -> ExitCode {
+pub fn main(commit: &str) -> ExitCode {
     let is_json = output::wants_json(std::env::args_os());
-    let line = match parsed() {
+    let line = match parsed(commit) {
         Ok(line) => line,
         Err(error) if error.use_stderr() => return misspelt(&error, is_json),
         // Help is a result.
@@ -143,9 +144,17 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn parsed() -> clap::error::Result<Line> {
-    let matches = command().try_get_matches()?;
+fn parsed(commit: &str) -> clap::error::Result<Line> {
+    let matches = command().version(version(commit)).try_get_matches()?;
     Line::from_arg_matches(&matches)
+}
+
+/// What `--version` says behind the name.
+fn version(commit: &str) -> String {
+    match commit {
+        "" => env!("CARGO_PKG_VERSION").to_owned(),
+        commit => concat!(env!("CARGO_PKG_VERSION"), " (").to_owned() + commit + ")",
+    }
 }
 
 /// The command line, with the exit statuses at the end of every help.

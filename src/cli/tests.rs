@@ -4,6 +4,13 @@ use clap::Command;
 
 use super::*;
 
+#[test]
+fn the_version_has_its_commit_behind_it_where_there_is_one() {
+    assert_eq!(version(""), env!("CARGO_PKG_VERSION"));
+    let with = format!("{} (0123456789ab)", env!("CARGO_PKG_VERSION"));
+    assert_eq!(version("0123456789ab"), with);
+}
+
 /// Calls something with every command and the words that lead to it.
 fn each(command: &Command, path: &[&str], check: &mut impl FnMut(&Command, &[&str])) {
     check(command, path);

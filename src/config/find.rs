@@ -21,7 +21,7 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FindError {
     /// Nobody named one, and none is where one is looked for.
-    #[error("there is no configuration: `--config` was not given, `{VARIABLE}` is not set, and {} is no file", places(.0))]
+    #[error("there is no configuration: `--config` was not given, `{VARIABLE}` is not set, and there is neither {}; `bellwire init` writes one", places(.0))]
     Nowhere(Vec<PathBuf>),
 }
 

@@ -35,7 +35,7 @@ impl Live {
         after: Option<String>,
     ) -> Result<Self, End> {
         let transport = StreamTransport::new(address, None, StreamLimits::default());
-        let transport = transport.map_err(End::Library)?;
+        let transport = transport.map_err(|error| End::Library(error.to_string()))?;
         let bearer = token.map(|token| Secret::new(format!("Bearer {}", token.expose())));
         let pass = Pass {
             headers: bearer

@@ -83,7 +83,7 @@ fn build(config: &SourceConfig, options: &mut Table, clock: &Clock) -> Option<So
     let url = options::address(options, "url", &text)?;
 
     let transport = StreamTransport::new(&url, common.proxy.as_ref(), StreamLimits::default())
-        .map_err(|fault| options.wrong("url", fault, "see the message"))
+        .map_err(|error| options.wrong("url", error.what(), error.remedy()))
         .ok()?;
     let connector = Connector {
         address: Secret::new(url.as_str().to_owned()),

@@ -71,7 +71,7 @@ fn build(config: &SourceConfig, options: &mut Table, clock: &Clock) -> Option<So
     let warnings = odd_form(&config.name, &api_key).into_iter().collect();
 
     let transport = StreamTransport::new(&base_url, common.proxy.as_ref(), StreamLimits::default())
-        .map_err(|fault| options.wrong("kind", fault, "see the message"))
+        .map_err(|error| options.wrong("kind", error.what(), error.remedy()))
         .ok()?;
     let key = api_key.clone();
     let connector = Connector {

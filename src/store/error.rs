@@ -8,12 +8,12 @@ use rusqlite::ErrorCode;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The folder cannot be made or used.
-    #[error("the data folder `{}` cannot be used: {source}", path.display())]
+    #[error("the data folder `{}` cannot be used: {error}{}", path.display(), remedy(path, error))]
     Folder {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
+        /// What the system said. Not by the name of `source`, under which it would be told twice.
+        error: std::io::Error,
     },
     /// There is no queue, and none was to be made.
     #[error("there is no queue in `{}`, the `data_dir` of the configuration; `bellwire run` makes one", path.display())]
@@ -75,6 +75,18 @@ pub enum Shortage {
     Disk,
     /// The disk may have room, and takes nothing all the same.
     Refusal,
+}
+
+/// What helps where a folder is somebody else's, as one that a container is given often is.
+fn remedy(path: &Path, error: &std::io::Error) -> String {
+    if error.kind() != std::io::ErrorKind::PermissionDenied {
+        return String::new();
+    }
+    let user = rustix::process::geteuid();
+    let path = path.display();
+    format!(
+        "; bellwire runs as user {user} here, who must be able to write there: `chown -R {user} {path}`"
+    )
 }
 
 impl From<rusqlite::Error> for StoreError {

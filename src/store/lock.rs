@@ -25,15 +25,15 @@ const FULL: [ErrorKind; 3] = [
 /// Keeps a folder for as long as it lives.
 #[derive(Debug)]
 pub(super) struct FolderLock {
-    _file: File,
+    file: File,
 }
 
 impl FolderLock {
     /// Makes the folder if need be and takes it.
     pub(super) fn take(folder: &Path) -> Result<Self, StoreError> {
-        let unusable = |source| StoreError::Folder {
+        let unusable = |error| StoreError::Folder {
             path: folder.to_owned(),
-            source,
+            error,
         };
         make_private(folder).map_err(unusable)?;
         let mut file = OpenOptions::new()
@@ -70,7 +70,16 @@ impl FolderLock {
             Err(error) if FULL.contains(&error.kind()) => {}
             told => told.map_err(unusable)?,
         }
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for FolderLock {
+    /// Closing the file would not do while a program is being started: until it runs, its process has a copy of
+    /// every open file, and the lock would be held by that.
+    fn drop(&mut self) {
+        // Closing is what is left where even this fails.
+        let _closed = self.file.unlock();
     }
 }
 
@@ -81,4 +90,21 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_free_again_while_a_copy_of_its_lock_is_still_open() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lock = FolderLock::take(folder.path()).expect("it is free");
+        let copy = lock.file.try_clone().expect("a copy");
+        let second = FolderLock::take(folder.path());
+        assert!(matches!(second, Err(StoreError::Locked { .. })));
+        drop(lock);
+        FolderLock::take(folder.path()).expect("it is free again");
+        drop(copy);
+    }
 }

@@ -106,9 +106,9 @@ impl Store {
         std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || opening.serve(opened, line))
-            .map_err(|source| StoreError::Folder {
+            .map_err(|error| StoreError::Folder {
                 path: folder.to_owned(),
-                source,
+                error,
             })?;
         Ok(Self {
             requests,

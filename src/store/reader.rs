@@ -68,9 +68,9 @@ impl Reader {
         let thread = std::thread::Builder::new()
             .name("store-reader".to_owned())
             .spawn(move || desk.serve(line))
-            .map_err(|source| StoreError::Folder {
+            .map_err(|error| StoreError::Folder {
                 path: path.to_owned(),
-                source,
+                error,
             })?;
         Ok(Self {
             looks,

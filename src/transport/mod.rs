@@ -64,10 +64,34 @@ impl From<http::Request<Bytes>> for Outgoing {
     }
 }
 
-/// Why the HTTP client cannot be made.
-#[derive(Debug, thiserror::Error)]
-#[error("the HTTP client cannot be made: {0}")]
-pub struct ClientError(pub(crate) String);
+/// Why no client can be made.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{what}; {remedy}")]
+pub struct ClientError {
+    what: String,
+    remedy: &'static str,
+}
+
+impl ClientError {
+    fn proxy(error: &reqwest::Error) -> Self {
+        Self {
+            what: format!("the proxy cannot be used: {}", failure::deepest(error)),
+            remedy: "write it as `http://host:port`",
+        }
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// What a person can do about it.
+    #[must_use]
+    pub const fn remedy(&self) -> &'static str {
+        self.remedy
+    }
+}
 
 /// Sends requests. Clones share their connections.
 #[derive(Clone, Debug)]
@@ -240,12 +264,11 @@ fn build(
         .user_agent(concat!("bellwire/", env!("CARGO_PKG_VERSION")))
         .no_proxy();
     if let Some(proxy) = proxy {
-        let proxy = reqwest::Proxy::all(proxy.as_str()).map_err(|error| {
-            ClientError(format!("unusable proxy: {}", failure::deepest(&error)))
-        })?;
+        let proxy =
+            reqwest::Proxy::all(proxy.as_str()).map_err(|error| ClientError::proxy(&error))?;
         builder = builder.proxy(proxy);
     }
     adjust(builder)
         .build()
-        .map_err(|error| ClientError(tls::explain(&error)))
+        .map_err(|error| tls::explain(&error))
 }

@@ -14,7 +14,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use launchdarkly_sdk_transport::{ByteStream, HttpTransport, ResponseFuture, TransportError};
 use url::Url;
 
-use super::{failure, tls};
+use super::{ClientError, failure, tls};
 use crate::model::Failure;
 
 /// How often the system asks a silent peer whether it is still there.
@@ -78,8 +78,12 @@ impl StreamTransport {
     /// of the environment are not read.
     ///
     /// # Errors
-    /// What is missing for TLS, or wrong with the proxy, in words for the person who can change it.
-    pub fn new(address: &Url, proxy: Option<&Url>, limits: StreamLimits) -> Result<Self, String> {
+    /// [`ClientError`] where the system has no CA certificates, or the proxy cannot be used.
+    pub fn new(
+        address: &Url,
+        proxy: Option<&Url>,
+        limits: StreamLimits,
+    ) -> Result<Self, ClientError> {
         tls::install_crypto_provider();
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("bellwire/", env!("CARGO_PKG_VERSION")))
@@ -92,8 +96,8 @@ impl StreamTransport {
             .tcp_keepalive(KEEPALIVE)
             .no_proxy();
         if let Some(proxy) = proxy {
-            let proxy = reqwest::Proxy::all(proxy.as_str())
-                .map_err(|error| format!("unusable proxy: {}", failure::deepest(&error)))?;
+            let proxy =
+                reqwest::Proxy::all(proxy.as_str()).map_err(|error| ClientError::proxy(&error))?;
             builder = builder.proxy(proxy);
         }
         let needs_roots = [Some(address), proxy]
@@ -252,7 +256,8 @@ mod tests {
         let open = |text| StreamTransport::new(&url(text), None, StreamLimits::default());
         if std::env::var(WITHOUT.0).as_deref() == Ok(WITHOUT.1) {
             let fault = open("https://x/").expect_err("no certificates");
-            assert!(fault.contains("`ca-certificates`"), "{fault}");
+            assert!(fault.what().contains("No CA certificates"), "{fault}");
+            assert!(fault.remedy().contains("`ca-certificates`"), "{fault}");
             open("http://x/").expect("plain http needs none");
             return;
         }

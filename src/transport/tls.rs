@@ -2,7 +2,7 @@
 //!
 //! A file of its own because both halves of this room need it before they can build a client.
 
-use super::failure;
+use super::{ClientError, failure};
 
 /// Chooses ring as the crypto provider of this process. Later calls change nothing.
 ///
@@ -12,11 +12,16 @@ pub fn install_crypto_provider() {
     let _already = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// Says why no client could be built. On Linux the reason is nearly always that the system has no
-/// CA certificates, which the library does not say in a way that helps.
-pub(super) fn explain(error: &reqwest::Error) -> String {
-    format!(
-        "no HTTPS client can be built ({}); are CA certificates installed (package `ca-certificates`)?",
-        failure::deepest(error)
-    )
+/// What helps where no client could be built, which on Linux is nearly always for want of CA certificates.
+const REMEDY: &str = "install CA certificates (package `ca-certificates`), or name a file of them with the variable \
+                          SSL_CERT_FILE; a container needs them inside";
+
+/// Says why no client could be built, in the words of the library that knows.
+pub(super) fn explain(error: &reqwest::Error) -> ClientError {
+    let cause = failure::deepest(error);
+    let cause = cause.strip_prefix("unexpected error: ").unwrap_or(&cause);
+    ClientError {
+        what: format!("HTTPS is not possible here: {cause}"),
+        remedy: REMEDY,
+    }
 }

@@ -42,7 +42,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("prometheus_client", &["admin"]),
     ("reqwest", &["transport"]),
     ("rusqlite", &["store"]),
-    ("rustix", &["cli", "transport"]),
+    ("rustix", &["cli", "store", "transport"]),
     ("schemars", &["config", "sinks", "sources"]),
     ("sha2", &["admin", "sinks"]),
     ("toml_edit", &["config"]),
