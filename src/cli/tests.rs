@@ -4,6 +4,8 @@ use clap::Command;
 
 use super::*;
 
+mod documents;
+
 /// Calls something with every command and the words that lead to it.
 fn each(command: &Command, path: &[&str], check: &mut impl FnMut(&Command, &[&str])) {
     check(command, path);

@@ -18,8 +18,10 @@ use tempfile::TempDir;
 
 use crate::harness::{program, ran};
 
+pub(crate) use cases::minimal;
+
 /// The whole schema.
-fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     config::form::schema(bellwire::sources::form, bellwire::sinks::form)
 }
 
@@ -45,7 +47,7 @@ fn environment() -> BTreeMap<String, String> {
 }
 
 /// A file as JSON; `None` where it is no TOML.
-fn json(text: &str) -> Option<Value> {
+pub(crate) fn json(text: &str) -> Option<Value> {
     let document: toml_edit::DocumentMut = text.parse().ok()?;
     Some(table(document.as_table()))
 }
