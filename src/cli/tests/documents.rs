@@ -19,13 +19,17 @@ fn documents(folder: &Path, found: &mut Vec<PathBuf>) {
 
 /// The command lines of bellwire's in a line of a block, or in the code of a line of text.
 fn commands(line: &str, is_block: bool) -> Vec<&str> {
-    if is_block {
-        let line = line.trim_start().trim_start_matches("$ ");
-        let piped = line.split_once(" | ").map(|(_, piped)| piped);
-        let parts = [Some(line), piped].into_iter().flatten();
-        return parts.filter_map(own).collect();
+    if !is_block {
+        return line.split('`').skip(1).step_by(2).filter_map(own).collect();
     }
-    line.split('`').skip(1).step_by(2).filter_map(own).collect()
+    let parts = line.split(" && ").flat_map(|part| part.split(" | "));
+    let bare = parts.map(|part| {
+        let part = part.trim_start_matches("$ ").trim_start_matches("sudo ");
+        // In a container it has to be called by its place.
+        part.find("/usr/local/bin/bellwire ")
+            .map_or(part, |at| &part[at + "/usr/local/bin/".len()..])
+    });
+    bare.filter_map(own).collect()
 }
 
 /// A command line of bellwire's without what a shell does with it.
@@ -108,6 +112,10 @@ fn command_lines_are_found_and_others_are_not() {
     assert_eq!(
         commands("curl -N x | bellwire explain", true),
         ["bellwire explain"]
+    );
+    assert_eq!(
+        commands("docker exec b /usr/local/bin/bellwire health && x", true),
+        ["bellwire health"]
     );
     assert_eq!(commands("docker logs bellwire", true), Vec::<&str>::new());
     assert_eq!(

@@ -6,7 +6,6 @@ mod defaults;
 mod files;
 mod keys;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -16,6 +15,7 @@ use jsonschema::Validator;
 use serde_json::{Map, Number, Value};
 use tempfile::TempDir;
 
+use crate::book::environment;
 use crate::harness::{program, ran};
 
 pub(crate) use cases::minimal;
@@ -37,13 +37,6 @@ fn loaded(text: &str) -> Result<(), String> {
     let loaded = config::load_text(&file, text.to_owned(), environment());
     let made = Plan::make_untested(loaded, false);
     made.map(drop).map_err(|refused| refused.report)
-}
-
-fn environment() -> BTreeMap<String, String> {
-    let variables = crate::example::VARIABLES.iter();
-    variables
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
 }
 
 /// A file as JSON; `None` where it is no TOML.
