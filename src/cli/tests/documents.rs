@@ -20,7 +20,8 @@ fn documents(folder: &Path, found: &mut Vec<PathBuf>) {
 /// The command lines of bellwire's in a line of a block, or in the code of a line of text.
 fn commands(line: &str, is_block: bool) -> Vec<&str> {
     if !is_block {
-        return line.split('`').skip(1).step_by(2).filter_map(own).collect();
+        let code = line.split('`').skip(1).step_by(2).filter_map(own);
+        return code.filter(|line| !is_name(line)).collect();
     }
     let parts = line.split(" && ").flat_map(|part| part.split(" | "));
     let bare = parts.map(|part| {
@@ -39,6 +40,15 @@ fn own(text: &str) -> Option<&str> {
     let end = ends.iter().filter_map(|end| text.find(end)).min();
     let line = text[..end.unwrap_or(text.len())].trim_end();
     (is_own && !line.ends_with(" …")).then_some(line)
+}
+
+/// Whether this is the name of a command and nothing else, which stands in a text for all of its lines.
+fn is_name(line: &str) -> bool {
+    let mut words = line.split_whitespace().skip(1);
+    let all = command();
+    words
+        .try_fold(&all, |command, word| command.find_subcommand(word))
+        .is_some()
 }
 
 /// Every command line that a form with `[…]` stands for: each choice taken once.
@@ -119,9 +129,13 @@ fn command_lines_are_found_and_others_are_not() {
     );
     assert_eq!(commands("docker logs bellwire", true), Vec::<&str>::new());
     assert_eq!(
-        commands("say `bellwire health`, not `bellwire.gap`", false),
-        ["bellwire health"]
+        commands(
+            "`bellwire tail ttmt`, not `bellwire.gap`, by `bellwire queue show`",
+            false
+        ),
+        ["bellwire tail ttmt"]
     );
+    assert!(!is_name("bellwire queue shwo"));
     assert_eq!(
         expanded("bellwire queue [list\\|show ID] [--json]"),
         [
