@@ -82,14 +82,14 @@ asked() { curl -fsS --data-urlencode "query=$1" "http://127.0.0.1:$prometheus_po
 until_ready "the scrape" asked 'sum(bellwire_events_total{source="ttmt"})' '"10000"]' || { tail "$work/prometheus.log"; fail "no scrape"; }
 asked 'bellwire_ready' '"1"]' || fail "Prometheus does not see that it is ready"
 
-# The dashboard asks for nothing that there is not, and the README tells of what there is.
-python3 - deploy/grafana/bellwire.json "$work/metrics" README.md <<'P' || fail "the dashboard or the README"
+# The dashboard asks for nothing that there is not, and the book tells of what there is.
+python3 - deploy/grafana/bellwire.json "$work/metrics" docs/src/metrics.md <<'P' || fail "the dashboard or the book"
 import json, re, sys
 board = json.load(open(sys.argv[1]))
 known = set(re.findall(r"^(bellwire_\w+)", open(sys.argv[2]).read(), re.M))
 asked = set(re.findall(r"bellwire_\w+", " ".join(target["expr"] for panel in board["panels"] for target in panel.get("targets", []))))
 assert asked and asked <= known, asked - known
-written = set(re.findall(r"bellwire_\w+", open(sys.argv[3], encoding="utf-8").read().split("### Metrics")[1].split("###")[0]))
+written = set(re.findall(r"bellwire_\w+", open(sys.argv[3], encoding="utf-8").read().split("## Metrics")[1].split("## ")[0]))
 families = set(re.findall(r"^# TYPE (\w+)", open(sys.argv[2]).read(), re.M))
 assert written == families, written ^ families
 print(f"the dashboard's {len(board['panels'])} panels ask for {len(asked)} metrics, all there")

@@ -4,6 +4,8 @@ use clap::Command;
 
 use super::*;
 
+mod documents;
+
 #[test]
 fn the_version_has_its_commit_behind_it_where_there_is_one() {
     assert_eq!(version(""), env!("CARGO_PKG_VERSION"));

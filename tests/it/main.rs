@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod book;
 mod browser;
 mod buttons;
 mod collected;

@@ -1,7 +1,7 @@
 //! Sessions that somebody has ended before their time, so that a copy of their cookie opens nothing.
 //!
 //! A cookie is checked without anything being kept, so what is kept is the exception: the ends of those
-//! that were logged out. They are in memory only. A restart forgets them, which the README says.
+//! that were logged out. They are in memory only. A restart forgets them, which the book says.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

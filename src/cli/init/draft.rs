@@ -192,7 +192,7 @@ impl Draft {
     pub(super) fn text(&self) -> String {
         let mut text = "\
 # Written by `bellwire init`. There are secrets in here: let nobody else read it.
-# Everything else that can be set is in config.example.toml and the README; `bellwire check` finds mistakes.
+# Everything else that can be set is in config.example.toml and docs/; `bellwire check` finds mistakes.
 
 "
         .to_owned();

@@ -48,7 +48,7 @@ to = ["phone"]
 "#;
 
 /// What a table of this kind has to have, and nothing else.
-pub(super) fn minimal(kind: &str) -> &'static str {
+pub(crate) fn minimal(kind: &str) -> &'static str {
     match kind {
         "webhook" => "kind = \"webhook\"\nurl = \"https://example.org/\"\nsignature = \"none\"",
         "discord" => "kind = \"discord\"\nurl = \"https://discord.com/api/webhooks/1/token\"",

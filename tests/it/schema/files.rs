@@ -1,6 +1,6 @@
 //! The schema takes what the loader takes, and refuses what the loader refuses, as far as a schema can.
 
-use super::cases::{SMALL, Verdict, all, minimal};
+use super::cases::{Verdict, all};
 use super::{json, loaded, validator};
 
 #[test]
@@ -48,35 +48,13 @@ fn the_example_is_taken_as_it_stands_and_with_everything_switched_on() {
 #[test]
 fn what_the_documents_show_is_taken() {
     let validator = validator();
-    let readme = include_str!("../../../README.md");
-    let blocks = readme.split("```toml\n").skip(1);
-    let mut files: Vec<String> = blocks
-        .map(|rest| rest.split("```").next().unwrap_or_default())
-        .map(|block| match block.contains("[sources.") {
-            true => block.to_owned(),
-            // A part of a rule, or tables that need a source and sinks of these names.
-            false if !block.contains("\n[") && !block.starts_with('[') => {
-                let sms = format!("[sinks.sms]\n{}\n", minimal("ntfy"));
-                format!("{sms}{SMALL}\n{block}")
-            }
-            false => in_context(block),
-        })
-        .collect();
-    assert!(files.len() > 5, "the blocks were not found");
-    files.push(include_str!("../../fixtures/whole.toml").to_owned());
-    for text in files {
+    let mut files = crate::book::files();
+    let whole = include_str!("../../fixtures/whole.toml").to_owned();
+    files.push(("whole.toml".to_owned(), whole));
+    for (place, text) in files {
         if let Err(error) = validator.validate(&json(&text).expect("TOML")) {
-            panic!("{error} at {}\n{text}", error.instance_path());
+            panic!("{place}: {error} at {}\n{text}", error.instance_path());
         }
-        loaded(&text).unwrap_or_else(|report| panic!("{report}\n{text}"));
+        loaded(&text).unwrap_or_else(|report| panic!("{place}: {report}\n{text}"));
     }
-}
-
-/// Tables of a README's block with the sinks that they name and do not have.
-fn in_context(block: &str) -> String {
-    let mut text = SMALL.to_owned();
-    if block.contains("\"automation\"") && !block.contains("[sinks.automation]") {
-        text.push_str(&format!("[sinks.automation]\n{}\n", minimal("webhook")));
-    }
-    text + block
 }

@@ -6,7 +6,6 @@ mod defaults;
 mod files;
 mod keys;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -16,10 +15,13 @@ use jsonschema::Validator;
 use serde_json::{Map, Number, Value};
 use tempfile::TempDir;
 
+use crate::book::environment;
 use crate::harness::{program, ran};
 
+pub(crate) use cases::minimal;
+
 /// The whole schema.
-fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     config::form::schema(bellwire::sources::form, bellwire::sinks::form)
 }
 
@@ -37,15 +39,8 @@ fn loaded(text: &str) -> Result<(), String> {
     made.map(drop).map_err(|refused| refused.report)
 }
 
-fn environment() -> BTreeMap<String, String> {
-    let variables = crate::example::VARIABLES.iter();
-    variables
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
-}
-
 /// A file as JSON; `None` where it is no TOML.
-fn json(text: &str) -> Option<Value> {
+pub(crate) fn json(text: &str) -> Option<Value> {
     let document: toml_edit::DocumentMut = text.parse().ok()?;
     Some(table(document.as_table()))
 }
