@@ -63,8 +63,8 @@ def ntfy():
         holds(file, said[file].rpartition("/")[0], "/var/lib/ntfy")
     bellwire = document["services"]["bellwire"]
     port = said["NTFY_LISTEN_HTTP"]
-    holds("where bellwire sends", bellwire["environment"]["BELLWIRE_SINKS__PHONE__SERVER"], f"http://ntfy{port}")
-    token = bellwire["environment"]["BELLWIRE_SINKS__PHONE__TOKEN__FILE"]
+    holds("where bellwire sends", bellwire["environment"].get("BELLWIRE_SINKS__PHONE__SERVER"), f"http://ntfy{port}")
+    token = bellwire["environment"].get("BELLWIRE_SINKS__PHONE__TOKEN__FILE")
     assert token in {secret["target"] for secret in bellwire["secrets"]}, token
 
 
