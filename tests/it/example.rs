@@ -1,5 +1,5 @@
-//! `config.example.toml` as somebody uses it: copied as it stands, and with its options switched on.
-//! The whole of `check` is asked, every room's part of it.
+//! `config.example.toml` as somebody uses it: copied as it stands, and with its options switched on; and
+//! `deploy/config.toml` with its secrets in place. The whole of `check` is asked, every room's part of it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -52,6 +52,24 @@ async fn the_example_passes_check_as_it_stands() {
     let told = ran(program(folder.path()).arg("check")).await;
     assert_eq!(told.status, Some(2), "without the key: {told:?}");
     assert!(told.complaint.contains("`TTMT_API_KEY`"), "{told:?}");
+}
+
+#[tokio::test]
+async fn the_configuration_for_containers_passes_check_with_its_secrets_in_place() {
+    let folder = TempDir::new().expect("a folder");
+    let secrets = folder.path().display().to_string();
+    let text = include_str!("../../deploy/config.toml").replace("/run/secrets", &secrets);
+    fs::write(folder.path().join("config.toml"), text).expect("written");
+    let told = ran(program(folder.path()).arg("check")).await;
+    assert_eq!(told.status, Some(2), "without secrets: {told:?}");
+    fs::write(folder.path().join("ttmt_api_key"), VARIABLES[0].1).expect("written");
+    fs::write(folder.path().join("http_token"), VARIABLES[1].1).expect("written");
+    let told = ran(program(folder.path()).arg("check")).await;
+    assert_eq!(told.status, Some(0), "{told:?}");
+    assert_eq!(
+        told.out,
+        "config.toml: valid, 1 source, 1 sink, 2 rules, 1 test passed\n"
+    );
 }
 
 #[test]

@@ -21,14 +21,14 @@ def holds(what, actual, expected):
 
 def service(document, name, memory):
     found = document["services"][name]
-    holds(f"{name}: memory", int(found["mem_limit"]), memory)
-    holds(f"{name}: restart", found["restart"], "unless-stopped")
-    holds(f"{name}: root", found["read_only"], True)
-    holds(f"{name}: capabilities", (found["cap_drop"], found.get("cap_add")), (["ALL"], None))
-    holds(f"{name}: new privileges", found["security_opt"], ["no-new-privileges:true"])
+    holds(f"{name}: memory", int(found.get("mem_limit", 0)), memory)
+    holds(f"{name}: restart", found.get("restart"), "unless-stopped")
+    holds(f"{name}: root", found.get("read_only"), True)
+    holds(f"{name}: capabilities", (found.get("cap_drop"), found.get("cap_add")), (["ALL"], None))
+    holds(f"{name}: new privileges", found.get("security_opt"), ["no-new-privileges:true"])
     holds(f"{name}: logs", found["logging"], {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}})
     for port in found["ports"]:
-        holds(f"{name}: published to", port["host_ip"], "127.0.0.1")
+        holds(f"{name}: published to", port.get("host_ip"), "127.0.0.1")
     return found
 
 
@@ -63,8 +63,8 @@ def ntfy():
         holds(file, said[file].rpartition("/")[0], "/var/lib/ntfy")
     bellwire = document["services"]["bellwire"]
     port = said["NTFY_LISTEN_HTTP"]
-    holds("where bellwire sends", bellwire["environment"]["BELLWIRE_SINKS__PHONE__SERVER"], f"http://ntfy{port}")
-    token = bellwire["environment"]["BELLWIRE_SINKS__PHONE__TOKEN__FILE"]
+    holds("where bellwire sends", bellwire["environment"].get("BELLWIRE_SINKS__PHONE__SERVER"), f"http://ntfy{port}")
+    token = bellwire["environment"].get("BELLWIRE_SINKS__PHONE__TOKEN__FILE")
     assert token in {secret["target"] for secret in bellwire["secrets"]}, token
 
 
