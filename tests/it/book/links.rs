@@ -156,6 +156,29 @@ fn every_path_that_is_written_out_is_there() {
 }
 
 #[test]
+fn what_a_page_includes_is_there() {
+    let mut seen = 0;
+    for page in pages() {
+        for (number, line) in page.prose() {
+            let Some(target) = line.strip_prefix("{{#include ") else {
+                continue;
+            };
+            seen += 1;
+            let (file, name) = target
+                .trim_end_matches("}}")
+                .split_once(':')
+                .expect("a part");
+            let other = self::page(resolved(&page, file)).text;
+            let mark = |word: &str| other.find(&format!("<!-- {word}: {name} -->"));
+            let (start, end) = (mark("ANCHOR"), mark("ANCHOR_END"));
+            let is_there = start.is_some() && start < end;
+            assert!(is_there, "{}:{number}: {line}", page.path.display());
+        }
+    }
+    assert!(seen > 0, "nothing is included");
+}
+
+#[test]
 fn links_and_headings_are_read_as_browsers_read_them() {
     assert_eq!(
         links("[a](b.md#c), `[x](y)`, ![d](e.png)"),
