@@ -60,5 +60,6 @@ mod told;
 mod torture;
 mod traces;
 mod update;
+mod upgrade;
 mod verify;
 mod wording;

@@ -15,6 +15,7 @@ mod space;
 mod stand_in;
 mod tags;
 mod throttle;
+mod upgrades;
 mod wake;
 
 use std::num::NonZeroUsize;
