@@ -5,6 +5,7 @@
 //! or configuration. Each command is a file with its `Args` and its `run`; one that fails answers with why,
 //! and what is printed of it, for people or as JSON, is decided here.
 
+mod backup;
 mod check;
 mod completions;
 mod configuration;
@@ -65,6 +66,7 @@ enum Command {
     Simulate(simulate::Args),
     Health(health::Args),
     Queue(queue::Args),
+    Backup(backup::Args),
     Replay(replay::Args),
     Send(send::Args),
     Tail(tail::Args),
@@ -128,6 +130,7 @@ pub fn main(commit: &str) -> ExitCode {
             Command::Simulate(args) => Box::pin(simulate::run(args)).await,
             Command::Health(args) => health::run(args).await,
             Command::Queue(args) => Box::pin(queue::run(args)).await,
+            Command::Backup(args) => backup::run(&args),
             Command::Replay(args) => Box::pin(replay::run(args)).await,
             Command::Send(args) => Box::pin(send::run(args)).await,
             Command::Tail(args) => Box::pin(tail::run(args)).await,

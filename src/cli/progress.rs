@@ -37,6 +37,12 @@ impl Progress {
         self.0.inc(1);
     }
 
+    /// So many steps are done.
+    pub(super) fn reach(&self, steps: usize) {
+        self.0
+            .set_position(u64::try_from(steps).unwrap_or(u64::MAX));
+    }
+
     /// Does something that may write to the terminal, with nothing of this in the way.
     pub(super) fn aside<T>(&self, speak: impl FnOnce() -> T) -> T {
         self.0.suspend(speak)

@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::aside::or_default;
 use super::bundle;
-use super::row::{data_columns, delivery_id, micros, state_column};
+use super::row::{data_columns, micros, state_column};
+use super::tags::Tags;
 use super::throttle::{self, Decision};
 use super::{StoreError, watches};
 use crate::model::{
@@ -18,7 +19,7 @@ use crate::model::{
 /// the rules say about it by now.
 pub(super) fn accept(
     connection: &Connection,
-    tag: &str,
+    tags: &Tags,
     batch: &Batch,
 ) -> Result<Accepted, StoreError> {
     let mut accepted = Accepted::default();
@@ -35,7 +36,7 @@ pub(super) fn accept(
         };
         accepted.count(&event.kind);
         for route in routes {
-            match insert_delivery(connection, tag, seq, event, route)? {
+            match insert_delivery(connection, tags, seq, event, route)? {
                 State::Throttled => accepted.throttled(&route.sink),
                 State::Merged => accepted.merged(&route.sink),
                 _ => accepted.deliveries += 1,
@@ -152,7 +153,7 @@ fn insert_event(connection: &Connection, event: &Event) -> Result<Option<i64>, S
 /// messages.
 fn insert_delivery(
     connection: &Connection,
-    tag: &str,
+    tags: &Tags,
     event_seq: i64,
     event: &Event,
     route: &Route,
@@ -165,7 +166,7 @@ fn insert_delivery(
     if let Some(bundle) = &route.bundle
         && let Some(leader) = bundle::join(connection, route, bundle, event)?
     {
-        let reason = format!("in one message with {}", delivery_id(tag, leader));
+        let reason = format!("in one message with {}", tags.id(leader));
         insert_merged(connection, &of, leader, &reason)?;
         return Ok(State::Merged);
     }

@@ -11,6 +11,7 @@ use super::aside::is_about_a_row;
 use super::inspect::{self, EVENT_ROW_COLUMNS};
 use super::row::{EVENT_COLUMNS, event};
 use super::shape::{EventRow, Standing};
+use super::tags::Tags;
 use super::{Store, StoreError};
 use crate::model::{Event, Name};
 
@@ -46,8 +47,8 @@ impl Store {
         source: Option<Name>,
         limit: u32,
     ) -> Result<(Vec<Arrived>, i64), StoreError> {
-        self.look(move |connection, tag| {
-            arrived(connection, tag, &standing, after, source.as_ref(), limit)
+        self.look(move |connection, tags| {
+            arrived(connection, tags, &standing, after, source.as_ref(), limit)
         })
         .await
     }
@@ -63,7 +64,7 @@ impl Store {
 
 fn arrived(
     connection: &Connection,
-    tag: &str,
+    tags: &Tags,
     standing: &Standing,
     after: i64,
     source: Option<&Name>,
@@ -83,7 +84,7 @@ fn arrived(
     let values = params![after, end, source.map(Name::as_str), limit];
     let rows = select.query_map(values, inspect::event_row)?;
     let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
-    inspect::add_deliveries(connection, tag, standing, &mut rows)?;
+    inspect::add_deliveries(connection, tags, standing, &mut rows)?;
     let reached = match rows.last() {
         Some(last) if rows.len() == limit as usize => last.seq,
         _ => end,

@@ -8,10 +8,9 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::row::{
-    EVENT_COLUMN_COUNT, EVENT_COLUMNS, RECEIVED, delivery_row, event, micros, state_column,
-};
+use super::row::{EVENT_COLUMN_COUNT, EVENT_COLUMNS, RECEIVED, event, micros, state_column};
 use super::shape::{DeliveryRow, Standing};
+use super::tags::Tags;
 use super::{Store, StoreError, inspect};
 use crate::model::{Event, Name, Route, State};
 
@@ -64,7 +63,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<ByHand, StoreError> {
         let id = id.to_owned();
-        self.call(move |connection, tag| retry(connection, tag, &standing, &id, now))
+        self.call(move |connection, tags| retry(connection, tags, &standing, &id, now))
             .await
     }
 
@@ -80,7 +79,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<ByHand, StoreError> {
         let id = id.to_owned();
-        self.call(move |connection, tag| drop(connection, tag, &standing, &id, now))
+        self.call(move |connection, tags| drop(connection, tags, &standing, &id, now))
             .await
     }
 
@@ -138,12 +137,12 @@ impl Store {
 /// Makes a delivery due now, with its ladder anew. Its id and the count of its attempts stay.
 fn retry(
     connection: &Connection,
-    tag: &str,
+    tags: &Tags,
     standing: &Standing,
     id: &str,
     now: Timestamp,
 ) -> Result<ByHand, StoreError> {
-    change(connection, tag, standing, id, |found| match found.state {
+    change(connection, tags, standing, id, |found| match found.state {
         State::InFlight => Err("an attempt is on its way".to_owned().into()),
         State::Merged => {
             let with = found
@@ -175,12 +174,12 @@ fn retry(
 /// Ends a delivery that waits.
 fn drop(
     connection: &Connection,
-    tag: &str,
+    tags: &Tags,
     standing: &Standing,
     id: &str,
     now: Timestamp,
 ) -> Result<ByHand, StoreError> {
-    change(connection, tag, standing, id, |found| match found.state {
+    change(connection, tags, standing, id, |found| match found.state {
         State::InFlight => Err("an attempt is on its way".to_owned().into()),
         State::Waiting | State::Held | State::Orphaned => {
             let mut update = connection.prepare_cached(
@@ -305,13 +304,13 @@ fn replay(
 /// Looks a delivery up, applies a change that may be refused, and shows what came of it.
 fn change(
     connection: &Connection,
-    tag: &str,
+    tags: &Tags,
     standing: &Standing,
     id: &str,
     apply: impl FnOnce(&DeliveryRow) -> Result<(), Refusal>,
 ) -> Result<ByHand, StoreError> {
-    let look_up = |row| inspect::one(connection, tag, standing, row);
-    let found = match delivery_row(tag, id).map(look_up).transpose()? {
+    let look_up = |row| inspect::one(connection, tags, standing, row);
+    let found = match tags.row(id).map(look_up).transpose()? {
         Some(Some(found)) => found,
         _ => return Ok(ByHand::Unknown),
     };

@@ -10,9 +10,10 @@ use super::aside::{self, Aside, SOUND};
 use super::bundle;
 use super::deaths;
 use super::row::{
-    EVENT_COLUMN_COUNT, EVENT_COLUMNS, WOKEN, delivery_id, event, micros, moment, outcome_column,
-    state_column, time,
+    EVENT_COLUMN_COUNT, EVENT_COLUMNS, WOKEN, event, micros, moment, outcome_column, state_column,
+    time,
 };
+use super::tags::Tags;
 use super::throttle;
 use super::{Claims, Due, StoreError};
 use crate::model::{Claim, Living, Name, Outcome, State, Wake};
@@ -57,38 +58,38 @@ pub(super) const WAKE_MAX: usize = 1000;
 /// the deliveries that its lane has taken before.
 pub(super) fn claim(
     connection: &Connection,
-    tag: &str,
+    tags: &Tags,
     sink: &Name,
     now: Timestamp,
     limit: NonZeroUsize,
     turn: u64,
 ) -> Result<Claims, StoreError> {
     let rows = chosen(connection, sink, now, limit.get(), turn)?;
-    take(connection, tag, sink, now, &rows)
+    take(connection, tags, sink, now, &rows)
 }
 
 /// Takes one delivery to see whether its sink is back: one that is due, else the one that is due next,
 /// before its time.
 pub(super) fn probe(
     connection: &Connection,
-    tag: &str,
+    tags: &Tags,
     sink: &Name,
     now: Timestamp,
     turn: u64,
 ) -> Result<Claims, StoreError> {
     let at = next_due(connection, sink)?.map_or(now, |next| next.max(now));
     let rows = chosen(connection, sink, at, 1, turn)?;
-    take(connection, tag, sink, now, &rows)
+    take(connection, tags, sink, now, &rows)
 }
 
 fn take(
     connection: &Connection,
-    tag: &str,
+    tags: &Tags,
     sink: &Name,
     now: Timestamp,
     rows: &[i64],
 ) -> Result<Claims, StoreError> {
-    let (claims, aside) = read_all(connection, tag, sink, now, rows)?;
+    let (claims, aside) = read_all(connection, tags, sink, now, rows)?;
     let mut take = connection.prepare_cached(
         "UPDATE deliveries SET state = ?2, attempts = ?3, due = ?4 WHERE seq = ?1",
     )?;
@@ -276,7 +277,7 @@ fn give_up_on_the_deadly(connection: &Connection, now: Timestamp) -> Result<(), 
 /// Reads the chosen rows; those that cannot be read are set aside.
 fn read_all(
     connection: &Connection,
-    tag: &str,
+    tags: &Tags,
     sink: &Name,
     now: Timestamp,
     rows: &[i64],
@@ -290,7 +291,7 @@ fn read_all(
     let mut claims = Vec::with_capacity(rows.len());
     let mut set_aside = Vec::new();
     for &seq in rows {
-        match select.query_row([seq], |row| read(row, tag, sink, now)) {
+        match select.query_row([seq], |row| read(row, tags, sink, now)) {
             Ok((mut claim, bundle)) => {
                 if let Some(bundle) = bundle {
                     gather(connection, &mut claim, bundle)?;
@@ -298,7 +299,7 @@ fn read_all(
                 claims.push(claim);
             }
             Err(error) if aside::is_about_a_row(&error) => set_aside.push(Aside {
-                id: delivery_id(tag, seq),
+                id: tags.id(seq),
                 sink: sink.clone(),
                 reason: aside::set_aside(connection, seq, &error, now)?,
             }),
@@ -321,7 +322,7 @@ fn gather(connection: &Connection, claim: &mut Claim, bundle: i64) -> Result<(),
 /// A claim, and the bundle whose message it carries.
 fn read(
     row: &Row<'_>,
-    tag: &str,
+    tags: &Tags,
     sink: &Name,
     now: Timestamp,
 ) -> rusqlite::Result<(Claim, Option<i64>)> {
@@ -334,7 +335,7 @@ fn read(
     let is_asked = row.get::<_, Option<i64>>(at + 7)?.is_some();
     let claim = Claim {
         row: seq,
-        id: delivery_id(tag, seq),
+        id: tags.id(seq),
         sink: sink.clone(),
         rule: row.get::<_, String>(at + 1)?.into(),
         attempt: row.get::<_, u32>(at + 2)?.saturating_add(1),

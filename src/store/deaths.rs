@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::aside::{is_about_a_row, or_default};
 use super::row::{micros, time};
 use super::shape::{DeliveryRow, Standing};
+use super::tags::Tags;
 use super::{Store, StoreError, accept, inspect};
 use crate::model::{Accepted, Batch, INTERNAL_SOURCE, Name, Told};
 
@@ -34,7 +35,7 @@ impl Store {
     /// [`StoreError`] when the queue cannot be read.
     pub async fn deaths(&self, sink: &Name) -> Result<Deaths, StoreError> {
         let sink = sink.clone();
-        self.call(move |connection, tag| read(connection, tag, &sink))
+        self.call(move |connection, tags| read(connection, tags, &sink))
             .await
     }
 
@@ -46,9 +47,9 @@ impl Store {
     pub async fn tell(&self, batch: Batch, told: Vec<Told>) -> Result<Accepted, StoreError> {
         // They have the reserve: one of them says that the disk is full.
         let accepted = self
-            .call(move |connection, tag| {
+            .call(move |connection, tags| {
                 told.iter().try_for_each(|told| note(connection, told))?;
-                accept::accept(connection, tag, &batch)
+                accept::accept(connection, tags, &batch)
             })
             .await?;
         self.has_arrived(accepted.new);
@@ -77,7 +78,7 @@ fn note(connection: &Connection, told: &Told) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn read(connection: &Connection, tag: &str, sink: &Name) -> Result<Deaths, StoreError> {
+fn read(connection: &Connection, tags: &Tags, sink: &Name) -> Result<Deaths, StoreError> {
     let mut select = connection
         .prepare_cached("SELECT deaths, told, told_at, last_dead FROM sinks WHERE name = ?1")?;
     let found = select
@@ -87,7 +88,7 @@ fn read(connection: &Connection, tag: &str, sink: &Name) -> Result<Deaths, Store
         return Ok(Deaths::default());
     };
     if let Some(row) = last {
-        deaths.last = match inspect::one(connection, tag, &Standing::default(), row) {
+        deaths.last = match inspect::one(connection, tags, &Standing::default(), row) {
             Err(StoreError::Sql(error)) if is_about_a_row(&error) => None,
             found => found?,
         };

@@ -41,7 +41,7 @@ pub enum StoreError {
         detail: String,
     },
     /// The file was written by a newer version.
-    #[error("the queue file `{}` has schema {found}, and this bellwire knows {known}; use a newer bellwire, or another `data_dir`", path.display())]
+    #[error("the queue file `{}` has schema {found}, and this bellwire knows up to {known}; start the newer bellwire that wrote it, or put back a backup from before", path.display())]
     Newer {
         /// The file.
         path: PathBuf,
@@ -49,6 +49,18 @@ pub enum StoreError {
         found: u32,
         /// The newest schema this program knows.
         known: u32,
+    },
+    /// The file was put beside the log of another one.
+    #[error(
+        "the queue file `{}` was put beside the log of another queue, `{}`, which would damage it; move that log and its `-shm` neighbour away, then start again",
+        path.display(),
+        log.display()
+    )]
+    ForeignLog {
+        /// The file.
+        path: PathBuf,
+        /// The log.
+        log: PathBuf,
     },
     /// No space is left: on the disk, or within the limit.
     #[error("{detail}")]

@@ -6,11 +6,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::aside::{shown, shown_name};
-use super::row::{
-    ATTEMPT_COLUMNS, attempt, attempt_at, delivery_id, delivery_row, micros, state, state_column,
-    time,
-};
+use super::row::{ATTEMPT_COLUMNS, attempt, attempt_at, micros, state, state_column, time};
 use super::shape::{DeliveryRow, EventHead, EventRow, Standing};
+use super::tags::Tags;
 use super::{Store, StoreError};
 use crate::model::{Attempt, Name, State};
 
@@ -71,7 +69,7 @@ impl Store {
         after: Option<i64>,
         limit: u32,
     ) -> Result<Vec<EventRow>, StoreError> {
-        self.look(move |connection, tag| events(connection, tag, &standing, after, limit))
+        self.look(move |connection, tags| events(connection, tags, &standing, after, limit))
             .await
     }
 
@@ -89,7 +87,9 @@ impl Store {
         loop {
             let (standing, piece) = (standing.clone(), filter.clone());
             let (rows, next) = self
-                .look(move |connection, tag| deliveries(connection, tag, &standing, &piece, limit))
+                .look(move |connection, tags| {
+                    deliveries(connection, tags, &standing, &piece, limit)
+                })
                 .await?;
             found.extend(rows);
             found.truncate(limit as usize);
@@ -119,7 +119,7 @@ impl Store {
         id: &str,
     ) -> Result<Option<(DeliveryRow, Vec<Attempt>)>, StoreError> {
         let id = id.to_owned();
-        self.look(move |connection, tag| whole(connection, tag, &standing, &id))
+        self.look(move |connection, tags| whole(connection, tags, &standing, &id))
             .await
     }
 
@@ -136,7 +136,7 @@ impl Store {
 /// Events, newest first, from behind `after` on.
 fn events(
     connection: &Connection,
-    tag: &str,
+    tags: &Tags,
     standing: &Standing,
     after: Option<i64>,
     limit: u32,
@@ -147,7 +147,7 @@ fn events(
     ))?;
     let rows = select.query_map(params![after.unwrap_or(i64::MAX), limit], event_row)?;
     let mut events = rows.collect::<Result<Vec<_>, _>>()?;
-    add_deliveries(connection, tag, standing, &mut events)?;
+    add_deliveries(connection, tags, standing, &mut events)?;
     Ok(events)
 }
 
@@ -164,7 +164,7 @@ pub(super) fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
 /// Reads the deliveries of events.
 pub(super) fn add_deliveries(
     connection: &Connection,
-    tag: &str,
+    tags: &Tags,
     standing: &Standing,
     events: &mut [EventRow],
 ) -> Result<(), StoreError> {
@@ -174,7 +174,7 @@ pub(super) fn add_deliveries(
     ))?;
     for event in events {
         event.deliveries = of_event
-            .query_map([event.seq], |row| delivery(row, tag, standing))?
+            .query_map([event.seq], |row| delivery(row, tags, standing))?
             .collect::<Result<_, _>>()?;
     }
     Ok(())
@@ -184,7 +184,7 @@ pub(super) fn add_deliveries(
 /// begins; `None` at the end.
 fn deliveries(
     connection: &Connection,
-    tag: &str,
+    tags: &Tags,
     standing: &Standing,
     filter: &Filter,
     limit: u32,
@@ -223,7 +223,7 @@ fn deliveries(
         conditions.join(" AND ")
     ))?;
     let rows = select.query_map(rusqlite::params_from_iter(values), |row| {
-        delivery(row, tag, standing)
+        delivery(row, tags, standing)
     })?;
     Ok((rows.collect::<Result<_, _>>()?, next))
 }
@@ -246,14 +246,14 @@ pub(super) fn share(state: Option<State>) -> String {
 /// One delivery by its stable id, with its attempts.
 fn whole(
     connection: &Connection,
-    tag: &str,
+    tags: &Tags,
     standing: &Standing,
     id: &str,
 ) -> Result<Option<(DeliveryRow, Vec<Attempt>)>, StoreError> {
-    let Some(row) = delivery_row(tag, id) else {
+    let Some(row) = tags.row(id) else {
         return Ok(None);
     };
-    let Some(found) = one(connection, tag, standing, row)? else {
+    let Some(found) = one(connection, tags, standing, row)? else {
         return Ok(None);
     };
     Ok(Some((found, attempts(connection, row)?)))
@@ -262,14 +262,14 @@ fn whole(
 /// One delivery.
 pub(super) fn one(
     connection: &Connection,
-    tag: &str,
+    tags: &Tags,
     standing: &Standing,
     seq: i64,
 ) -> Result<Option<DeliveryRow>, StoreError> {
     let mut select =
         connection.prepare_cached(&format!("{} WHERE d.seq = ?1", delivery_select()))?;
     Ok(select
-        .query_row([seq], |row| delivery(row, tag, standing))
+        .query_row([seq], |row| delivery(row, tags, standing))
         .optional()?)
 }
 
@@ -316,7 +316,7 @@ fn head(row: &Row<'_>) -> rusqlite::Result<EventHead> {
     })
 }
 
-fn delivery(row: &Row<'_>, tag: &str, standing: &Standing) -> rusqlite::Result<DeliveryRow> {
+fn delivery(row: &Row<'_>, tags: &Tags, standing: &Standing) -> rusqlite::Result<DeliveryRow> {
     let at = HEAD_COLUMN_COUNT;
     let seq = row.get(at)?;
     let sink = shown_name(row, at + 1)?;
@@ -327,7 +327,7 @@ fn delivery(row: &Row<'_>, tag: &str, standing: &Standing) -> rusqlite::Result<D
     Ok(DeliveryRow {
         row: seq,
         of: row.get(at + 9)?,
-        id: delivery_id(tag, seq),
+        id: tags.id(seq),
         event: head(row)?,
         rule: shown(row, at + 2)?,
         state: standing.shown(state(row.get(at + 3)?), &sink),
@@ -336,9 +336,9 @@ fn delivery(row: &Row<'_>, tag: &str, standing: &Standing) -> rusqlite::Result<D
         created: time(row.get(at + 5)?),
         due: time(row.get(at + 6)?),
         reason: row.get(at + 7)?,
-        replayed_from: replayed_from.map(|seq| delivery_id(tag, seq)),
-        instead_of: instead_of.map(|seq| delivery_id(tag, seq)),
-        fallback: fallback.map(|seq| delivery_id(tag, seq)),
+        replayed_from: replayed_from.map(|seq| tags.id(seq)),
+        instead_of: instead_of.map(|seq| tags.id(seq)),
+        fallback: fallback.map(|seq| tags.id(seq)),
         merged: row.get::<_, i64>(at + 12)?.unsigned_abs(),
         last: match row.get::<_, Option<u32>>(last)? {
             Some(_) => Some(attempt_at(row, last)?),

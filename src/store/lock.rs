@@ -10,7 +10,7 @@ use std::path::Path;
 use super::StoreError;
 
 /// Name of the file that is locked.
-const FILE_NAME: &str = "bellwire.lock";
+pub(super) const FILE_NAME: &str = "bellwire.lock";
 
 /// Longest holder text that is read back, in bytes.
 const HOLDER_BYTES_MAX: u64 = 256;

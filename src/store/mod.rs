@@ -15,6 +15,7 @@ mod accept;
 mod alarm;
 mod arrived;
 mod aside;
+mod backup;
 mod bundle;
 mod by_hand;
 mod claim;
@@ -33,6 +34,7 @@ mod settle;
 mod shape;
 mod space;
 mod stand_in;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod throttle;
@@ -55,6 +57,7 @@ use crate::status::Status;
 
 pub use arrived::Arrived;
 pub use aside::Aside;
+pub use backup::{BackupError, Copied, back_up};
 pub use by_hand::{ByHand, Past};
 pub use deaths::Deaths;
 pub use depths::Depths;
@@ -129,14 +132,7 @@ impl Store {
         status: Status,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
-        // What cannot be looked at may be there all the same: opening it tells what is wrong.
-        if let Err(error) = folder.join(schema::FILE_NAME).metadata()
-            && error.kind() == std::io::ErrorKind::NotFound
-        {
-            return Err(StoreError::Missing {
-                path: folder.to_owned(),
-            });
-        }
+        schema::find(folder)?;
         Self::open(folder, status, now)
     }
 
@@ -167,8 +163,9 @@ impl Store {
     pub async fn accept(&self, batch: Batch) -> Result<Accepted, StoreError> {
         // bellwire's own events have the reserve: one of them says that the disk is full.
         let bytes = (batch.source.as_str() != INTERNAL_SOURCE).then(|| accept::bytes(&batch));
-        let accept =
-            move |connection: &Connection, tag: &str| accept::accept(connection, tag, &batch);
+        let accept = move |connection: &Connection, tags: &tags::Tags| {
+            accept::accept(connection, tags, &batch)
+        };
         let accepted = self.request(bytes, accept).await?;
         self.has_arrived(accepted.new);
         Ok(accepted)
@@ -222,7 +219,7 @@ impl Store {
         turn: u64,
     ) -> Result<Claims, StoreError> {
         let sink = sink.clone();
-        self.call(move |connection, tag| claim::claim(connection, tag, &sink, now, limit, turn))
+        self.call(move |connection, tags| claim::claim(connection, tags, &sink, now, limit, turn))
             .await
     }
 
@@ -237,7 +234,7 @@ impl Store {
         turn: u64,
     ) -> Result<Claims, StoreError> {
         let sink = sink.clone();
-        self.call(move |connection, tag| claim::probe(connection, tag, &sink, now, turn))
+        self.call(move |connection, tags| claim::probe(connection, tags, &sink, now, turn))
             .await
     }
 
@@ -349,7 +346,7 @@ impl Store {
 
     async fn call<T: Send + 'static>(
         &self,
-        apply: impl FnMut(&Connection, &str) -> Result<T, StoreError> + Send + 'static,
+        apply: impl FnMut(&Connection, &tags::Tags) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.request(None, apply).await
     }
@@ -357,7 +354,7 @@ impl Store {
     async fn request<T: Send + 'static>(
         &self,
         bytes: Option<u64>,
-        apply: impl FnMut(&Connection, &str) -> Result<T, StoreError> + Send + 'static,
+        apply: impl FnMut(&Connection, &tags::Tags) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         #[cfg(test)]
         self.made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -373,7 +370,7 @@ impl Store {
     /// answered before is seen. To be short: what goes through much is made of several looks.
     async fn look<T: Send + 'static>(
         &self,
-        apply: impl FnMut(&Connection, &str) -> Result<T, StoreError> + Send + 'static,
+        apply: impl FnMut(&Connection, &tags::Tags) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (work, answer) = work::work(None, apply);
         self.looks

@@ -18,6 +18,7 @@ use super::error::is_damage;
 use super::lock::FolderLock;
 use super::owner::{Owner, Request};
 use super::reader::{Look, Reader};
+use super::tags::Tags;
 use super::{Shortage, StoreError, claim, schema};
 use crate::clock::Clock;
 
@@ -50,21 +51,21 @@ pub(super) struct Opening {
 /// What was opened, or what its disk says.
 type Opened<T> = Result<T, (Shortage, String)>;
 
-/// An open file, the tag of its ids, and whoever reads from it for people.
+/// An open file, the tags of its ids, and whoever reads from it for people.
 pub(super) struct Open {
     connection: Connection,
-    tag: String,
+    tags: Tags,
     reader: Reader,
 }
 
 /// Opens a queue's file, with all that an earlier process left in flight taken back. A disk that takes
 /// nothing is no error yet.
-fn open(path: &Path, now: Timestamp) -> Result<Opened<(Connection, String)>, StoreError> {
+fn open(path: &Path, now: Timestamp) -> Result<Opened<(Connection, Tags)>, StoreError> {
     let open = || {
         let mut connection = schema::open(path)?;
-        let tag = schema::tag(&connection)?;
+        let tags = Tags::begin(&mut connection)?;
         claim::take_back(&mut connection, now)?;
-        Ok((connection, tag))
+        Ok((connection, tags))
     };
     match open() {
         Ok(opened) => Ok(Ok(opened)),
@@ -100,15 +101,15 @@ impl Opening {
 
     /// Opens the file, or says that its disk takes nothing.
     pub(super) fn open(&mut self, now: Timestamp) -> Result<Opened<Open>, StoreError> {
-        let (connection, tag) = match open(&self.path, now)? {
+        let (connection, tags) = match open(&self.path, now)? {
             Ok(opened) => opened,
             Err(full) => return Ok(Err(full)),
         };
         let lines = self.lines.take().ok_or(StoreError::Closed)?;
-        let reader = Reader::start(&self.path, &tag, lines)?;
+        let reader = Reader::start(&self.path, &tags, lines)?;
         Ok(Ok(Open {
             connection,
-            tag,
+            tags,
             reader,
         }))
     }
@@ -179,11 +180,11 @@ impl Opening {
     fn owner(self, open: Open) -> Owner {
         let Open {
             connection,
-            tag,
+            tags,
             reader,
         } = open;
         let (lock, alarm, fault) = (self.lock, self.alarm, self.fault);
-        let mut owner = Owner::new(connection, reader, lock, &self.path, tag, alarm, fault);
+        let mut owner = Owner::new(connection, reader, lock, &self.path, tags, alarm, fault);
         if let Some(limit) = self.limit
             && let Err(error) = owner.limit(limit)
         {

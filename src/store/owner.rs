@@ -20,6 +20,7 @@ use super::error::is_damage;
 use super::lock::FolderLock;
 use super::reader::Reader;
 use super::space::{self, Space};
+use super::tags::Tags;
 use super::work::Work;
 use super::{StoreError, depths};
 use crate::model::Claim;
@@ -87,7 +88,7 @@ pub(super) struct Owner {
     reader: Reader,
     _lock: FolderLock,
     path: PathBuf,
-    tag: String,
+    tags: Tags,
     space: Space,
     alarm: Alarm,
     /// Batches that wait for room.
@@ -102,7 +103,7 @@ impl Owner {
         reader: Reader,
         lock: FolderLock,
         path: &Path,
-        tag: String,
+        tags: Tags,
         alarm: Alarm,
         fault: Arc<OnceLock<String>>,
     ) -> Self {
@@ -112,7 +113,7 @@ impl Owner {
             reader,
             _lock: lock,
             path: path.to_owned(),
-            tag,
+            tags,
             alarm,
             deferred: Vec::new(),
             fault,
@@ -246,7 +247,7 @@ impl Owner {
         let before = self.connection.total_changes();
         let transaction = self.connection.transaction()?;
         for work in group {
-            work.apply(&transaction, &self.tag)?;
+            work.apply(&transaction, &self.tags)?;
         }
         transaction.commit()?;
         Ok(self.connection.total_changes() != before)

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use super::error::is_damage;
 use super::opening::Lines;
 use super::owner::Request;
+use super::tags::Tags;
 use super::work::Work;
 use super::{StoreError, schema};
 
@@ -43,7 +44,7 @@ pub(super) struct Reader {
 struct Desk {
     connection: Connection,
     path: PathBuf,
-    tag: String,
+    tags: Tags,
     /// Weak, since whoever holds the owner's line keeps the queue open.
     owner: mpsc::WeakSender<Request>,
     in_the_way: Arc<AtomicBool>,
@@ -51,7 +52,7 @@ struct Desk {
 
 impl Reader {
     /// Opens the file once more and starts the thread. The queue is open and has its tables.
-    pub(super) fn start(path: &Path, tag: &str, lines: Lines) -> Result<Self, StoreError> {
+    pub(super) fn start(path: &Path, tags: &Tags, lines: Lines) -> Result<Self, StoreError> {
         let Lines {
             requests: owner,
             looks,
@@ -61,7 +62,7 @@ impl Reader {
         let desk = Desk {
             connection: schema::open_to_read(path)?,
             path: path.to_owned(),
-            tag: tag.to_owned(),
+            tags: tags.clone(),
             owner,
             in_the_way: Arc::clone(&in_the_way),
         };
@@ -114,7 +115,7 @@ impl Desk {
     /// Reads in a transaction, so that several statements see one state of the queue.
     fn look(&mut self, work: &mut dyn Work) -> Result<(), StoreError> {
         let transaction = self.connection.transaction()?;
-        work.apply(&transaction, &self.tag)?;
+        work.apply(&transaction, &self.tags)?;
         Ok(transaction.commit()?)
     }
 

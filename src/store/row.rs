@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::Row;
 use rusqlite::types::Type;
 
-use crate::model::{Attempt, DataAt, DeliveryId, Event, Name, Outcome, State, Wake};
+use crate::model::{Attempt, DataAt, Event, Name, Outcome, State, Wake};
 
 /// The columns that [`event`] reads, in its order. The table is to be called `e`.
 pub(super) const EVENT_COLUMNS: &str = "e.source, e.id, e.kind, e.time, e.received, e.backfilled, \
@@ -136,22 +136,6 @@ pub(super) const fn wake_column(wake: Wake) -> i64 {
 
 /// Stands in that column for a delivery that is due because its sink has accepted another one.
 pub(super) const WOKEN: i64 = 3;
-
-/// The stable id of a delivery, made of the queue's tag and the row's number.
-pub(super) fn delivery_id(tag: &str, seq: i64) -> DeliveryId {
-    DeliveryId::new(&format!("msg_{tag}_{seq}"))
-}
-
-/// The delivery's row behind a stable id; `None` for an id that is none of this queue's.
-pub(super) fn delivery_row(tag: &str, id: &str) -> Option<i64> {
-    let digits = id
-        .strip_prefix("msg_")?
-        .strip_prefix(tag)?
-        .strip_prefix('_')?;
-    let row = digits.parse().ok()?;
-    // What is not written as we write it, such as `+7`, is no id.
-    (delivery_id(tag, row).as_str() == id).then_some(row)
-}
 
 /// The columns that [`attempt`] reads, in its order. The table is to be called `a`.
 pub(super) const ATTEMPT_COLUMNS: &str =

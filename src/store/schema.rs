@@ -6,12 +6,12 @@
 //! triggers, so that nobody has to go through them. `AUTOINCREMENT` keeps a delivery's number from ever
 //! being used again, since its stable id is made of it.
 
-use std::fmt::Write as _;
-use std::path::Path;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rand::Rng;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
 use super::error::is_damage;
@@ -21,6 +21,12 @@ pub(super) const FILE_NAME: &str = "bellwire.db";
 
 /// How long a connection waits for another program that works on the file.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The first bytes of a file, up to where SQLite says how it is written and read.
+const HEAD_BYTES: usize = 20;
+
+/// The last two of them in a file without a write-ahead log.
+const WITHOUT_LOG: [u8; 2] = [1, 1];
 
 /// One step for each schema version; a released step is never changed.
 const MIGRATIONS: &[&str] = &[
@@ -36,7 +42,20 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema_10.sql"),
     include_str!("schema_11.sql"),
     include_str!("schema_12.sql"),
+    include_str!("schema_13.sql"),
 ];
+
+/// The queue file of a folder, which has one.
+pub(super) fn find(folder: &Path) -> Result<PathBuf, StoreError> {
+    let path = folder.join(FILE_NAME);
+    // What cannot be looked at may be there all the same: opening it tells what is wrong.
+    match path.metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(StoreError::Missing {
+            path: folder.to_owned(),
+        }),
+        _ => Ok(path),
+    }
+}
 
 /// Opens the file, makes or migrates its tables, and sets what holds for the connection.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
@@ -48,6 +67,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
 
 /// A second connection to a file that is open already, which cannot change anything.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
+    refuse_foreign_log(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -57,36 +77,32 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// The random part of every delivery id of this queue, so that a new queue never repeats the ids of
-/// an old one.
-pub(super) fn tag(connection: &Connection) -> Result<String, StoreError> {
-    let known = connection
-        .query_row("SELECT value FROM meta WHERE key = 'tag'", [], |row| {
-            row.get(0)
-        })
-        .optional()?;
-    if let Some(tag) = known {
-        return Ok(tag);
+/// Refuses a file beside which the log of another one lies: SQLite would take over from it whatever there
+/// is, and damage the file without a word. A file that has a log says so in its head from before the log
+/// is made until after it is gone, and a backup says that it has none.
+fn refuse_foreign_log(path: &Path) -> Result<(), StoreError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let log = PathBuf::from(log);
+    let mut head = [0; HEAD_BYTES];
+    // What cannot be read is told by whoever opens it.
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    let is_without = read.is_ok() && head.ends_with(&WITHOUT_LOG);
+    let has_log = log.metadata().is_ok_and(|log| log.len() > 0);
+    match is_without && has_log {
+        true => Err(StoreError::ForeignLog {
+            path: path.to_owned(),
+            log,
+        }),
+        false => Ok(()),
     }
-    let mut tag = String::new();
-    // Twelve hexadecimal digits: two queues in a billion would have to meet for a clash to be likely.
-    write!(tag, "{:012x}", rand::rng().next_u64() >> 16).expect("a string takes all text");
-    connection.execute("INSERT INTO meta (key, value) VALUES ('tag', ?1)", [&tag])?;
-    Ok(tag)
 }
 
 fn open_and_migrate(path: &Path) -> Result<Connection, StoreError> {
+    refuse_foreign_log(path)?;
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let known = u32::try_from(MIGRATIONS.len()).expect("a handful of steps");
-    if found > known {
-        return Err(StoreError::Newer {
-            path: path.to_owned(),
-            found,
-            known,
-        });
-    }
+    let found = version(&connection, path)?;
     if found == 0 {
         // Takes effect only before the first table: finished pages can then go back to the disk.
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
@@ -100,11 +116,38 @@ fn open_and_migrate(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "cache_size", -1024)?;
     connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
     connection.set_prepared_statement_cache_capacity(64);
-    for (step, version) in MIGRATIONS.iter().zip(1u32..).skip(found as usize) {
+    migrate(&mut connection, found, MIGRATIONS)?;
+    Ok(connection)
+}
+
+/// The version of a file's tables; 0 where there are none yet.
+///
+/// # Errors
+/// [`StoreError::Newer`] for one that this program does not know.
+pub(super) fn version(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
+    let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = u32::try_from(MIGRATIONS.len()).expect("a handful of steps");
+    match found > known {
+        true => Err(StoreError::Newer {
+            path: path.to_owned(),
+            found,
+            known,
+        }),
+        false => Ok(found),
+    }
+}
+
+/// Carries out the steps behind a version. Each is whole or not at all, so a file is never between two.
+pub(super) fn migrate(
+    connection: &mut Connection,
+    found: u32,
+    steps: &[&str],
+) -> Result<(), StoreError> {
+    for (step, version) in steps.iter().zip(1u32..).skip(found as usize) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(step)?;
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;
     }
-    Ok(connection)
+    Ok(())
 }

@@ -63,10 +63,10 @@ impl Store {
         batch: Batch,
     ) -> Result<Option<Accepted>, StoreError> {
         let accepted = self
-            .call(move |connection, tag| {
+            .call(move |connection, tags| {
                 let is_news = note(connection, &watch, news)?;
                 is_news
-                    .then(|| accept::accept(connection, tag, &batch))
+                    .then(|| accept::accept(connection, tags, &batch))
                     .transpose()
             })
             .await?;

@@ -4,11 +4,12 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::StoreError;
+use super::tags::Tags;
 
 /// Something to read or write, with somebody who waits for the answer.
 pub(super) trait Work: Send {
     /// Does the work inside a transaction and keeps the result. May be called again after a rollback.
-    fn apply(&mut self, connection: &Connection, tag: &str) -> Result<(), StoreError>;
+    fn apply(&mut self, connection: &Connection, tags: &Tags) -> Result<(), StoreError>;
     /// The bytes of a batch of events, which has to leave a reserve to everything else.
     fn bytes(&self) -> Option<u64>;
     /// Answers with the kept result, which is durable now, or with the failure.
@@ -25,11 +26,11 @@ struct Call<T, F> {
 impl<T, F> Work for Call<T, F>
 where
     T: Send,
-    F: FnMut(&Connection, &str) -> Result<T, StoreError> + Send,
+    F: FnMut(&Connection, &Tags) -> Result<T, StoreError> + Send,
 {
-    fn apply(&mut self, connection: &Connection, tag: &str) -> Result<(), StoreError> {
+    fn apply(&mut self, connection: &Connection, tags: &Tags) -> Result<(), StoreError> {
         self.result = None;
-        self.result = Some((self.apply)(connection, tag)?);
+        self.result = Some((self.apply)(connection, tags)?);
         Ok(())
     }
 
@@ -50,7 +51,7 @@ where
 /// Work, and the end at which its answer arrives.
 pub(super) fn work<T: Send + 'static>(
     bytes: Option<u64>,
-    apply: impl FnMut(&Connection, &str) -> Result<T, StoreError> + Send + 'static,
+    apply: impl FnMut(&Connection, &Tags) -> Result<T, StoreError> + Send + 'static,
 ) -> (Box<dyn Work>, oneshot::Receiver<Result<T, StoreError>>) {
     let (reply, answer) = oneshot::channel();
     let call = Call {

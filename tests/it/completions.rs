@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::harness::{program, ran};
 
 /// Every command of the top level, which each script has to know.
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "run",
     "check",
     "demo",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 13] = [
     "simulate",
     "health",
     "queue",
+    "backup",
     "replay",
     "send",
     "tail",

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::harness::{Bridge, Phones, Ran, Upstream, program, ran, shut};
 
 /// Every way to a command that knows `--json`, with what it needs besides.
-const LINES: [&[&str]; 13] = [
+const LINES: [&[&str]; 14] = [
     &["check"],
     &["explain"],
     &["health"],
@@ -17,6 +17,7 @@ const LINES: [&[&str]; 13] = [
     &["queue", "show", "msg_0_1"],
     &["queue", "retry", "msg_0_1"],
     &["queue", "drop", "msg_0_1"],
+    &["backup", "copy.db"],
     &["replay", "--since", "1h"],
     &["send", "phone"],
     &["tail"],
@@ -226,6 +227,7 @@ async fn what_cannot_be_done_is_told_in_the_document() {
         &["queue"][..],
         &["queue", "list"],
         &["queue", "show", "msg_0_1"],
+        &["backup", "copy.db"],
         &["replay", "--since", "1h", "--yes"],
     ] {
         let told = bridge.tool(&[line, &["--json"]].concat()).await;

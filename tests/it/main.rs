@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod backup;
 mod book;
 mod browser;
 mod buttons;
@@ -60,5 +61,6 @@ mod told;
 mod torture;
 mod traces;
 mod update;
+mod upgrade;
 mod verify;
 mod wording;

@@ -1,6 +1,7 @@
 //! The queue on a real file in a folder of its own.
 
 mod arrived;
+mod backup;
 mod bad_rows;
 mod bundles;
 mod by_hand;
@@ -12,7 +13,9 @@ mod order;
 mod queue;
 mod space;
 mod stand_in;
+mod tags;
 mod throttle;
+mod upgrades;
 mod wake;
 
 use std::num::NonZeroUsize;

@@ -116,7 +116,11 @@ async fn a_replay_does_not_count_and_a_refused_batch_leaves_no_trace() {
     let failing = throttled(&["1"]);
     let failed: Result<(), _> = store
         .call(move |connection, _| {
-            crate::store::accept::accept(connection, "tag", &failing)?;
+            crate::store::accept::accept(
+                connection,
+                &crate::store::tags::Tags::default(),
+                &failing,
+            )?;
             Err(StoreError::Closed)
         })
         .await;

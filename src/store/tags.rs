@@ -1,0 +1,88 @@
+//! The stable ids of deliveries: a random part, the tag, and the number of the row.
+//!
+//! A file of its own because a queue may be put back as it was some time ago. Numbers then go on from
+//! there, while receivers know what else had those numbers meanwhile, and would drop a new alert with an
+//! old id as a repeat. So whoever opens the file gives what comes in from then on a tag of its own, and
+//! what is in it already keeps the tag that it came in with, however the file got where it is.
+
+use std::fmt::Write as _;
+
+use rand::Rng;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::StoreError;
+use crate::model::DeliveryId;
+
+/// Most tags of deliveries that are all still kept. A process that never stays up for long, with something
+/// new in the queue each time, goes on with the newest of them.
+const TAGS_MAX: usize = 4096;
+
+/// The number that the next delivery gets.
+const NEXT: &str = "SELECT 1 + max(coalesce((SELECT max(seq) FROM deliveries), 0),
+     coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'deliveries'), 0))";
+
+/// Which deliveries have which tag: each with the first one that has it, in their order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tags(Vec<(i64, Box<str>)>);
+
+impl Tags {
+    /// Those of a file, with a new one for what comes in from now on. Those that nothing has any more are
+    /// forgotten, and so is one that nothing came in with: a copy of the file may have used it.
+    pub(super) fn begin(connection: &mut Connection) -> Result<Self, StoreError> {
+        let transaction = connection.transaction()?;
+        let next: i64 = transaction.query_row(NEXT, [], |row| row.get(0))?;
+        transaction.execute("DELETE FROM tags WHERE first >= ?1", [next])?;
+        let oldest: Option<i64> =
+            transaction.query_row("SELECT min(seq) FROM deliveries", [], |row| row.get(0))?;
+        let in_use: Option<i64> = transaction
+            .query_row(
+                "SELECT first FROM tags WHERE first <= ?1 ORDER BY first DESC LIMIT 1",
+                [oldest.unwrap_or(next)],
+                |row| row.get(0),
+            )
+            .optional()?;
+        match oldest {
+            Some(_) => transaction.execute("DELETE FROM tags WHERE first < ?1", [in_use])?,
+            None => transaction.execute("DELETE FROM tags", [])?,
+        };
+        let mut tags = Self::read(&transaction)?;
+        if tags.0.len() < TAGS_MAX {
+            let tag = random();
+            transaction.execute("INSERT INTO tags VALUES (?1, ?2)", params![next, tag])?;
+            tags.0.push((next, tag.into()));
+        }
+        transaction.commit()?;
+        Ok(tags)
+    }
+
+    /// The stable id of a delivery.
+    pub(super) fn id(&self, seq: i64) -> DeliveryId {
+        let before = self.0.partition_point(|(first, _)| *first <= seq);
+        let tag = self.0.get(before.saturating_sub(1));
+        let tag = tag.map_or("", |(_, tag)| tag);
+        DeliveryId::new(&format!("msg_{tag}_{seq}"))
+    }
+
+    /// The delivery's row behind a stable id; `None` for an id that is none of this queue's.
+    pub(super) fn row(&self, id: &str) -> Option<i64> {
+        let (_, digits) = id.rsplit_once('_')?;
+        let row = digits.parse().ok()?;
+        // What is not written as we write it, such as `+7`, is no id.
+        (self.id(row).as_str() == id).then_some(row)
+    }
+
+    fn read(connection: &Connection) -> Result<Self, StoreError> {
+        let mut select = connection.prepare("SELECT first, tag FROM tags ORDER BY first")?;
+        let rows = select.query_map([], |row| {
+            Ok((row.get(0)?, row.get::<_, String>(1)?.into_boxed_str()))
+        })?;
+        Ok(Self(rows.collect::<Result<_, _>>()?))
+    }
+}
+
+/// Twelve hexadecimal digits: two in a billion would have to meet for a clash to be likely.
+fn random() -> String {
+    let mut tag = String::new();
+    write!(tag, "{:012x}", rand::rng().next_u64() >> 16).expect("a string takes all text");
+    tag
+}
