@@ -19,9 +19,9 @@ use crate::{app, store};
 #[command(after_help = "\
 Examples:
   bellwire backup bellwire.backup.db
-  bellwire backup \"/backups/bellwire-$(date +%F).db\"")]
+  bellwire backup /backups/bellwire-2026-06-11.db --json")]
 pub(super) struct Args {
-    /// The file to write, which must not be there yet.
+    /// The file to write, which must not be there yet; in a shell, `$(date +%F)` in its name is the day.
     file: PathBuf,
     /// Print one JSON document.
     #[arg(long)]
