@@ -156,6 +156,22 @@ fn every_path_that_is_written_out_is_there() {
 }
 
 #[test]
+fn every_script_is_in_the_list_of_the_readme() {
+    let readme = page("README.md").text;
+    let entries = std::fs::read_dir(root().join("tests")).expect("a folder");
+    let names = entries.map(|entry| entry.expect("a readable folder").file_name());
+    let names: Vec<String> = names
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect();
+    let scripts = names.iter().filter(|name| name.ends_with(".sh"));
+    let missing: Vec<&String> = scripts
+        .filter(|name| !readme.contains(&format!("`tests/{name}`")))
+        .collect();
+    assert!(names.len() > 15, "the scripts were not found");
+    assert!(missing.is_empty(), "the README does not name {missing:?}");
+}
+
+#[test]
 fn what_a_page_includes_is_there() {
     let mut seen = 0;
     for page in pages() {
