@@ -8,8 +8,8 @@ use super::{code, page, pages};
 use crate::harness::Bridge;
 
 /// Words behind `bellwire.` that are files or a host, and the types of messages that tell several events.
-const OTHERS: [&str; 8] = [
-    "db", "db-wal", "db-shm", "lock", "fish", "json", "service", "example",
+const OTHERS: [&str; 9] = [
+    "db", "db-wal", "db-shm", "db-*", "lock", "fish", "json", "service", "example",
 ];
 const COLLECTED: [&str; 2] = ["bellwire.coalesced", "bellwire.digest"];
 
