@@ -200,6 +200,7 @@ fn copy_pages(
         StoreError::Sql(sql) if is_damage(&sql) => StoreError::corrupt(queue, &sql),
         other => other,
     };
+    schema::refuse_foreign_log(queue)?;
     let mut connection = schema::open_to_read(queue).map_err(unread)?;
     // What it reads first holds until it ends, whatever is written meanwhile.
     let moment = connection.transaction().map_err(failed)?;

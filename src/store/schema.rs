@@ -67,7 +67,6 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
 
 /// A second connection to a file that is open already, which cannot change anything.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
-    refuse_foreign_log(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -80,7 +79,10 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
 /// Refuses a file beside which the log of another one lies: SQLite would take over from it whatever there
 /// is, and damage the file without a word. A file that has a log says so in its head from before the log
 /// is made until after it is gone, and a backup says that it has none.
-fn refuse_foreign_log(path: &Path) -> Result<(), StoreError> {
+///
+/// To be asked before this process has a connection to the file: closing any file of one's own gives up all
+/// that the process has locked of it, and with it what SQLite holds.
+pub(super) fn refuse_foreign_log(path: &Path) -> Result<(), StoreError> {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     let log = PathBuf::from(log);

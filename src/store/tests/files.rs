@@ -35,6 +35,30 @@ async fn res_1_events_deliveries_and_cursor_are_there_after_a_restart() {
     );
 }
 
+/// Closing a file of one's own gives up what SQLite has locked of it, and whoever comes next may take the log away.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_open_queue_stays_locked_for_other_programs() {
+    use std::os::unix::fs::MetadataExt;
+
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    store
+        .accept(batch(&["1"], &["phone"]))
+        .await
+        .expect("accepts");
+    store.recent_deliveries(1).await.expect("reads");
+    let file = folder.path().join("bellwire.db");
+    let inode = format!(":{}", file.metadata().expect("it is there").ino());
+    let locks = std::fs::read_to_string("/proc/locks").expect("the system's locks");
+    let ours = |line: &&str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words.contains(&"POSIX") && words.iter().any(|word| word.ends_with(&inode))
+    };
+    assert!(locks.lines().any(|line| ours(&line)), "{locks}");
+    store.close().await;
+}
+
 #[tokio::test]
 async fn the_picture_of_a_source_is_committed_with_its_events() {
     let folder = TempDir::new().expect("a folder");
