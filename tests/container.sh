@@ -6,6 +6,7 @@
 . "$(dirname "$0")/parts/common.sh"
 . "$parts/base_images.sh"
 . "$parts/image.sh"
+trap 'end_worlds; finish' EXIT
 
 [ "$(id -u)" = 0 ] || skip "needs root, for file systems of its own"
 needs python3 curl pgrep
@@ -71,7 +72,7 @@ without_roots=yes told 2 "SSL_CERT_FILE" "$data" "$files" run
 
 # == the demo rings
 (in_image "$root" "$data" /nowhere demo) >"$work/demo.out" 2>&1 &
-world=$!
+world=$! worlds+=($!)
 rings_of_all() { for kind in webhook discord slack ntfy; do grep -E "tp_hit +$kind " "$work/demo.out" || return 1; done; }
 until_ready "the demo's rings" rings_of_all || { cat "$work/demo.out"; fail "the demo does not ring"; }
 kill -INT "$(inside "$world")"
@@ -104,7 +105,7 @@ events = ["tp_hit"]
 to = ["hook"]
 T
 (in_image "$root" "$data" /nowhere simulate ttmt --listen "$upstream" --key "$key" --rate 0.001) >"$work/upstream.log" 2>&1 &
-pids+=($!)
+worlds+=($!)
 until_ready "the simulated TTMT" curl -sS "http://$upstream/" || fail "the simulated TTMT"
 ring() { curl -fsS -X POST "http://$upstream/simulate/burst" -d "{\"count\": $1, \"type\": \"tp_hit\"}" >/dev/null; }
 receive() { # accepts, as long as it is alive; sets receiver
@@ -118,8 +119,7 @@ count() { cut -d' ' -f1 "$work/received" 2>/dev/null | sort -u | grep -c '' || t
 received() { [ "$(count)" -ge "$1" ]; }
 launch() { # sets world
     (in_image "$root" "$data" "$files" run) >>"$work/bellwire.log" 2>&1 &
-    world=$!
-    pids+=("$world")
+    world=$! worlds+=($!)
 }
 start() { # sets world and program
     launch

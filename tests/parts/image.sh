@@ -24,6 +24,10 @@ in_image() { # in_image ROOT DATA FILES ARGUMENT...
             /usr/local/bin/bellwire "$@"' sh "$root" "$data" "$files" "$@"
 }
 
+# Who starts a world in the background adds it here; it does not end for less, and takes all that is in it along.
+worlds=()
+end_worlds() { for world in "${worlds[@]}"; do kill -KILL "$world" 2>/dev/null || true; done; }
+
 # A group of processes that gets no more memory than that. Where none can be made, nothing holds the limit.
 limit_memory() { # limit_memory SIZE; sets memory_group
     local group limit
