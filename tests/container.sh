@@ -6,7 +6,7 @@
 . "$(dirname "$0")/parts/common.sh"
 . "$parts/base_images.sh"
 . "$parts/image.sh"
-trap 'end_worlds; finish' EXIT
+trap 'end_worlds; finish; [ -z "${memory_group:-}" ] || rmdir "$memory_group"' EXIT
 
 [ "$(id -u)" = 0 ] || skip "needs root, for file systems of its own"
 needs python3 curl pgrep
@@ -173,5 +173,4 @@ until_ready "the first ring" received 1 || fail "it does not ring after a start"
 echo "from the start to the first ring, of a delivery that had waited: $((($(head -n 1 "$work/received" | cut -d' ' -f2) - begin) / 1000000)) ms"
 program=$(inside "$world")
 stop
-[ -z "${memory_group:-}" ] || rmdir "$memory_group"
 echo "the image holds, built and run as bellwire $version ($commit)"
