@@ -4,6 +4,7 @@
 //! it is looked at now and then; its content is read only when its dates or size have changed.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -42,11 +43,8 @@ impl Due {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Look {
-    modified: Option<SystemTime>,
-    bytes: u64,
-}
+/// How a file looks from outside; nothing where it cannot be seen.
+type Look = Option<(Option<SystemTime>, i64, u64)>;
 
 impl Watch {
     /// Watches a file that has just been read.
@@ -83,20 +81,14 @@ impl Watch {
 
     /// Whether the file holds something else than what was read, for the second time in a row.
     async fn has_changed(&mut self) -> bool {
-        // A file that is not there is being replaced, or it is lost; either way nothing is read.
-        let Ok(metadata) = tokio::fs::metadata(&self.file).await else {
-            return false;
-        };
-        let now = Look {
-            modified: metadata.modified().ok(),
-            bytes: metadata.len(),
-        };
+        // One that is not there for a moment is being replaced. One that stays away, or that nobody may read any
+        // more, would be missed by the next start, so it is read again now, which says why it cannot be.
+        let seen = tokio::fs::metadata(&self.file).await.ok();
+        let now = seen.map(|seen| (seen.modified().ok(), seen.ctime(), seen.len()));
         match self.last {
             Some((last, content)) if last == now => {
-                let is_new = content.is_some() && content != self.read;
-                if is_new {
-                    self.read = content;
-                }
+                let is_new = content != self.read;
+                self.read = content;
                 is_new
             }
             _ => {

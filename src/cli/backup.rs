@@ -32,10 +32,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let plan = configuration::load_or_fail(args.config.as_deref())?;
+    let data_dir = configuration::data_dir(args.config.as_deref())?;
     let stop = app::stop_on_signals().context("signals cannot be watched")?;
     let mut progress = None;
-    let copied = store::back_up(&plan.config.data_dir, &args.file, &stop, |done, all| {
+    let copied = store::back_up(&data_dir, &args.file, &stop, |done, all| {
         let progress = progress.get_or_insert_with(|| Progress::of(all, "copying", !args.json));
         progress.reach(done);
     });

@@ -1,7 +1,7 @@
 //! Which configuration file, and what is made of it: the same for every command that reads one.
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::failed::Failed;
 use crate::app::{Plan, Refused};
@@ -17,7 +17,7 @@ pub(super) fn load(file: Option<&Path>) -> Result<Plan, Refused> {
 
 fn made(
     file: Option<&Path>,
-    make: fn(Loaded, bool) -> Result<Plan, Refused>,
+    make: impl FnOnce(Loaded, bool) -> Result<Plan, Refused>,
 ) -> Result<Plan, Refused> {
     let environment = config::process_environment();
     let file = config::find_file(file, &environment).map_err(|error| Refused {
@@ -36,6 +36,23 @@ fn made(
 /// The mistakes, which say all there is to say.
 pub(super) fn load_or_fail(file: Option<&Path>) -> Result<Plan, Failed> {
     made(file, Plan::make_untested).map_err(Failed::from)
+}
+
+/// Where the queue is. Only what is wrong about that counts: a backup is also made by who has none of the
+/// secrets.
+///
+/// # Errors
+/// As [`load_or_fail`].
+pub(super) fn data_dir(file: Option<&Path>) -> Result<PathBuf, Failed> {
+    let mut told = None;
+    let plan = made(file, |loaded, colour| {
+        told = loaded.data_dir().map(Path::to_owned);
+        Plan::make_untested(loaded, colour)
+    });
+    match told {
+        Some(data_dir) => Ok(data_dir),
+        None => Ok(plan.map_err(Failed::from)?.config.data_dir),
+    }
 }
 
 /// What is asked of the configuration as far as it can be read, right or not; nothing where there is none.

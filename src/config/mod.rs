@@ -144,6 +144,18 @@ impl Loaded {
         }
     }
 
+    /// Where the queue is, for whoever needs to know nothing else, so that it can be asked where the secrets are
+    /// not at hand. `None` where the file cannot be read or is wrong outside of all tables, which may be about
+    /// this very setting; what is wrong inside of one is not.
+    #[must_use]
+    pub fn data_dir(&self) -> Option<&Path> {
+        let is_told = |problem: &Problem| !problem.path.contains('.');
+        match self.problems.list().iter().any(is_told) {
+            true => None,
+            false => self.config.as_ref().map(|config| &*config.data_dir),
+        }
+    }
+
     /// Every key that some reader has asked for so far, there or not, without the numbers of list
     /// items: `rules.hours.zone`, `sinks.phone.topic`.
     #[must_use]

@@ -73,6 +73,27 @@ async fn has_settled(bridge: &Bridge, count: u32) {
     .await;
 }
 
+/// Who makes backups by night has none of the secrets, and the queue needs none of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_needs_no_secret_of_the_configuration() {
+    let (_upstream, _phones, bridge) = with_one_that_waits().await;
+    let folder = bridge.folder();
+    let file = folder.join("config.toml");
+    let right = fs::read_to_string(&file).expect("a file");
+    let backup = async |text: String, target: &str| {
+        fs::write(&file, text).expect("written");
+        bridge.tool(&["backup", target]).await
+    };
+    let source = "[sources.other]\nkind = \"sse\"\nurl = { env = \"NOT_SET_ANYWHERE\" }\n";
+    let made = backup(format!("{right}{source}"), "a.db").await;
+    assert_eq!(made.status, Some(0), "{made:?}");
+    // Outside of all tables it may be about `data_dir` itself.
+    let refused = backup(format!("data_dri = \"x\"\n{right}"), "b.db").await;
+    assert_eq!(refused.status, Some(2), "{refused:?}");
+    assert!(refused.complaint.contains("did you mean `data_dir`"));
+    assert!(folder.join("a.db").exists() && !folder.join("b.db").exists());
+}
+
 fn names(folder: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(folder).expect("a folder");
     let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();

@@ -139,6 +139,22 @@ async fn a_wrong_file_changes_nothing_and_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_gone_is_told_before_a_start_misses_it() {
+    let world = Reloaded::start().await;
+    let file = world.bridge.folder().join("config.toml");
+    std::fs::remove_file(&file).expect("removed");
+    until("word of it", || !world.phones.own().is_empty()).await;
+    let own = world.phones.own();
+    assert_eq!(own[0].0, "bellwire.reload_failed");
+    let reason = own[0].1["reason"].to_string();
+    assert!(reason.contains("cannot be read"), "{reason}");
+    world.reload(&world.pager("")).await;
+    world.arrive(&hit(1)).await;
+    soon("the page", world.phones.handle.arrivals(Kind::Ntfy, 1)).await;
+    assert_eq!(world.phones.own().len(), 1, "and it is told once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_in_flight_when_its_sink_changes_arrives_once() {
     let world = Reloaded::start().await;
     world.reload(&world.pager("")).await;

@@ -19,7 +19,7 @@ const TOPIC_CHARS: usize = 16;
 const SECRET_BYTES: usize = 32;
 
 /// What is worth a ring, whatever else is.
-const WATCHED: &str = r#"["bellwire.source_lost", "bellwire.auth_revoked", "bellwire.delivery_dead", "bellwire.sink_suspended", "bellwire.sink_failing", "bellwire.sink_recovered", "bellwire.gap", "bellwire.disk_full"]"#;
+const WATCHED: &str = r#"["bellwire.source_lost", "bellwire.auth_revoked", "bellwire.delivery_dead", "bellwire.sink_suspended", "bellwire.sink_failing", "bellwire.sink_recovered", "bellwire.gap", "bellwire.disk_full", "bellwire.reload_failed"]"#;
 
 /// Every answer.
 pub(super) struct Draft {
