@@ -55,7 +55,7 @@ zsh has to look there: `fpath+=~/.zfunc` before `compinit` in ~/.zshrc. In bash 
 sinks, rules and sources are completed from the configuration.")]
 pub(super) struct Args {
     /// The shell.
-    #[arg(value_name = "SHELL", required_unless_present = "names")]
+    #[arg(value_name = "SHELL", required = true)]
     shell: Option<Shell>,
     /// Print the names of these in the configuration instead, one a line, as the scripts ask for them.
     #[arg(long, hide = true, value_name = "WHAT", conflicts_with = "shell")]

@@ -126,6 +126,12 @@ pub(super) fn is_unexpanded(text: &str) -> bool {
     is_variable_name(name) && !name.starts_with(|first: char| first.is_ascii_digit())
 }
 
+/// Whether a text is what an example has in place of a secret.
+pub(super) fn is_placeholder(text: &str) -> bool {
+    let start = text.get(.."change-me".len()).unwrap_or_default();
+    start.eq_ignore_ascii_case("change-me") || text.eq_ignore_ascii_case("changeme")
+}
+
 fn no_secret(value: &Value) -> Mistake {
     (
         format!("expected a secret, found {}", kind(value)),
@@ -211,6 +217,16 @@ mod tests {
                 !message.contains("hunter2") && !message.contains("12345"),
                 "{message}"
             );
+        }
+    }
+
+    #[test]
+    fn the_words_of_an_example_are_no_secret() {
+        for text in ["change-me", "Change-Me-To-Something-Long", "CHANGEME"] {
+            assert!(is_placeholder(text), "{text}");
+        }
+        for text in ["", "change", "exchange-me", "changeme2", "äääääääääää"] {
+            assert!(!is_placeholder(text), "{text}");
         }
     }
 }

@@ -359,6 +359,11 @@ impl Table {
                         "`{at}` looks like a variable, and a file fills none in; write `{{ env = \"NAME\" }}`"
                     ));
                 }
+                if secret::is_placeholder(&text) {
+                    self.warn(format!(
+                        "`{at}` still has the words of an example, which everybody knows; choose your own"
+                    ));
+                }
                 let text = match &self.context.stand_in {
                     Some(stand_in) => stand_in(at, &text),
                     None => text,

@@ -85,7 +85,8 @@ async fn a_backup_needs_no_secret_of_the_configuration() {
         bridge.tool(&["backup", target]).await
     };
     let source = "[sources.other]\nkind = \"sse\"\nurl = { env = \"NOT_SET_ANYWHERE\" }\n";
-    let made = backup(format!("{right}{source}"), "a.db").await;
+    let token = "http.token = { env = \"NOT_SET_EITHER\" }\n";
+    let made = backup(format!("{token}{right}{source}"), "a.db").await;
     assert_eq!(made.status, Some(0), "{made:?}");
     // Outside of all tables it may be about `data_dir` itself.
     let refused = backup(format!("data_dri = \"x\"\n{right}"), "b.db").await;
