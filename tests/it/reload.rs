@@ -142,7 +142,7 @@ async fn a_wrong_file_changes_nothing_and_says_why() {
 async fn a_file_that_is_gone_is_told_before_a_start_misses_it() {
     let world = Reloaded::start().await;
     let file = world.bridge.folder().join("config.toml");
-    std::fs::remove_file(&file).expect("removed");
+    fs::remove_file(&file).expect("removed");
     until("word of it", || !world.phones.own().is_empty()).await;
     let own = world.phones.own();
     assert_eq!(own[0].0, "bellwire.reload_failed");
