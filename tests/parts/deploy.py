@@ -79,6 +79,8 @@ def kubernetes():
     holds("the secrets", set(documents["Secret"]["stringData"]), keys)
     spec = documents["StatefulSet"]["spec"]
     holds("the pods", spec["replicas"], 1)
+    # A pod that is not ready is replaced all the same.
+    holds("the order of the pods", spec["podManagementPolicy"], "Parallel")
     pod = spec["template"]["spec"]
     holds("the time to stop", pod["terminationGracePeriodSeconds"], 10)
     holds("the token of the cluster", pod["automountServiceAccountToken"], False)

@@ -11,6 +11,8 @@ use crate::harness::Bridge;
 const OTHERS: [&str; 9] = [
     "db", "db-wal", "db-shm", "db-*", "lock", "fish", "json", "service", "example",
 ];
+/// The volume of deploy/compose.yaml, which begins like a metric.
+const VOLUME: &str = "bellwire_data";
 const COLLECTED: [&str; 2] = ["bellwire.coalesced", "bellwire.digest"];
 
 /// The words of all documents that begin with a prefix, each with where it stands.
@@ -48,7 +50,8 @@ async fn every_metric_in_the_documents_is_measured_and_every_one_measured_is_in_
         .collect();
     assert!(measured.len() > 20, "{told}");
     for (word, place) in words("bellwire_") {
-        assert!(measured.contains(&word), "{place}: nothing measures {word}");
+        let is_known = word == VOLUME || measured.contains(&word);
+        assert!(is_known, "{place}: nothing measures {word}");
     }
     let table = page("docs/src/metrics.md");
     let rows = table.prose().filter(|(_, line)| line.starts_with("| `"));
