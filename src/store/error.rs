@@ -62,6 +62,18 @@ pub enum StoreError {
         /// The log.
         log: PathBuf,
     },
+    /// The log is there, and the file that it belongs to is not.
+    #[error(
+        "the queue file `{}` is missing or empty, and its log `{}` holds what would be lost with it; put the file back beside its log, or move the log and its `-shm` neighbour away, then start again",
+        path.display(),
+        log.display()
+    )]
+    LogAlone {
+        /// The file.
+        path: PathBuf,
+        /// The log.
+        log: PathBuf,
+    },
     /// No space is left: on the disk, or within the limit.
     #[error("{detail}")]
     Full {

@@ -204,6 +204,59 @@ async fn a_damaged_file_is_refused_by_name_and_left_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_log_whose_file_is_missing_or_empty_is_refused_and_kept() {
+    let folder = TempDir::new().expect("a folder");
+    let store = holding(&folder, &["1"], &["phone"]).await;
+    let file = folder.path().join("bellwire.db");
+    let log = folder.path().join("bellwire.db-wal");
+    let kept = std::fs::read(&log).expect("a log");
+    assert!(!kept.is_empty());
+    store.close().await;
+
+    std::fs::remove_file(&file).expect("goes");
+    std::fs::write(&log, &kept).expect("as after a crash");
+    for is_empty in [false, true] {
+        if is_empty {
+            std::fs::write(&file, b"").expect("writes");
+        }
+        let status = Status::new().0;
+        let by_hand = Store::open_existing(folder.path(), status, now()).expect_err("refused");
+        let started = open(&folder).expect_err("refused");
+        for refused in [by_hand, started] {
+            assert!(
+                matches!(refused, StoreError::LogAlone { .. }),
+                "{refused:?}"
+            );
+            let told = refused.to_string();
+            for path in [&file, &log] {
+                assert!(told.contains(&format!("`{}`", path.display())), "{told}");
+            }
+        }
+        assert!(std::fs::read(&log).expect("it is there") == kept);
+        assert_eq!(file.exists(), is_empty, "nothing was made");
+    }
+    std::fs::write(&log, b"").expect("writes");
+    let store = open(&folder).expect("a new queue");
+    store.close().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_of_a_queue_are_their_owners_alone_in_whatever_folder() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = TempDir::new().expect("a folder");
+    let open_to_all = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), open_to_all).expect("a mode");
+    let store = holding(&folder, &["1"], &["phone"]).await;
+    for name in ["bellwire.db", "bellwire.db-wal", "bellwire.db-shm"] {
+        let file = folder.path().join(name).metadata().expect("it is there");
+        assert_eq!(file.permissions().mode() & 0o777, 0o600, "{name}");
+    }
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_file_of_a_newer_version_is_refused() {
     let folder = TempDir::new().expect("a folder");
     open(&folder).expect("opens").close().await;
