@@ -14,7 +14,6 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
-use super::error::is_damage;
 
 /// Name of the queue file in the data folder.
 pub(super) const FILE_NAME: &str = "bellwire.db";
@@ -62,10 +61,7 @@ pub(super) fn find(folder: &Path) -> Result<PathBuf, StoreError> {
 
 /// Opens the file, makes or migrates its tables, and sets what holds for the connection.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
-    open_and_migrate(path).map_err(|error| match error {
-        StoreError::Sql(sql) if is_damage(&sql) => StoreError::corrupt(path, &sql),
-        other => other,
-    })
+    open_and_migrate(path).map_err(|error| StoreError::opening(path, error))
 }
 
 /// A second connection to a file that is open already, which cannot change anything.
