@@ -33,6 +33,9 @@ use silence::Silences;
 const ROUND_MAX: Duration = Duration::from_secs(3600);
 const ROUND_MIN: Duration = Duration::from_secs(60);
 
+/// Time between two looks after the queue's file, for when nothing else is asked of the queue.
+const LOOK_AFTER: Duration = Duration::from_secs(60);
+
 /// Wait before a notice that could not be written is tried again.
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
 
@@ -80,6 +83,7 @@ async fn serve(mut parts: Parts, stop: &CancellationToken) {
     let mut next_round = Instant::now();
     let mut said = Vec::with_capacity(NOTICES_AT_ONCE);
     let mut old = Place::START;
+    let mut next_look = Instant::now() + LOOK_AFTER;
     loop {
         tokio::select! {
             biased;
@@ -96,6 +100,10 @@ async fn serve(mut parts: Parts, stop: &CancellationToken) {
                 let next = parts.prune(old).await;
                 next_round = Instant::now() + if next.is_some() { Duration::ZERO } else { round };
                 old = next.unwrap_or(Place::START);
+            }
+            () = sleep_until(next_look) => {
+                parts.store.look_after().await;
+                next_look = Instant::now() + LOOK_AFTER;
             }
         }
     }
@@ -197,6 +205,41 @@ mod tests {
     use jiff::ToSpan;
 
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_file_of_an_idle_queue_is_looked_after() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let (status, notices) = Status::new();
+        let clock = Clock::system();
+        let store = Store::open(folder.path(), status.clone(), clock.now()).expect("opens");
+        let (file, aside) = (
+            folder.path().join("bellwire.db"),
+            folder.path().join("aside.db"),
+        );
+        let parts = Parts {
+            store,
+            router: Arc::new(|_| Vec::new()),
+            status: status.clone(),
+            clock,
+            notices,
+            nudge: watch::Sender::default(),
+            ears: Ears::default(),
+            keep: ROUND_MAX * 100,
+        };
+        let mut changes = status.changes();
+        let began = Instant::now();
+        std::fs::rename(&file, &aside).expect("taken away");
+        let stop = CancellationToken::new();
+        let work = tokio::spawn(run(parts, stop.clone()));
+        changes.changed().await.expect("the first round says so");
+        assert!(status.snapshot().store_fault.is_some());
+        std::fs::rename(&aside, &file).expect("put back");
+        changes.changed().await.expect("a look says so");
+        assert_eq!(status.snapshot().store_fault, None);
+        assert!(began.elapsed() < ROUND_MAX, "before the next round");
+        stop.cancel();
+        work.await.expect("it ends");
+    }
 
     #[test]
     fn an_internal_event_reads_like_any_other() {

@@ -1,6 +1,7 @@
 //! The instance whose queue a command is about: a running one through its API, or a stopped one's files
 //! under the lock of their folder. Either answers the same requests, so commands need not know which.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -24,6 +25,9 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 /// Most bytes of an answer. A page of a hundred deliveries is far smaller, unless somebody is hostile.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
 
+/// What the system says of files that are for others, or on a file system that cannot be written.
+const SHUT: [ErrorKind; 2] = [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem];
+
 /// What to do where somebody else answers than was meant, or nobody.
 const LISTEN: &str =
     "set `http.listen` to where the instance listens, which is what it was at its start";
@@ -35,6 +39,8 @@ pub(super) enum Instance {
         client: Client,
         address: SocketAddr,
         token: Option<Secret>,
+        /// Why the files cannot be read, where nobody need hold them.
+        shut: Option<String>,
     },
     /// Files that nobody else works on.
     Stopped(Box<admin::Parts>),
@@ -64,16 +70,19 @@ impl Instance {
             Ok(parts) => return Ok(Self::Stopped(Box::new(parts))),
             Err(error) => error,
         };
-        // A folder that is shut to us may be that of a service with a user of its own.
-        let may_run = matches!(
-            taken.downcast_ref(),
-            Some(StoreError::Locked { .. } | StoreError::Folder { .. })
-        );
-        if !may_run {
-            return Err(taken);
-        }
+        let shut = match taken.downcast_ref() {
+            Some(StoreError::Locked { .. }) => None,
+            // What is shut to us may be that of a service with a user of its own.
+            Some(StoreError::Folder { error, .. } | StoreError::File { error, .. })
+                if SHUT.contains(&error.kind()) =>
+            {
+                Some(taken.to_string())
+            }
+            _ => return Err(taken),
+        };
         let listen = match plan.config.http.listen {
             Some(listen) if listen.port() != 0 => listen,
+            _ if shut.is_some() => return Err(taken),
             Some(_) => {
                 return Err(taken
                     .context("`http.listen` has port 0, so the running instance cannot be found"));
@@ -83,15 +92,24 @@ impl Instance {
                     .context("`http.listen` is \"off\", so a running instance cannot be asked"));
             }
         };
-        Self::running(reachable(listen), plan.config.http.token.clone())
+        Self::asked(reachable(listen), plan.config.http.token.clone(), shut)
     }
 
     /// The process that listens at an address.
     pub(super) fn running(address: SocketAddr, token: Option<Secret>) -> anyhow::Result<Self> {
+        Self::asked(address, token, None)
+    }
+
+    fn asked(
+        address: SocketAddr,
+        token: Option<Secret>,
+        shut: Option<String>,
+    ) -> anyhow::Result<Self> {
         Ok(Self::Running {
             client: Client::new(None)?.reading(ANSWER_BYTES_MAX),
             address,
             token,
+            shut,
         })
     }
 
@@ -141,6 +159,7 @@ impl Instance {
                 client,
                 address,
                 token,
+                shut,
             } => {
                 let mut request = request
                     .uri(format!("http://{address}{target}"))
@@ -148,9 +167,13 @@ impl Instance {
                 authorize(&mut request, token.as_ref())?;
                 let reply = client.send(request, TIMEOUT, Reach::LinkLocalToo).await;
                 let reply = reply.map_err(|failure| {
-                    let error =
-                        format!("the queue is in use, but nothing answers at {address}: {failure}");
-                    Failed::new(error).help(LISTEN)
+                    let unheard = format!("nothing answers at {address}: {failure}");
+                    match shut {
+                        Some(shut) => Failed::new(format!("{shut} ({unheard})")),
+                        None => {
+                            Failed::new(format!("the queue is in use, but {unheard}")).help(LISTEN)
+                        }
+                    }
                 })?;
                 let status = reply.status;
                 let body = serde_json::from_slice(&reply.body).map_err(|_| foreign(*address))?;

@@ -39,7 +39,10 @@ struct Full {
 pub(super) struct Alarm {
     status: Status,
     clock: Clock,
-    faulty: bool,
+    /// Why nothing could be written last.
+    fault: Option<String>,
+    /// That the file is not at its place.
+    replaced: Option<String>,
     full: Option<Full>,
     /// How many deliveries may wait until the limit that was told is no news any more.
     limit_told: Option<u64>,
@@ -52,7 +55,8 @@ impl Alarm {
         Self {
             status,
             clock: Clock::system(),
-            faulty: false,
+            fault: None,
+            replaced: None,
             full: None,
             limit_told: None,
             disk_told: None,
@@ -68,10 +72,9 @@ impl Alarm {
         waiting: impl FnOnce() -> u64,
     ) {
         let reason = error.to_string();
-        if !self.faulty {
+        if self.fault.is_none() {
             tracing::error!(error = reason, "the queue cannot be written");
         }
-        self.faulty = true;
         if let StoreError::Full { what, .. } = error {
             let now = Instant::now();
             if self.is_news(*what, now, waiting) {
@@ -85,7 +88,8 @@ impl Alarm {
             let events = events || self.full.is_some_and(|full| full.events);
             self.full = Some(Full { events, at: now });
         }
-        self.status.store(Some(reason));
+        self.fault = Some(reason);
+        self.show();
     }
 
     /// Whether this has not been told yet; from now on it has.
@@ -113,11 +117,28 @@ impl Alarm {
         if events && self.limit_told.is_some_and(few_wait) {
             self.limit_told = None;
         }
-        if self.faulty {
+        if self.fault.take().is_some() {
             tracing::info!("the queue can be written again");
-            self.faulty = false;
-            self.status.store(None);
+            self.show();
         }
+    }
+
+    /// Whether the file is at its place. One that is not can be written all the same, but for nothing.
+    pub(super) fn placed(&mut self, replaced: Option<StoreError>) {
+        if replaced.is_some() == self.replaced.is_some() {
+            return;
+        }
+        self.replaced = replaced.map(|error| error.to_string());
+        match &self.replaced {
+            Some(reason) => tracing::error!("{reason}"),
+            None => tracing::info!("the queue file is at its place again"),
+        }
+        self.show();
+    }
+
+    fn show(&self) {
+        let reason = self.replaced.as_ref().or(self.fault.as_ref());
+        self.status.store(reason.cloned());
     }
 }
 

@@ -1,8 +1,12 @@
 //! What can be wrong with the queue, told apart by what a person has to do about it.
 
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
+use rustix::fs::Access;
+
+use super::schema;
 
 /// Why the queue cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +17,7 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
         /// What the system said. Not by the name of `source`, under which it would be told twice.
-        error: std::io::Error,
+        error: io::Error,
     },
     /// There is no queue, and none was to be made.
     #[error("there is no queue in `{}`, the `data_dir` of the configuration; `bellwire run` makes one", path.display())]
@@ -62,6 +66,35 @@ pub enum StoreError {
         /// The log.
         log: PathBuf,
     },
+    /// The log is there, and the file that it belongs to is not.
+    #[error(
+        "the queue file `{}` is missing or empty, and its log `{}` holds what would be lost with it; put the file back beside its log, or move the log and its `-shm` neighbour away, then start again",
+        path.display(),
+        log.display()
+    )]
+    LogAlone {
+        /// The file.
+        path: PathBuf,
+        /// The log.
+        log: PathBuf,
+    },
+    /// The file cannot be opened as it has to be.
+    #[error("the queue file `{}` cannot be used: {error}{}", path.display(), remedy(path.parent().unwrap_or(path), error))]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said, as for a folder.
+        error: io::Error,
+    },
+    /// The file is not at its place any more, although it is open.
+    #[error(
+        "the queue file `{}` was taken away or replaced while bellwire runs; deliveries go on, but all that the open file holds is lost once bellwire stops: let what waits go out, then start bellwire again",
+        path.display()
+    )]
+    Replaced {
+        /// The file.
+        path: PathBuf,
+    },
     /// No space is left: on the disk, or within the limit.
     #[error("{detail}")]
     Full {
@@ -90,9 +123,14 @@ pub enum Shortage {
 }
 
 /// What helps where a folder is somebody else's, as one that a container is given often is.
-fn remedy(path: &Path, error: &std::io::Error) -> String {
-    if error.kind() != std::io::ErrorKind::PermissionDenied {
-        return String::new();
+fn remedy(path: &Path, error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::PermissionDenied => {}
+        ErrorKind::ReadOnlyFilesystem => {
+            return "; set `data_dir` to a folder on a file system that can be written, or mount this one so"
+                .to_owned();
+        }
+        _ => return String::new(),
     }
     let user = rustix::process::geteuid();
     let path = path.display();
@@ -127,6 +165,37 @@ impl StoreError {
             detail: error.to_string(),
         }
     }
+
+    /// What an error at the opening of a file means. SQLite does not tell which of the files it could not
+    /// have, nor why.
+    pub(super) fn opening(path: &Path, error: Self) -> Self {
+        let Self::Sql(sql) = error else {
+            return error;
+        };
+        match sql.sqlite_error_code() {
+            _ if is_damage(&sql) => Self::corrupt(path, &sql),
+            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+                let (path, error) =
+                    refused(path).unwrap_or_else(|| (path.to_owned(), io::Error::other(sql)));
+                Self::File { path, error }
+            }
+            _ => Self::Sql(sql),
+        }
+    }
+}
+
+/// Which of the files of a queue may not be read and written, or made in their folder, and why.
+fn refused(path: &Path) -> Option<(PathBuf, io::Error)> {
+    let both = Access::READ_OK | Access::WRITE_OK;
+    let files = ["", "-wal", "-shm"].map(|end| (schema::beside(path, end), both));
+    let folder = path.parent().unwrap_or(path).to_owned();
+    let all = files
+        .into_iter()
+        .chain([(folder, Access::WRITE_OK | Access::EXEC_OK)]);
+    // Asked by its name: nothing is opened beside what SQLite may have open.
+    all.filter_map(|(path, access)| Some((rustix::fs::access(&path, access).err()?.into(), path)))
+        .find(|(error, _): &(io::Error, _)| error.kind() != ErrorKind::NotFound)
+        .map(|(error, path)| (path, error))
 }
 
 /// SQLite's extended codes for a write, a flush and a growing of the index of the log that failed. A

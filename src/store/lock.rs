@@ -89,12 +89,26 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+    builder
+        .create(folder)
+        .map_err(|error| match folder.is_file() {
+            true => std::io::Error::new(ErrorKind::NotADirectory, "it is a file, not a folder"),
+            false => error,
+        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_in_place_of_the_folder_is_told_as_one() {
+        let place = tempfile::NamedTempFile::new().expect("a file");
+        let refused = FolderLock::take(place.path())
+            .expect_err("a file")
+            .to_string();
+        assert!(refused.ends_with("it is a file, not a folder"), "{refused}");
+    }
 
     #[test]
     fn a_folder_is_free_again_while_a_copy_of_its_lock_is_still_open() {

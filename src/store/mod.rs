@@ -22,6 +22,7 @@ mod claim;
 mod deaths;
 mod depths;
 mod error;
+mod file;
 mod inspect;
 mod lock;
 mod opening;
@@ -325,6 +326,13 @@ impl Store {
             // An owner that has ended without an answer has closed everything, too.
             drop(closed.await);
         }
+    }
+
+    /// Has the queue look after its file, which it does with all that is asked of it: one that was taken
+    /// away or replaced is told.
+    pub async fn look_after(&self) {
+        // One that is closed has no file.
+        let _ = self.call(|_, _| Ok(())).await;
     }
 
     /// Waits until the queue is closed, by [`Store::close`] or by a fault of ours in its thread.

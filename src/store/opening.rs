@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use tokio::sync::mpsc::{self, error::TryRecvError};
 
 use super::alarm::Alarm;
-use super::error::is_damage;
+use super::file::QueueFile;
 use super::lock::FolderLock;
 use super::owner::{Owner, Request};
 use super::reader::{Look, Reader};
@@ -53,6 +53,7 @@ type Opened<T> = Result<T, (Shortage, String)>;
 
 /// An open file, the tags of its ids, and whoever reads from it for people.
 pub(super) struct Open {
+    file: QueueFile,
     connection: Connection,
     tags: Tags,
     reader: Reader,
@@ -76,8 +77,7 @@ fn open(path: &Path, now: Timestamp) -> Result<Opened<(Connection, Tags)>, Store
             );
             Ok(Err((what, detail)))
         }
-        Err(StoreError::Sql(sql)) if is_damage(&sql) => Err(StoreError::corrupt(path, &sql)),
-        Err(other) => Err(other),
+        Err(other) => Err(StoreError::opening(path, other)),
     }
 }
 
@@ -106,8 +106,10 @@ impl Opening {
             Err(full) => return Ok(Err(full)),
         };
         let lines = self.lines.take().ok_or(StoreError::Closed)?;
-        let reader = Reader::start(&self.path, &tags, lines)?;
+        let file = QueueFile::at(&self.path);
+        let reader = Reader::start(&file, &tags, lines)?;
         Ok(Ok(Open {
+            file,
             connection,
             tags,
             reader,
@@ -167,7 +169,7 @@ impl Opening {
                     let _ = reply.send(Ok(()));
                 }
                 // Only a reader asks for these, and there is none yet.
-                Ok(Request::Shorten(_) | Request::Damaged(_)) => {}
+                Ok(Request::Shorten(_) | Request::Replaced | Request::Damaged(_)) => {}
                 Ok(Request::Close(reply)) => return Heard::Close(reply),
                 Err(TryRecvError::Empty) => thread::sleep(LISTEN_EVERY),
                 Err(TryRecvError::Disconnected) => return Heard::Gone,
@@ -179,12 +181,13 @@ impl Opening {
     /// Whoever serves the open file.
     fn owner(self, open: Open) -> Owner {
         let Open {
+            file,
             connection,
             tags,
             reader,
         } = open;
         let (lock, alarm, fault) = (self.lock, self.alarm, self.fault);
-        let mut owner = Owner::new(connection, reader, lock, &self.path, tags, alarm, fault);
+        let mut owner = Owner::new(connection, reader, lock, file, tags, alarm, fault);
         if let Some(limit) = self.limit
             && let Err(error) = owner.limit(limit)
         {

@@ -6,7 +6,6 @@
 //! there is time for a step that makes room on the disk; events that find none wait for those steps,
 //! and are refused only when nothing is left to be removed.
 
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
@@ -17,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::alarm::Alarm;
 use super::aside::Aside;
 use super::error::is_damage;
+use super::file::QueueFile;
 use super::lock::FolderLock;
 use super::reader::Reader;
 use super::space::{self, Space};
@@ -56,6 +56,8 @@ pub(super) enum Request {
     Limit(u64, oneshot::Sender<Result<(), StoreError>>),
     /// The log is too long, and nobody reads from it at this moment.
     Shorten(oneshot::Sender<()>),
+    /// Whoever reads has found that the file is not at its place, or is again.
+    Replaced,
     /// Whoever reads has found that the file is damaged.
     Damaged(rusqlite::Error),
     /// Nothing comes after what is on the line now.
@@ -87,7 +89,7 @@ pub(super) struct Owner {
     connection: Connection,
     reader: Reader,
     _lock: FolderLock,
-    path: PathBuf,
+    file: QueueFile,
     tags: Tags,
     space: Space,
     alarm: Alarm,
@@ -102,17 +104,17 @@ impl Owner {
         connection: Connection,
         reader: Reader,
         lock: FolderLock,
-        path: &Path,
+        file: QueueFile,
         tags: Tags,
         alarm: Alarm,
         fault: Arc<OnceLock<String>>,
     ) -> Self {
         Self {
             connection,
-            space: Space::new(path, reader.in_the_way()),
+            space: Space::new(file.path(), reader.in_the_way()),
             reader,
             _lock: lock,
-            path: path.to_owned(),
+            file,
             tags,
             alarm,
             deferred: Vec::new(),
@@ -141,6 +143,8 @@ impl Owner {
                         self.measure();
                         let _ = reply.send(());
                     }
+                    // That is looked at below in any case.
+                    Request::Replaced => {}
                     Request::Damaged(error) => self.give_up(&error),
                     Request::Close(reply) => {
                         line.close();
@@ -151,6 +155,7 @@ impl Owner {
             if self.fault.get().is_some() {
                 break;
             }
+            self.alarm.placed(self.file.replaced());
             let mut group = self.admit(group);
             self.carry_out(&mut group);
             self.make_room();
@@ -226,7 +231,7 @@ impl Owner {
             Err(StoreError::Sql(error)) if is_damage(&error) => {
                 self.give_up(&error);
                 for work in group.drain(..) {
-                    work.answer(Some(StoreError::corrupt(&self.path, &error)));
+                    work.answer(Some(StoreError::corrupt(self.file.path(), &error)));
                 }
             }
             Err(error) if group.len() == 1 => {
@@ -307,10 +312,10 @@ impl Owner {
 
     /// Ends the service: what a damaged file answers is not to be believed.
     fn give_up(&mut self, error: &rusqlite::Error) {
-        let fault = StoreError::corrupt(&self.path, error).to_string();
+        let fault = StoreError::corrupt(self.file.path(), error).to_string();
         tracing::error!("{fault}");
         self.alarm
-            .failed(&StoreError::corrupt(&self.path, error), false, || 0);
+            .failed(&StoreError::corrupt(self.file.path(), error), false, || 0);
         let _ = self.fault.set(fault);
     }
 }

@@ -7,7 +7,6 @@
 //! found the log too long, the reader lets it be cut off before the next look: the owner never waits
 //! for the reader, the reader waits for the owner.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -16,6 +15,7 @@ use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::error::is_damage;
+use super::file::QueueFile;
 use super::opening::Lines;
 use super::owner::Request;
 use super::tags::Tags;
@@ -43,7 +43,9 @@ pub(super) struct Reader {
 /// What the thread works with.
 struct Desk {
     connection: Connection,
-    path: PathBuf,
+    file: QueueFile,
+    /// Whether it was not at its place at the last look.
+    is_replaced: bool,
     tags: Tags,
     /// Weak, since whoever holds the owner's line keeps the queue open.
     owner: mpsc::WeakSender<Request>,
@@ -52,7 +54,7 @@ struct Desk {
 
 impl Reader {
     /// Opens the file once more and starts the thread. The queue is open and has its tables.
-    pub(super) fn start(path: &Path, tags: &Tags, lines: Lines) -> Result<Self, StoreError> {
+    pub(super) fn start(file: &QueueFile, tags: &Tags, lines: Lines) -> Result<Self, StoreError> {
         let Lines {
             requests: owner,
             looks,
@@ -60,8 +62,9 @@ impl Reader {
         } = lines;
         let in_the_way = Arc::new(AtomicBool::new(false));
         let desk = Desk {
-            connection: schema::open_to_read(path)?,
-            path: path.to_owned(),
+            connection: schema::open_to_read(file.path())?,
+            file: file.clone(),
+            is_replaced: false,
             tags: tags.clone(),
             owner,
             in_the_way: Arc::clone(&in_the_way),
@@ -70,7 +73,7 @@ impl Reader {
             .name("store-reader".to_owned())
             .spawn(move || desk.serve(line))
             .map_err(|error| StoreError::Folder {
-                path: path.to_owned(),
+                path: file.path().to_owned(),
                 error,
             })?;
         Ok(Self {
@@ -100,9 +103,13 @@ impl Desk {
     fn serve(mut self, mut line: mpsc::Receiver<Look>) {
         while let Some(Look::At(mut work)) = line.blocking_recv() {
             self.step_aside();
+            let is_replaced = self.file.replaced().is_some();
+            if std::mem::replace(&mut self.is_replaced, is_replaced) != is_replaced {
+                self.tell(Request::Replaced);
+            }
             let failure = match self.look(&mut *work) {
                 Err(StoreError::Sql(error)) if is_damage(&error) => {
-                    let told = StoreError::corrupt(&self.path, &error);
+                    let told = StoreError::corrupt(self.file.path(), &error);
                     self.tell(Request::Damaged(error));
                     Some(told)
                 }

@@ -6,7 +6,7 @@
 //! triggers, so that nobody has to go through them. `AUTOINCREMENT` keeps a delivery's number from ever
 //! being used again, since its stable id is made of it.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,7 +14,6 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
-use super::error::is_damage;
 
 /// Name of the queue file in the data folder.
 pub(super) const FILE_NAME: &str = "bellwire.db";
@@ -50,19 +49,19 @@ pub(super) fn find(folder: &Path) -> Result<PathBuf, StoreError> {
     let path = folder.join(FILE_NAME);
     // What cannot be looked at may be there all the same: opening it tells what is wrong.
     match path.metadata() {
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(StoreError::Missing {
-            path: folder.to_owned(),
-        }),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            refuse_foreign_log(&path)?;
+            Err(StoreError::Missing {
+                path: folder.to_owned(),
+            })
+        }
         _ => Ok(path),
     }
 }
 
 /// Opens the file, makes or migrates its tables, and sets what holds for the connection.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
-    open_and_migrate(path).map_err(|error| match error {
-        StoreError::Sql(sql) if is_damage(&sql) => StoreError::corrupt(path, &sql),
-        other => other,
-    })
+    open_and_migrate(path).map_err(|error| StoreError::opening(path, error))
 }
 
 /// A second connection to a file that is open already, which cannot change anything.
@@ -76,32 +75,54 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Refuses a file beside which the log of another one lies: SQLite would take over from it whatever there
-/// is, and damage the file without a word. A file that has a log says so in its head from before the log
-/// is made until after it is gone, and a backup says that it has none.
+/// Refuses a log without its file, which SQLite would remove for a new queue, and a file beside which the log
+/// of another one lies: SQLite would take over from it whatever there is, and damage the file without a word.
+/// A file that has a log is never empty, says so in its head from before the log is made until after it is
+/// gone, and a backup says that it has none.
 ///
 /// To be asked before this process has a connection to the file: closing any file of one's own gives up all
 /// that the process has locked of it, and with it what SQLite holds.
 pub(super) fn refuse_foreign_log(path: &Path) -> Result<(), StoreError> {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let log = PathBuf::from(log);
+    let log = beside(path, "-wal");
+    if !log.metadata().is_ok_and(|log| log.len() > 0) {
+        return Ok(());
+    }
+    let path = path.to_owned();
+    match path.metadata() {
+        Ok(file) if file.len() > 0 => {}
+        Err(error) if error.kind() != ErrorKind::NotFound => return Ok(()),
+        _ => return Err(StoreError::LogAlone { path, log }),
+    }
     let mut head = [0; HEAD_BYTES];
     // What cannot be read is told by whoever opens it.
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
-    let is_without = read.is_ok() && head.ends_with(&WITHOUT_LOG);
-    let has_log = log.metadata().is_ok_and(|log| log.len() > 0);
-    match is_without && has_log {
-        true => Err(StoreError::ForeignLog {
-            path: path.to_owned(),
-            log,
-        }),
+    let read = File::open(&path).and_then(|mut file| file.read_exact(&mut head));
+    match read.is_ok() && head.ends_with(&WITHOUT_LOG) {
+        true => Err(StoreError::ForeignLog { path, log }),
         false => Ok(()),
     }
 }
 
+/// What SQLite puts beside a file.
+pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+/// Makes the file where there is none. It is its owner's alone, whosoever the folder is, and so are the log
+/// and its index, which SQLite makes like it.
+fn make_private(path: &Path) {
+    let mut file = OpenOptions::new();
+    file.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    // What cannot be made is told by whoever opens it.
+    drop(file.open(path));
+}
+
 fn open_and_migrate(path: &Path) -> Result<Connection, StoreError> {
     refuse_foreign_log(path)?;
+    make_private(path);
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     let found = version(&connection, path)?;

@@ -104,11 +104,9 @@ impl Measure {
 impl Space {
     /// The place of a queue file, without a limit, and where to say that a reader is in the way.
     pub(super) fn new(file: &Path, in_the_way: Arc<AtomicBool>) -> Self {
-        let mut log_path = file.as_os_str().to_owned();
-        log_path.push("-wal");
         Self {
             folder: file.parent().unwrap_or(file).to_owned(),
-            log_path: log_path.into(),
+            log_path: schema::beside(file, "-wal"),
             in_the_way,
             limit: None,
             measure: Measure::default(),

@@ -1,6 +1,8 @@
-//! A queue file with damage inside: told with its name and what to do, never replaced, never retried.
+//! A queue file with damage inside: told with its name and what to do, never replaced, never retried. And one
+//! that is not to be had, or is taken away.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::time::Duration;
 
 use bellwire::model::{Batch, DataAt, Event, Name, Route};
@@ -9,7 +11,7 @@ use bellwire::status::Status;
 use bellwire::store::Store;
 use jiff::Timestamp;
 
-use crate::harness::{Bridge, Phones, Upstream};
+use crate::harness::{Bridge, Phones, Upstream, free_address, soon, until};
 
 const PAGE: usize = 4096;
 
@@ -72,4 +74,89 @@ async fn a_damaged_file_ends_the_program_with_its_name_and_what_to_do() {
         "{log}"
     );
     assert!(fs::read(&name).expect("reads") == bytes, "left as it is");
+}
+
+/// A user who owns nothing.
+const NOBODY: u32 = 65534;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_somebody_else_is_told_with_the_way_to_have_it() {
+    let config = |listen: &str| {
+        format!("http.listen = \"{listen}\"\n[sources.ttmt]\nkind = \"ttmt\"\napi_key = \"k\"\n")
+    };
+    let is_root = rustix::process::geteuid().is_root();
+    let mut bridge = Bridge::new(&config(&free_address().to_string()));
+    if is_root {
+        let nobody = NOBODY.to_string();
+        let (user, group) = (format!("--reuid={nobody}"), format!("--regid={nobody}"));
+        bridge = bridge.wrapped(&["setpriv", &user, &group, "--clear-groups"]);
+    }
+    let data = bridge.folder().join("data");
+    fs::create_dir(&data).expect("a folder");
+    let file = data.join("bellwire.db");
+    let store = Store::open(&data, Status::new().0, Timestamp::now()).expect("opens");
+    store.close().await;
+    if is_root {
+        for path in [bridge.folder(), &data, &data.join("bellwire.lock")] {
+            chown(path, Some(NOBODY), Some(NOBODY)).expect("theirs");
+        }
+    }
+    let check = |told: &str, mode: u32| {
+        for words in [
+            format!("the queue file `{}` cannot be used", file.display()),
+            "Permission denied".to_owned(),
+            "`chown -R ".to_owned(),
+            format!(" {}`", data.display()),
+        ] {
+            assert!(told.contains(&words), "{mode:o}: {words}: {told}");
+        }
+    };
+    for mode in [0o000, 0o444] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("a mode");
+        bridge.start();
+        assert_eq!(bridge.ended().await.code(), Some(1));
+        check(&bridge.log(), mode);
+        let listed = bridge.output("queue", &[]).await;
+        assert_eq!(listed.status, Some(1), "{listed:?}");
+        check(&listed.complaint, mode);
+        assert!(!listed.complaint.contains("in use"), "{listed:?}");
+        assert!(listed.complaint.contains("nothing answers"), "{listed:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_that_is_taken_away_while_it_runs_is_no_longer_ready_and_goes_on() {
+    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
+    let mut bridge = Bridge::new(&format!(
+        "http.listen = \"127.0.0.1:0\"\n{}{}[[rules]]\nname = \"hits\"\nto = [\"automation\"]\n",
+        upstream.source(),
+        phones.sink("automation", Kind::Webhook, ""),
+    ));
+    bridge.start();
+    soon("the connection", upstream.handle.heard()).await;
+    bridge
+        .ready("all is well", |told| told["ready"] == true)
+        .await;
+    let data = bridge.folder().join("data");
+    fs::remove_dir_all(&data).expect("goes");
+    let told = bridge
+        .ready("it is away", |told| told["ready"] == false)
+        .await;
+    assert_eq!(told.status, 503);
+    let reasons = told.json()["reasons"].to_string();
+    let words = format!("`{}` was taken away", data.join("bellwire.db").display());
+    assert!(reasons.contains(&words), "{reasons}");
+    upstream
+        .send(
+            r#"{"type":"tp_hit","eventId":1,"timestamp":"2026-06-11T08:00:00.000Z","data":{}}"#
+                .to_owned(),
+        )
+        .await;
+    until("it goes on", || {
+        !phones.handle.received_by(Kind::Webhook).is_empty()
+    })
+    .await;
+    let log = bridge.log();
+    let errors = log.lines().filter(|line| line.contains("was taken away"));
+    assert_eq!(errors.count(), 1, "{log}");
 }

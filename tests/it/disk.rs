@@ -8,9 +8,12 @@ use std::process::Command;
 
 use bellwire::simulator::Answer;
 use bellwire::simulator::ttmt::Options;
+use bellwire::status::Status;
+use bellwire::store::Store;
+use jiff::Timestamp;
 use tempfile::TempDir;
 
-use crate::harness::{Bridge, Phones, Upstream, soon, until};
+use crate::harness::{Bridge, Phones, Upstream, free_address, soon, until};
 
 /// The disk, and what is left of it at first.
 const DISK: usize = 16 << 20;
@@ -252,4 +255,38 @@ async fn a_limit_on_the_size_of_files_is_a_full_disk_too() {
         assert!(lifted.expect("prlimit is there").success());
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_on_a_disk_that_cannot_be_written_is_told_as_that() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let mut bridge = Bridge::new(&format!(
+        "data_dir = \"{}\"\nhttp.listen = \"{}\"\n[sources.ttmt]\nkind = \"ttmt\"\napi_key = \"k\"\n",
+        disk.path().display(),
+        free_address(),
+    ));
+    let (status, now) = (Status::new().0, Timestamp::now());
+    let store = Store::open(disk.path(), status, now).expect("opens");
+    store.close().await;
+    let shut = Command::new("mount")
+        .args(["-o", "remount,ro"])
+        .arg(disk.path())
+        .status();
+    assert!(shut.expect("mount is there").success());
+    bridge.start();
+    assert_eq!(bridge.ended().await.code(), Some(1));
+    let listed = bridge.output("queue", &[]).await;
+    assert_eq!(listed.status, Some(1), "{listed:?}");
+    assert!(!listed.complaint.contains("in use"), "{listed:?}");
+    for told in [bridge.log(), listed.complaint] {
+        for words in [
+            &*disk.path().display().to_string(),
+            "Read-only file system",
+            "a file system that can be written",
+        ] {
+            assert!(told.contains(words), "{words}: {told}");
+        }
+    }
 }

@@ -204,6 +204,111 @@ async fn a_damaged_file_is_refused_by_name_and_left_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_log_whose_file_is_missing_or_empty_is_refused_and_kept() {
+    let folder = TempDir::new().expect("a folder");
+    let store = holding(&folder, &["1"], &["phone"]).await;
+    let file = folder.path().join("bellwire.db");
+    let log = folder.path().join("bellwire.db-wal");
+    let kept = std::fs::read(&log).expect("a log");
+    assert!(!kept.is_empty());
+    store.close().await;
+
+    std::fs::remove_file(&file).expect("goes");
+    std::fs::write(&log, &kept).expect("as after a crash");
+    for is_empty in [false, true] {
+        if is_empty {
+            std::fs::write(&file, b"").expect("writes");
+        }
+        let status = Status::new().0;
+        let by_hand = Store::open_existing(folder.path(), status, now()).expect_err("refused");
+        let started = open(&folder).expect_err("refused");
+        for refused in [by_hand, started] {
+            assert!(
+                matches!(refused, StoreError::LogAlone { .. }),
+                "{refused:?}"
+            );
+            let told = refused.to_string();
+            for path in [&file, &log] {
+                assert!(told.contains(&format!("`{}`", path.display())), "{told}");
+            }
+        }
+        assert!(std::fs::read(&log).expect("it is there") == kept);
+        assert_eq!(file.exists(), is_empty, "nothing was made");
+    }
+    std::fs::write(&log, b"").expect("writes");
+    let store = open(&folder).expect("a new queue");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_opened_is_told_by_its_name() {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("bellwire.db");
+    std::fs::create_dir(&file).expect("a folder in its place");
+    let refused = open(&folder).expect_err("no file");
+    assert!(matches!(&refused, StoreError::File { path, .. } if *path == file));
+}
+
+#[tokio::test]
+async fn a_file_that_is_taken_away_or_replaced_is_told_until_it_is_back() {
+    let folder = TempDir::new().expect("a folder");
+    let status = Status::new().0;
+    let store = Store::open(folder.path(), status.clone(), now()).expect("opens");
+    let in_folder = |name: &str| folder.path().join(name);
+    let (file, aside) = (in_folder("bellwire.db"), in_folder("aside.db"));
+    let told = async || {
+        let accepted = store.accept(batch(&["1"], &["phone"])).await;
+        accepted.expect("goes on");
+        status.snapshot().store_fault
+    };
+    assert_eq!(told().await, None);
+    std::fs::rename(&file, &aside).expect("taken away");
+    let reason = told().await.expect("it is away");
+    let words = format!("`{}` was taken away", file.display());
+    assert!(reason.contains(&words), "{reason}");
+    std::fs::copy(&aside, &file).expect("another one");
+    assert_eq!(told().await, Some(reason));
+    std::fs::rename(&aside, &file).expect("put back");
+    assert_eq!(told().await, None, "it is the same one");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn who_only_looks_notices_too_that_the_file_is_away_and_back() {
+    let folder = TempDir::new().expect("a folder");
+    let status = Status::new().0;
+    let store = Store::open(folder.path(), status.clone(), now()).expect("opens");
+    let in_folder = |name: &str| folder.path().join(name);
+    let (file, aside) = (in_folder("bellwire.db"), in_folder("aside.db"));
+    let mut changes = status.changes();
+    for (from, to) in [(&file, &aside), (&aside, &file)] {
+        std::fs::rename(from, to).expect("moves");
+        store.recent_deliveries(1).await.expect("reads");
+        let told = tokio::time::timeout(Duration::from_secs(20), changes.changed()).await;
+        told.expect("it is told").expect("somebody tells");
+        let is_told = status.snapshot().store_fault.is_some();
+        assert_eq!(is_told, *to == aside);
+    }
+    store.close().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_of_a_queue_are_their_owners_alone_in_whatever_folder() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = TempDir::new().expect("a folder");
+    let open_to_all = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), open_to_all).expect("a mode");
+    let store = holding(&folder, &["1"], &["phone"]).await;
+    for name in ["bellwire.db", "bellwire.db-wal", "bellwire.db-shm"] {
+        let file = folder.path().join(name).metadata().expect("it is there");
+        assert_eq!(file.permissions().mode() & 0o777, 0o600, "{name}");
+    }
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_file_of_a_newer_version_is_refused() {
     let folder = TempDir::new().expect("a folder");
     open(&folder).expect("opens").close().await;
