@@ -230,7 +230,9 @@ mod tests {
         let began = Instant::now();
         std::fs::rename(&file, &aside).expect("taken away");
         let stop = CancellationToken::new();
-        let work = tokio::spawn(run(parts, stop.clone()));
+        let until = stop.clone();
+        // Without the silences, whose timers would go on while the queue is asked.
+        let work = tokio::spawn(async move { serve(parts, &until).await });
         changes.changed().await.expect("the first round says so");
         assert!(status.snapshot().store_fault.is_some());
         std::fs::rename(&aside, &file).expect("put back");

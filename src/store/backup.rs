@@ -26,6 +26,10 @@ const CHECK_STEPS: i32 = 10_000;
 /// Counts what has not ended, in every version of the tables.
 const WAITING: &str = "SELECT count(*) FROM deliveries WHERE state <= 1";
 
+/// How the name begins of a folder in which a copy is made, and the file in it that is locked meanwhile.
+const DRAFT: &str = ".bellwire-backup-";
+const HELD: &str = "held";
+
 /// What SQLite puts behind the name of a file for what goes with it.
 const NEIGHBOURS: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
@@ -97,7 +101,7 @@ pub fn back_up(
         );
         unwritten(io::Error::other(reason))
     })?;
-    let copy = draft.path().join(schema::FILE_NAME);
+    let copy = draft.folder.path().join(schema::FILE_NAME);
     let failed = |error| explained(&queue, target, error);
     let (schema, waiting) = {
         let mut connection = Connection::open(&copy).map_err(failed)?;
@@ -172,9 +176,17 @@ fn free_place(queue: &Path, target: &Path) -> Result<PathBuf, BackupError> {
 
 /// A folder in another one, with an empty file for the copy. It goes with all that is in it when it is
 /// dropped.
-fn draft(place: &Path) -> io::Result<TempDir> {
+struct Draft {
+    folder: TempDir,
+    /// Locked until after that.
+    _held: File,
+}
+
+/// Makes one, in place of those that processes left behind when they were killed.
+fn draft(place: &Path) -> io::Result<Draft> {
+    remove_abandoned(place);
     let mut folder = tempfile::Builder::new();
-    folder.prefix(".bellwire-backup-");
+    folder.prefix(DRAFT);
     let mut file = OpenOptions::new();
     file.write(true).create_new(true);
     #[cfg(unix)]
@@ -184,8 +196,42 @@ fn draft(place: &Path) -> io::Result<TempDir> {
         file.mode(0o600);
     }
     let folder = folder.tempdir_in(place)?;
+    // Locked before it has its name: what can be locked by others under that is abandoned.
+    let (unheld, held) = (folder.path().join("new"), folder.path().join(HELD));
+    let lock = file.open(&unheld)?;
+    lock.lock()?;
+    fs::rename(unheld, held)?;
     file.open(folder.path().join(schema::FILE_NAME))?;
-    Ok(folder)
+    Ok(Draft {
+        folder,
+        _held: lock,
+    })
+}
+
+/// Removes drafts of this user that no process holds.
+fn remove_abandoned(place: &Path) {
+    let Ok(entries) = fs::read_dir(place) else {
+        return;
+    };
+    let drafts = entries.flatten().filter(|entry| {
+        entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(DRAFT.as_bytes())
+    });
+    for folder in drafts.map(|entry| entry.path()) {
+        use std::os::unix::fs::MetadataExt;
+        let user = rustix::process::geteuid().as_raw();
+        let is_own = |path: &Path| path.symlink_metadata().is_ok_and(|it| it.uid() == user);
+        let held = folder.join(HELD);
+        if is_own(&folder) && is_own(&held) && held.is_file() {
+            let lock = File::open(held);
+            if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
+                // What cannot be removed is in nobody's way.
+                let _ = fs::remove_dir_all(folder);
+            }
+        }
+    }
 }
 
 /// Copies every page as it is at one moment; answers the version of the tables.
@@ -196,12 +242,12 @@ fn copy_pages(
     mut told: impl FnMut(usize, usize),
     failed: impl Fn(rusqlite::Error) -> BackupError + Copy,
 ) -> Result<u32, BackupError> {
-    let unread = |error| match error {
-        StoreError::Sql(sql) if is_damage(&sql) => StoreError::corrupt(queue, &sql),
-        other => other,
-    };
+    let unread = |error| StoreError::opening(queue, error);
     schema::refuse_foreign_log(queue)?;
-    let mut connection = schema::open_to_read(queue).map_err(unread)?;
+    let mut connection = match schema::open_unwritable(queue).map_err(unread)? {
+        Some(connection) => connection,
+        None => schema::open_to_read(queue).map_err(unread)?,
+    };
     // What it reads first holds until it ends, whatever is written meanwhile.
     let moment = connection.transaction().map_err(failed)?;
     let version = schema::version(&moment, queue).map_err(unread)?;

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
+use rustix::fs::Access;
+use rustix::io::Errno;
 
 use super::StoreError;
 
@@ -73,6 +75,25 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     // In KiB. Enough for a page of the newest; who reads from end to end reads nothing twice.
     connection.pragma_update(None, "cache_size", -512)?;
     Ok(connection)
+}
+
+/// A connection to a file of a file system that cannot be written, where the index of a log cannot be made
+/// either. `None` where it can be, or where there is a log to read.
+pub(super) fn open_unwritable(path: &Path) -> Result<Option<Connection>, StoreError> {
+    let folder = path.parent().unwrap_or(path);
+    let can_write = rustix::fs::access(folder, Access::WRITE_OK);
+    let has_log = beside(path, "-wal")
+        .metadata()
+        .is_ok_and(|log| log.len() > 0);
+    let (Err(Errno::ROFS), false, Some(name)) = (can_write, has_log, path.to_str()) else {
+        return Ok(None);
+    };
+    let name = ["%", "?", "#"].iter().fold(name.to_owned(), |name, sign| {
+        name.replace(sign, &format!("%{:02x}", sign.as_bytes()[0]))
+    });
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let name = format!("file:{name}?immutable=1");
+    Ok(Some(Connection::open_with_flags(name, flags)?))
 }
 
 /// Refuses a log without its file, which SQLite would remove for a new queue, and a file beside which the log

@@ -277,6 +277,9 @@ async fn a_queue_on_a_disk_that_cannot_be_written_is_told_as_that() {
     assert!(shut.expect("mount is there").success());
     bridge.start();
     assert_eq!(bridge.ended().await.code(), Some(1));
+    let copied = bridge.tool(&["backup", "copy.db"]).await;
+    assert_eq!(copied.status, Some(0), "{copied:?}");
+    assert!(bridge.folder().join("copy.db").is_file());
     let listed = bridge.output("queue", &[]).await;
     assert_eq!(listed.status, Some(1), "{listed:?}");
     assert!(!listed.complaint.contains("in use"), "{listed:?}");

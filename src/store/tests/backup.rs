@@ -201,3 +201,24 @@ async fn a_queue_of_a_later_version_is_left_to_that_version() {
         panic!("{refused:?}");
     };
 }
+
+#[tokio::test]
+async fn what_a_killed_backup_left_behind_goes_with_the_next_one() {
+    let folder = TempDir::new().expect("a folder");
+    let place = TempDir::new().expect("a folder");
+    let store = holding(&folder, &["1"], &["phone"]).await;
+    let left = |name: &str| {
+        let draft = place.path().join(name);
+        fs::create_dir(&draft).expect("a draft");
+        fs::write(draft.join("bellwire.db"), b"half of it").expect("writes");
+        fs::File::create(draft.join("held")).expect("makes")
+    };
+    drop(left(".bellwire-backup-killed"));
+    let at_work = left(".bellwire-backup-at-work");
+    at_work.lock().expect("free");
+    drop(left("of-somebody-else"));
+    copied(&folder, &place.path().join("copy.db")).expect("copies");
+    let expected = [".bellwire-backup-at-work", "copy.db", "of-somebody-else"];
+    assert_eq!(names(place.path()), expected.map(str::to_owned).into());
+    store.close().await;
+}
