@@ -7,10 +7,10 @@ use super::relay::{KIND, Relay};
 use super::table::Table;
 use super::trial::{Load, Set};
 
-/// So many deliveries wait where few do.
-const FEW: u64 = 1_000;
+/// The first deliveries after a start, whose cost is the start's.
+const FIRST: u64 = 1_000;
 
-/// Deliveries whose cost is taken; they are behind the first ones, which also pay for the start.
+/// Deliveries whose cost is taken, behind the first ones.
 const COUNTED: u64 = 10_000;
 
 /// Longest wait for anything, in seconds.
@@ -22,7 +22,7 @@ pub(crate) fn run(bench: &Bench, table: &mut Table) {
     // Each takes long and measures much, so that one round fewer will do.
     for round in 1..=bench.rounds.div_ceil(2) {
         eprintln!("backlog: round {round} of {}", bench.rounds.div_ceil(2));
-        let (full, low) = (measure(bench, many), measure(bench, FEW + COUNTED));
+        let (full, low) = (measure(bench, many), measure(bench, FIRST + COUNTED));
         let ratio = full.cost / low.cost;
         let values = [
             full.waiting,
@@ -44,7 +44,7 @@ pub(crate) fn run(bench: &Bench, table: &mut Table) {
         start,
     );
     table.alone(&format!("CPU of a delivery, {count} waiting, µs"), cost);
-    table.alone("the same ÷ that with a few thousand waiting", ratio);
+    table.alone("the same ÷ that of the last 10,000 that wait", ratio);
     table.alone(
         &format!("memory, {count} delivered since the start, MB"),
         delivered,
@@ -83,11 +83,11 @@ fn measure(bench: &Bench, deliveries: u64) -> Figures {
     set.receiver.tell("answer");
     let begin = nanoseconds();
     set.restart();
-    let before = set.receiver.wait(FEW, SECONDS_MAX).get("distinct");
+    let before = set.receiver.wait(FIRST, SECONDS_MAX).get("distinct");
     let cpu = set.relay.cpu();
     let after = set
         .receiver
-        .wait(FEW + COUNTED, SECONDS_MAX)
+        .wait(FIRST + COUNTED, SECONDS_MAX)
         .get("distinct");
     let cost = (set.relay.cpu() - cpu) / (after - before) as f64 * 1e6;
     let report = set.receiver.wait(deliveries, SECONDS_MAX);
