@@ -1,0 +1,180 @@
+//! One run: a feed, a relay in a fresh folder, a receiver, and what came of it.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::options::Bench;
+use super::process::{Process, Role};
+use super::relay::{self, KIND, Relay, Rules, Way};
+
+/// How long a relay that has connected gets to come to rest, and one that has delivered to write that down.
+const REST: Duration = Duration::from_millis(500);
+
+/// Longest run, in seconds.
+const SECONDS_MAX: u64 = 600;
+
+/// What is relayed.
+#[derive(Clone, Copy)]
+pub(crate) struct Load {
+    pub(crate) events: u64,
+    pub(crate) bytes: u64,
+    /// Events in a second; 0 for as fast as they are read.
+    pub(crate) rate: u64,
+    /// Type of all events but the last.
+    pub(crate) kind: &'static str,
+    /// Type of the last event.
+    pub(crate) last: &'static str,
+    pub(crate) sinks: usize,
+    pub(crate) rules: Rules,
+}
+
+impl Load {
+    /// So many events, all of which go to one sink, as fast as they are read.
+    pub(crate) const fn of(events: u64) -> Self {
+        Self {
+            events,
+            bytes: 300,
+            rate: 0,
+            kind: KIND,
+            last: KIND,
+            sinks: 1,
+            rules: Rules::One,
+        }
+    }
+
+    /// How many deliveries that makes.
+    pub(crate) fn deliveries(&self) -> u64 {
+        match self.kind {
+            KIND => self.events * self.sinks as u64,
+            _ => self.sinks as u64,
+        }
+    }
+
+    /// The feed of it.
+    pub(crate) fn feed(&self) -> Role {
+        let Self {
+            events,
+            bytes,
+            rate,
+            kind,
+            last,
+            ..
+        } = self;
+        let options = [
+            format!("events={events}"),
+            format!("bytes={bytes}"),
+            format!("rate={rate}"),
+            format!("kind={kind}"),
+            format!("last={last}"),
+        ];
+        Role::start("feed", &options)
+    }
+}
+
+/// What came of a run.
+pub(crate) struct Outcome {
+    /// From the first event that was made to the last arrival, in seconds.
+    pub(crate) seconds: f64,
+    /// Seconds that the relay had a core meanwhile.
+    pub(crate) cpu: f64,
+    /// Memory before and at most, in MB.
+    pub(crate) idle: f64,
+    pub(crate) peak: f64,
+    /// From made to arrived, in milliseconds.
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+    /// Deliveries behind a later one of their account.
+    pub(crate) late: u64,
+}
+
+/// A feed that is ready to go, a relay that has connected to it, and the receiver.
+pub(crate) struct Set {
+    pub(crate) feed: Role,
+    pub(crate) receiver: Role,
+    pub(crate) relay: Process,
+    pub(crate) folder: TempDir,
+    who: Relay,
+    load: Load,
+    marker: bool,
+}
+
+impl Set {
+    pub(crate) fn up(bench: &Bench, who: Relay, load: Load, marker: bool) -> Self {
+        let (mut feed, receiver) = (load.feed(), Role::start("receiver", &[]));
+        let folder = TempDir::new_in(&bench.folder).expect("a folder");
+        let way = Way {
+            feed: &feed.address,
+            receiver: &receiver.address,
+            sinks: load.sinks,
+            rules: load.rules,
+            marker,
+        };
+        let relay = relay::start(who, folder.path(), &way);
+        feed.hear("connected");
+        sleep(REST);
+        Self {
+            feed,
+            receiver,
+            relay,
+            folder,
+            who,
+            load,
+            marker,
+        }
+    }
+
+    /// Starts the relay anew, which has been killed.
+    pub(crate) fn restart(&mut self) {
+        let way = Way {
+            feed: &self.feed.address,
+            receiver: &self.receiver.address,
+            sinks: self.load.sinks,
+            rules: self.load.rules,
+            marker: self.marker,
+        };
+        self.relay = relay::start(self.who, self.folder.path(), &way);
+    }
+
+    /// Lets the feed begin; answers when that was, in seconds since 1970.
+    #[expect(clippy::cast_precision_loss, reason = "a fraction of a microsecond")]
+    pub(crate) fn go(&mut self) -> f64 {
+        self.feed.tell("go");
+        let begun: u64 = self.feed.hear("begun").parse().expect("a number");
+        begun as f64 / 1e9
+    }
+
+    /// What the relay has put on the disk is there by now.
+    pub(crate) fn rest(&self) {
+        sleep(REST);
+    }
+}
+
+/// Relays a load.
+pub(crate) fn run(bench: &Bench, who: Relay, load: Load) -> Outcome {
+    let mut set = Set::up(bench, who, load, false);
+    let (idle, before) = (set.relay.memory("VmRSS"), set.relay.cpu());
+    let begun = set.go();
+    let wanted = load.deliveries();
+    let report = set.receiver.wait(wanted, SECONDS_MAX);
+    set.rest();
+    let distinct = report.get("distinct");
+    if distinct < wanted {
+        let log = std::fs::read_to_string(set.folder.path().join("log"));
+        panic!(
+            "{} has delivered {distinct} of {wanted}; it says\n{}",
+            who.name(),
+            log.unwrap_or_default()
+        );
+    }
+    Outcome {
+        seconds: report.seconds("last") - begun,
+        cpu: set.relay.cpu() - before,
+        idle,
+        peak: set.relay.memory("VmHWM"),
+        p50: report.seconds("p50") * 1000.0,
+        p99: report.seconds("p99") * 1000.0,
+        late: report.get("late"),
+    }
+}
