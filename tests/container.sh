@@ -12,7 +12,8 @@ trap 'end_worlds; finish; [ -z "${memory_group:-}" ] || rmdir "$memory_group"' E
 needs python3 curl pgrep
 have_builder() { command -v buildah >/dev/null && command -v debootstrap >/dev/null; }
 have_builder || {
-    command -v apt-get >/dev/null && apt-get install -y buildah debootstrap >"$work/apt.log" 2>&1 || true
+    command -v apt-get >/dev/null && apt-get update -q >"$work/apt.log" 2>&1 \
+        && apt-get install -y -q buildah debootstrap >>"$work/apt.log" 2>&1 || true
 }
 have_builder || skip "buildah and debootstrap cannot be had (in Debian: packages of those names)"
 unshare --mount --pid --fork true 2>/dev/null || skip "this machine gives out no namespaces"
