@@ -56,6 +56,25 @@ async fn with_one_that_waits() -> (Upstream, Phones, Bridge) {
     (upstream, phones, bridge)
 }
 
+/// The same with a backup `copy.db`, killed after an event 3 that came in later.
+async fn killed_after_its_backup() -> (Upstream, Phones, Bridge) {
+    let (upstream, phones, mut bridge) = with_one_that_waits().await;
+    let made = bridge.tool(&["backup", "copy.db"]).await;
+    assert_eq!(made.status, Some(0), "{made:?}");
+    upstream.send(hit(3)).await;
+    has_settled(&bridge, 3).await;
+    bridge.kill();
+    (upstream, phones, bridge)
+}
+
+/// Puts the backup into an empty folder, as after the loss of a disk.
+fn put_back(bridge: &Bridge) {
+    let data = bridge.folder().join("data");
+    fs::remove_dir_all(&data).expect("the disk is gone");
+    fs::create_dir(&data).expect("a folder");
+    fs::copy(bridge.folder().join("copy.db"), data.join("bellwire.db")).expect("copies");
+}
+
 /// Waits until so many deliveries are in the queue, each has been tried and none is on its way.
 async fn has_settled(bridge: &Bridge, count: u32) {
     let mut look = tokio::time::interval(std::time::Duration::from_millis(20));
@@ -193,18 +212,10 @@ async fn where_nothing_can_be_copied_or_written_it_is_said_and_nothing_left() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_waits_in_a_backup_goes_out_with_its_id_and_the_cursor_goes_on_from_there() {
-    let (upstream, phones, mut bridge) = with_one_that_waits().await;
-    let made = bridge.tool(&["backup", "copy.db"]).await;
-    assert_eq!(made.status, Some(0), "{made:?}");
-    upstream.send(hit(3)).await;
-    has_settled(&bridge, 3).await;
-    bridge.kill();
+    let (upstream, phones, mut bridge) = killed_after_its_backup().await;
     let before = ids(&phones.handle.received_by(Kind::Webhook));
 
-    let data = bridge.folder().join("data");
-    fs::remove_dir_all(&data).expect("the disk is gone");
-    fs::create_dir(&data).expect("a folder");
-    fs::copy(bridge.folder().join("copy.db"), data.join("bellwire.db")).expect("copies");
+    put_back(&bridge);
     refuse(&phones, &[]);
     let asked = upstream.stream_requests().len();
     let arrived = phones.handle.received_by(Kind::Webhook).len();
@@ -235,21 +246,13 @@ async fn what_waits_in_a_backup_goes_out_with_its_id_and_the_cursor_goes_on_from
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_alert_after_a_restore_has_the_id_of_another_one_from_before() {
-    let (upstream, phones, mut bridge) = with_one_that_waits().await;
-    let made = bridge.tool(&["backup", "copy.db"]).await;
-    assert_eq!(made.status, Some(0), "{made:?}");
-    upstream.send(hit(3)).await;
-    has_settled(&bridge, 3).await;
-    bridge.kill();
+    let (upstream, phones, mut bridge) = killed_after_its_backup().await;
     drop(upstream);
 
     // An upstream that has forgotten event 3: the next one gets its place in the queue.
     let upstream = Upstream::start().await;
     for round in [4, 5] {
-        let data = bridge.folder().join("data");
-        fs::remove_dir_all(&data).expect("the disk is gone");
-        fs::create_dir(&data).expect("a folder");
-        fs::copy(bridge.folder().join("copy.db"), data.join("bellwire.db")).expect("copies");
+        put_back(&bridge);
         bridge.configure(&config(&upstream, &phones));
         bridge.start();
         soon("the connection", upstream.handle.heard()).await;
@@ -274,12 +277,7 @@ async fn no_alert_after_a_restore_has_the_id_of_another_one_from_before() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_of_the_queue_before_is_not_taken_for_that_of_the_backup() {
-    let (upstream, phones, mut bridge) = with_one_that_waits().await;
-    let made = bridge.tool(&["backup", "copy.db"]).await;
-    assert_eq!(made.status, Some(0), "{made:?}");
-    upstream.send(hit(3)).await;
-    has_settled(&bridge, 3).await;
-    bridge.kill();
+    let (_upstream, phones, mut bridge) = killed_after_its_backup().await;
     let data = bridge.folder().join("data");
     let queue = data.join("bellwire.db");
     let log = data.join("bellwire.db-wal");
