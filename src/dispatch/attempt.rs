@@ -1,34 +1,32 @@
-//! One attempt of one delivery, from the claim to the settlement.
+//! One attempt of one delivery, from the claim to what it means.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 
 use super::Parts;
+use super::answered::Answered;
 use super::encode::{Made, encode};
 use super::outage::Sign;
 use super::rests::KindRests;
 use crate::clock::Clock;
 use crate::model::{
-    Attempt, Claim, Failure, Posted, Reply, Settlement, State, Trace, Verdict, Wake,
+    Attempt, Claim, Ended, Failure, Posted, Reply, Settled, Settlement, State, Trace, Verdict, Wake,
 };
 use crate::retry::{self, Progress};
 use crate::rules::Current;
 use crate::sinks::{Facts, Sink};
 use crate::status::Status;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 use crate::telemetry;
 use crate::transport::{Client, Reach};
 
 /// Bytes of an answer that are kept with the attempt.
 const ANSWER_BYTES_MAX: usize = 1024;
-
-/// Wait before a settlement that could not be written is tried again.
-const SETTLE_AGAIN: Duration = Duration::from_millis(500);
 
 /// What all attempts of one lane share.
 pub(super) struct Sender {
@@ -45,52 +43,39 @@ pub(super) struct Sender {
     untold_rests: Mutex<(u32, Timestamp)>,
 }
 
-/// What an attempt came to.
-#[derive(Debug)]
-pub(super) struct Done {
-    pub(super) claim: Claim,
-    pub(super) state: State,
-    pub(super) reason: Option<String>,
-    /// The request and what came of it, if one left.
-    pub(super) attempt: Option<Attempt>,
-    /// What it shows of the sink.
-    pub(super) sign: Option<Sign>,
-    /// What makes the delivery due before its time.
-    pub(super) wake: Wake,
-    pub(super) rest_until: Option<Timestamp>,
-    pub(super) suspend: Option<String>,
-}
-
-/// Sends one claimed delivery and settles it. What is logged meanwhile can be found by its trace.
-pub(super) async fn run(sender: Arc<Sender>, claim: Claim) -> Done {
+/// Sends one claimed delivery and works out what that means for it. What is logged meanwhile can be found by its trace.
+pub(super) async fn run(sender: Arc<Sender>, claim: Claim) -> Answered {
     let trace = Trace::of(&claim.event).attempt(&claim.id, claim.attempt);
     let span = telemetry::attempt(&claim, trace);
-    send(sender, claim, trace).instrument(span).await
+    match span.is_disabled() {
+        true => send(sender, claim, trace).await,
+        false => send(sender, claim, trace).instrument(span).await,
+    }
 }
 
-async fn send(sender: Arc<Sender>, claim: Claim, trace: Trace) -> Done {
+async fn send(sender: Arc<Sender>, claim: Claim, trace: Trace) -> Answered {
     let now = sender.clock.now();
     let rules = sender.rules.get();
     let rule = rules.rule(&claim.rule);
     if sender.expires_at(&claim).is_some_and(|moment| moment < now) {
         let age = now.duration_since(claim.event.age_from()).as_secs();
         let reason = format!("{age} s old when its turn came");
-        return sender.end(claim, State::Expired, reason, now).await;
+        return sender.end(claim, trace, State::Expired, reason, now);
     }
     let made = encode(&sender.sink, None, rule, &claim, trace, now, now);
     let request = match made {
         Ok(Made { request, fault }) => {
-            sender.count_fault(&claim, fault.as_deref());
+            sender.count_fault(&claim, trace, fault.as_deref());
             request
         }
-        Err(reason) => return sender.end(claim, State::Dead, reason, now).await,
+        Err(reason) => return sender.end(claim, trace, State::Dead, reason, now),
     };
     let started = Instant::now();
     let answer = sender
         .client
         .deliver(request, sender.sink.timeout, reach(&sender.sink))
         .await;
-    sender.settle(claim, now, started.elapsed(), answer).await
+    sender.settle(claim, trace, now, started.elapsed(), answer)
 }
 
 /// Says once what the receiver has to know before the first delivery. Nothing depends on it: a receiver
@@ -141,7 +126,16 @@ impl Sender {
     }
 
     /// Ends a delivery for which no request was made.
-    async fn end(&self, claim: Claim, state: State, reason: String, now: Timestamp) -> Done {
+    fn end(
+        &self,
+        claim: Claim,
+        trace: Trace,
+        state: State,
+        reason: String,
+        now: Timestamp,
+    ) -> Answered {
+        let _told = telemetry::told(&claim, trace).entered();
+        tracing::info!(delivery.id = %claim.id, sink = %claim.sink, reason, "a delivery ended as {}", state.as_str());
         let settlement = Settlement {
             state,
             due: now,
@@ -149,35 +143,34 @@ impl Sender {
             plain: claim.plain,
             wake: Wake::Never,
             posted: Posted::Nothing,
-            reason: Some(reason.clone()),
+            reason: Some(reason),
             rest_until: None,
             suspend: None,
         };
-        until_written(|| {
-            self.store
-                .end(claim.row, claim.attempt, settlement.clone(), now)
-        })
-        .await;
-        tracing::info!(delivery.id = %claim.id, sink = %claim.sink, reason, "a delivery ended as {}", state.as_str());
-        Done {
+        let ended = Ended::Untried {
+            attempt: claim.attempt,
+            at: now,
+        };
+        Answered {
+            settled: Settled {
+                row: claim.row,
+                ended,
+                settlement,
+            },
             claim,
-            state,
-            reason: Some(reason),
-            attempt: None,
             sign: None,
-            wake: Wake::Never,
-            rest_until: None,
-            suspend: None,
+            at: now,
         }
     }
 
-    async fn settle(
+    fn settle(
         &self,
         claim: Claim,
+        trace: Trace,
         at: Timestamp,
         duration: Duration,
         answer: Result<Reply, Failure>,
-    ) -> Done {
+    ) -> Answered {
         let now = self.clock.now();
         let verdict = self.judge(&claim, &answer, now);
         let sign = Sign::of(&answer, &verdict);
@@ -216,36 +209,25 @@ impl Sender {
                 .as_ref()
                 .and_then(|reply| start_of_body(&self.sink, reply)),
         };
-        let span = Span::current();
-        span.record("outcome", attempt.outcome.as_str());
-        span.record("status", attempt.status);
-        span.record("reason", attempt.reason.as_deref());
-        log(&claim, &attempt, &settlement);
-        let written = until_written(|| {
-            self.store
-                .settle(claim.row, &claim.sink, attempt.clone(), settlement.clone())
-        })
-        .await;
-        if !written {
-            tracing::warn!(delivery.id = %claim.id, attempt = claim.attempt, "a settlement came too late and changed nothing");
-        }
-        Done {
+        log(&claim, trace, &attempt, &settlement);
+        Answered {
+            settled: Settled {
+                row: claim.row,
+                ended: Ended::Tried(attempt),
+                settlement,
+            },
             claim,
-            state: settlement.state,
-            reason: settlement.reason,
-            attempt: Some(attempt),
             sign,
-            wake: settlement.wake,
-            rest_until: settlement.rest_until,
-            suspend: settlement.suspend,
+            at: now,
         }
     }
 
     /// Counts a delivery whose template failed, once for all its attempts.
-    fn count_fault(&self, claim: &Claim, fault: Option<&str>) {
+    fn count_fault(&self, claim: &Claim, trace: Trace, fault: Option<&str>) {
         let Some(reason) = fault.filter(|_| claim.attempt == 1) else {
             return;
         };
+        let _told = telemetry::told(claim, trace).entered();
         tracing::warn!(delivery.id = %claim.id, sink = %claim.sink, reason, "sent without what a template failed to make");
         self.status
             .sink(&claim.sink, |status| status.template_failures += 1);
@@ -341,7 +323,15 @@ fn is_edit(claim: &Claim) -> bool {
 }
 
 /// A failure is told once, here; payloads and addresses are not.
-fn log(claim: &Claim, attempt: &Attempt, settlement: &Settlement) {
+fn log(claim: &Claim, trace: Trace, attempt: &Attempt, settlement: &Settlement) {
+    let span = match &attempt.reason {
+        None => Span::current(),
+        Some(_) => telemetry::told(claim, trace),
+    };
+    span.record("outcome", attempt.outcome.as_str());
+    span.record("status", attempt.status);
+    span.record("reason", attempt.reason.as_deref());
+    let _told = span.enter();
     let millis = u64::try_from(attempt.duration.as_millis()).unwrap_or(u64::MAX);
     match &attempt.reason {
         None => {
@@ -352,21 +342,6 @@ fn log(claim: &Claim, attempt: &Attempt, settlement: &Settlement) {
                 delivery.id = %claim.id, sink = %claim.sink, attempt = attempt.number, status = attempt.status,
                 millis, reason, "not accepted; the delivery is {} now", settlement.state.as_str()
             );
-        }
-    }
-}
-
-/// Writes until the store takes it: what was sent must not be sent again because a disk was full for a
-/// moment. Ends without it only when the store is closed.
-async fn until_written<F>(write: impl Fn() -> F) -> bool
-where
-    F: Future<Output = Result<bool, StoreError>>,
-{
-    loop {
-        match write().await {
-            Ok(written) => return written,
-            Err(StoreError::Closed) => return false,
-            Err(_) => sleep(SETTLE_AGAIN).await,
         }
     }
 }

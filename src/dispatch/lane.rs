@@ -1,11 +1,16 @@
 //! One sink's lane: how much may be in flight, and when to look again.
 
 mod ended;
+mod flow;
+mod hand;
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -14,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Parts;
 use super::alarm::{Alarm, Trouble};
-use super::attempt::{self, Done, Sender};
+use super::answered::Answered;
+use super::attempt::{self, Sender};
 use super::obituary::Obituary;
 use super::outage::Outage;
 use super::pace::Pace;
@@ -23,7 +29,9 @@ use super::suspension::Suspension;
 use super::trial::Mended;
 use crate::model::Wake;
 use crate::sinks::Sink;
-use crate::store::{Claims, Due, StoreError};
+use crate::store::{Claims, Due, Inbox, StoreError};
+use flow::Flow;
+use hand::{asked, handed};
 
 /// Wait before the queue is asked again after it failed.
 const STORE_AGAIN: Duration = Duration::from_secs(1);
@@ -63,9 +71,35 @@ pub(super) struct Lane {
     has_looked_back: bool,
     /// Deliveries taken so far.
     turn: u64,
-    in_flight: JoinSet<Done>,
+    /// The queue is to be asked for what is due.
+    look: bool,
+    /// When it is to be asked if nothing else happens before.
+    look_at: Instant,
+    /// More is due than there was room for.
+    more: bool,
+    flow: Flow,
+    inbox: Option<Inbox>,
+    /// Deliveries asked for.
+    claiming: Option<BoxFuture<'static, Asked>>,
+    /// Deliveries on their way. All are driven by the lane's own task, so that they leave in their order.
+    in_flight: FuturesUnordered<BoxFuture<'static, Answered>>,
+    /// Answers that the next writing takes along.
+    answers: Vec<Answered>,
+    writing: FuturesUnordered<BoxFuture<'static, Written>>,
     /// What is said once to a receiver that has to know what will come.
     greeting: JoinSet<()>,
+}
+
+/// What the queue was asked for, and what it gave.
+struct Asked {
+    probing: bool,
+    claims: Result<Claims, StoreError>,
+}
+
+/// Answers that are written down now, and the mark from when that began.
+struct Written {
+    answers: Vec<Answered>,
+    mark: u64,
 }
 
 impl Lane {
@@ -88,6 +122,7 @@ impl Lane {
             given_up,
             mended: parts.mended.clone(),
             drain: parts.drain,
+            flow: Flow::new(sink.concurrency),
             sender: Arc::new(Sender::new(parts, sink, kind_rests.clone())),
             kind_rests,
             stop,
@@ -104,7 +139,14 @@ impl Lane {
             rest_until: None,
             has_looked_back: false,
             turn: 0,
-            in_flight: JoinSet::new(),
+            look: true,
+            look_at: Instant::now(),
+            more: false,
+            inbox: None,
+            claiming: None,
+            in_flight: FuturesUnordered::new(),
+            answers: Vec::new(),
+            writing: FuturesUnordered::new(),
             greeting: JoinSet::new(),
         }
     }
@@ -116,22 +158,30 @@ impl Lane {
             .spawn(attempt::greet(Arc::clone(&self.sender)));
         while !self.leave.is_cancelled() {
             // Registered before looking, so that work which arrives in between is not missed.
-            self.nudge.borrow_and_update();
+            if self.nudge.has_changed().unwrap_or(false) {
+                self.nudge.borrow_and_update();
+                self.look = true;
+            }
             self.speak_of_the_dead().await;
-            let look_again = self.fill().await;
+            self.attend().await;
+            self.fill().await;
+            self.begin();
             tokio::select! {
                 () = self.leave.cancelled() => {}
                 changed = self.nudge.changed() => {
                     if changed.is_err() {
                         break;
                     }
+                    self.look = true;
                 }
-                Some(ended) = self.in_flight.join_next() => self.ended(ended),
-                () = sleep_until(look_again) => {}
+                Some(answered) = self.in_flight.next() => self.answered(answered),
+                Some(written) = self.writing.next() => self.written(written),
+                asked = asked(&mut self.claiming) => self.claimed(asked),
+                claim = handed(&mut self.inbox) => self.flow.in_hand.extend(claim),
+                () = sleep_until(self.look_at) => self.look = true,
             }
-            while let Some(ended) = self.in_flight.try_join_next() {
-                self.ended(ended);
-            }
+            self.gather();
+            self.write();
             if let Some(trouble) = self.alarm.speak(self.now()) {
                 self.shows_failing(&trouble);
                 self.to_say
@@ -142,9 +192,18 @@ impl Lane {
         self.finish().await;
     }
 
-    /// Claims and sends as much as slots, pace, rest and suspension allow; answers when to look again
-    /// if nothing else happens before.
-    async fn fill(&mut self) -> Instant {
+    /// Asks the queue for what is due, as far as places, pace, rest and suspension allow, and notes when to
+    /// look again if nothing else happens before.
+    async fn fill(&mut self) {
+        let looks = self.look || (self.more && self.flow.wants_more(self.in_flight.len()));
+        if !looks || self.claiming.is_some() {
+            return;
+        }
+        self.look = false;
+        self.look_at = self.look_now().await;
+    }
+
+    async fn look_now(&mut self) -> Instant {
         let now = self.now();
         if self.mended.take(&self.sender.sink.name) {
             // A person has seen it accept a message.
@@ -169,15 +228,10 @@ impl Lane {
             look_again = Instant::now();
         }
         self.rest(self.kind_rests.until(self.sender.sink.kind));
-        let held_until = self
-            .suspension
-            .probe_at()
-            .max(self.outage.probe_at())
-            .max(self.rest_until);
-        if let Some(until) = held_until.filter(|until| *until > now) {
+        if let Some(until) = self.held_until().filter(|until| *until > now) {
             return look_again.min(self.instant(until));
         }
-        let probing = self.suspension.is_on() || self.outage.since().is_some();
+        let probing = self.is_stopped();
         let free = self.free_slots();
         let wanted = match self.wanted(free, probing, now).await {
             Ok(wanted) => wanted,
@@ -185,32 +239,34 @@ impl Lane {
         };
         let permits = self.pace.take(wanted);
         let Some(limit) = NonZeroUsize::new(permits.now) else {
+            self.more = free == 0;
             return match permits.next {
                 Some(wait) => look_again.min(Instant::now() + wait),
                 None => look_again,
             };
         };
-        // Not raced against the stop: an answer that nobody hears would leave claims behind.
-        let Sender { store, sink, .. } = &*self.sender;
-        let claims = if probing {
-            store.probe(&sink.name, now, self.turn).await
-        } else {
-            store.claim(&sink.name, now, limit, self.turn).await
-        };
-        match claims {
-            Ok(claims) => self.start(claims, limit.get(), probing, look_again),
-            Err(error) => {
-                tracing::debug!(sink = %self.sender.sink.name, %error, "nothing could be claimed");
-                look_again.min(Instant::now() + STORE_AGAIN)
-            }
-        }
+        self.ask(now, limit, probing);
+        look_again
+    }
+
+    /// Nothing leaves before this moment.
+    fn held_until(&self) -> Option<Timestamp> {
+        self.suspension
+            .probe_at()
+            .max(self.outage.probe_at())
+            .max(self.rest_until)
+    }
+
+    /// Whether one delivery at a time is tried, and no more.
+    fn is_stopped(&self) -> bool {
+        self.suspension.is_on() || self.outage.since().is_some()
     }
 
     /// How many more may be in flight. What was on its way when a sink went away does not count against
     /// the one that finds out whether it is back.
     fn free_slots(&self) -> usize {
         let in_flight = self.in_flight.len();
-        let free = self.sender.sink.concurrency.saturating_sub(in_flight);
+        let free = self.flow.room(in_flight);
         if self.suspension.is_on() {
             1_usize.saturating_sub(in_flight)
         } else if self.outage.is_probing() {
@@ -262,7 +318,12 @@ impl Lane {
     }
 
     /// How many permits can be used. A sink without a limit needs none, so it is not asked what is due.
-    async fn wanted(&self, free: usize, probing: bool, now: Timestamp) -> Result<usize, Instant> {
+    async fn wanted(
+        &mut self,
+        free: usize,
+        probing: bool,
+        now: Timestamp,
+    ) -> Result<usize, Instant> {
         if !self.pace.is_limited() || free == 0 {
             return Ok(free);
         }
@@ -285,60 +346,29 @@ impl Lane {
         }
     }
 
-    fn start(
-        &mut self,
-        claims: Claims,
-        limit: usize,
-        probing: bool,
-        look_again: Instant,
-    ) -> Instant {
-        let full = claims.claims.len() == limit;
-        if !claims.aside.is_empty() {
-            let sink = &self.sender.sink.name;
-            let count = claims.aside.len() as u64;
-            self.sender.status.sink(sink, |status| status.dead += count);
-            self.obituary.dead();
-            self.given_up.notify_one();
-        }
-        if probing && !claims.claims.is_empty() {
-            self.suspension.probing(self.now());
-            claims
-                .claims
-                .iter()
-                .for_each(|claim| self.outage.probing(claim.row));
-        }
-        for claim in claims.claims {
-            self.turn = self.turn.wrapping_add(1);
-            self.in_flight
-                .spawn(attempt::run(Arc::clone(&self.sender), claim));
-        }
-        // With every slot taken, the end of an attempt is what there is to wait for.
-        match claims.next_due {
-            Some(due) if !full => look_again.min(self.instant(due)),
-            Some(_) if self.in_flight.len() < self.sender.sink.concurrency => Instant::now(),
-            _ => look_again,
-        }
-    }
-
     /// Lets what is in flight end: all of it when the lane ends alone, and until the deadline when the
     /// room does. What has not ended by then stays in flight in the queue: whether it arrived is not
-    /// known, and the next start takes it back as interrupted.
+    /// known, and the next start takes it back as interrupted. What has not begun is given back.
     async fn finish(&mut self) {
         let (stop, drain) = (self.stop.clone(), self.drain);
         let mut deadline = std::pin::pin!(async move {
             stop.cancelled().await;
             sleep(drain).await;
         });
-        loop {
+        tokio::select! {
+            () = self.clear_hand() => {}
+            () = &mut deadline => {}
+        }
+        while !(self.in_flight.is_empty() && self.writing.is_empty()) {
             tokio::select! {
-                ended = self.in_flight.join_next() => match ended {
-                    Some(ended) => self.ended(ended),
-                    None => break,
-                },
+                Some(answered) = self.in_flight.next() => self.answered(answered),
+                Some(written) = self.writing.next() => self.written(written),
                 () = &mut deadline => break,
             }
+            self.gather();
+            self.write();
         }
-        self.in_flight.abort_all();
+        self.in_flight.clear();
         self.say().await;
         if self.is_gone_for_good() {
             self.say_of_the_dead(Obituary::last_words).await;

@@ -6,6 +6,7 @@
 //! lying holds up nobody else. A lane sleeps until it is nudged, an attempt ends, or something is due.
 
 mod alarm;
+mod answered;
 mod attempt;
 mod encode;
 mod lane;

@@ -37,10 +37,12 @@ pub fn preview(
         plain: false,
         created: now,
         asked: None,
+        due: now,
         early_for: None,
         woken: false,
         living,
         instead: None,
+        keyed: false,
         event: as_kept(event),
         bundle: Vec::new(),
     };

@@ -67,10 +67,12 @@ pub async fn test(client: &Client, clock: &Clock, sink: &Sink, event: Event) -> 
         plain: false,
         created: now,
         asked: Some(now),
+        due: now,
         early_for: None,
         woken: false,
         living: None,
         instead: None,
+        keyed: false,
         event,
         bundle: Vec::new(),
     };

@@ -30,6 +30,9 @@ pub(super) fn word(
     subject: &Subject<'_>,
     now: Timestamp,
 ) -> Wording {
+    if sink.slots.is_empty() && !sink.translator.shows_wording(&Filled::new()) {
+        return Wording::unseen();
+    }
     let title = rule
         .and_then(|rule| rule.title.as_ref())
         .or(sink.title.as_ref());

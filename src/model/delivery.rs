@@ -152,6 +152,8 @@ pub struct Claim {
     pub plain: bool,
     /// When it was put into the queue.
     pub created: Timestamp,
+    /// When it was due.
+    pub due: Timestamp,
     /// When it would have been due, for one that was taken before its time to see whether its sink is
     /// back.
     pub early_for: Option<Timestamp>,
@@ -163,12 +165,37 @@ pub struct Claim {
     pub living: Option<Living>,
     /// What its rule's throttle has suppressed before it.
     pub suppressed: Option<Suppressed>,
+    /// Whether others may wait for its end.
+    pub keyed: bool,
     /// Why it goes here and not where its rule sends it first, for people.
     pub instead: Option<Arc<str>>,
     /// What it is about; of several events the newest.
     pub event: Event,
     /// Every event that its message tells, oldest first, where there are several.
     pub bundle: Vec<Event>,
+}
+
+impl Claim {
+    /// What puts it back as it was.
+    #[must_use]
+    pub const fn back(&self) -> Back {
+        Back {
+            row: self.row,
+            attempt: self.attempt,
+            due: self.due,
+        }
+    }
+}
+
+/// A claim for which nothing has been done, to be put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Back {
+    /// Its row in the queue.
+    pub row: i64,
+    /// The number that its attempt would have had.
+    pub attempt: u32,
+    /// When it was due.
+    pub due: Timestamp,
 }
 
 /// One try of a delivery and what came of it.
@@ -188,6 +215,31 @@ pub struct Attempt {
     pub reason: Option<String>,
     /// The start of the answer's body, at most 1 KiB.
     pub answer: Option<String>,
+}
+
+/// How a claim ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// A request was made.
+    Tried(Attempt),
+    /// None was, so it was no attempt.
+    Untried {
+        /// The number that it would have had.
+        attempt: u32,
+        /// When that was decided.
+        at: Timestamp,
+    },
+}
+
+/// A claim that has ended, and what that does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Its row in the queue.
+    pub row: i64,
+    /// How it ended.
+    pub ended: Ended,
+    /// What that does to its delivery and to its lane.
+    pub settlement: Settlement,
 }
 
 /// What an attempt does to its delivery and to its lane.

@@ -18,7 +18,9 @@ mod verdict;
 
 pub use cursor::Cursor;
 pub use decimal::Decimal;
-pub use delivery::{Attempt, Claim, DeliveryId, Living, Posted, Settlement, State, Wake};
+pub use delivery::{
+    Attempt, Back, Claim, DeliveryId, Ended, Living, Posted, Settled, Settlement, State, Wake,
+};
 pub use event::{DataAt, Event, INTERNAL_SOURCE, Identity};
 pub use ladder::{Ladder, Rests};
 pub use name::{Name, NameError};

@@ -149,6 +149,8 @@ pub struct Accepted {
     pub repeated: usize,
     /// Deliveries put into the queue.
     pub deliveries: usize,
+    /// How many of these have gone to their lanes already.
+    pub handed: usize,
     /// How many of the new events there were of each type.
     pub types: Vec<(Arc<str>, u64)>,
     /// How many deliveries to each sink were throttled.

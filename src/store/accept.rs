@@ -7,19 +7,25 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::aside::or_default;
 use super::bundle;
-use super::row::{data_columns, micros, state_column};
+use super::hands::Hands;
+use super::row::{data_columns, micros, state_column, time};
 use super::tags::Tags;
 use super::throttle::{self, Decision};
 use super::{StoreError, watches};
 use crate::model::{
-    Accepted, Batch, Checkpoint, Cursor, Event, Name, PictureRow, Route, State, Suppressed,
+    Accepted, Batch, Checkpoint, Claim, Cursor, Event, Name, PictureRow, Route, State, Suppressed,
 };
+
+/// Most bytes of an event that is handed over. What is larger is read when its turn comes, so that what
+/// lanes have in hand stays small.
+const HANDED_BYTES_MAX: usize = 16 * 1024;
 
 /// Writes a batch. An event whose identity is there already is a replay: it adds nothing, whatever
 /// the rules say about it by now.
 pub(super) fn accept(
     connection: &Connection,
     tags: &Tags,
+    hands: &mut Hands,
     batch: &Batch,
 ) -> Result<Accepted, StoreError> {
     let mut accepted = Accepted::default();
@@ -36,10 +42,13 @@ pub(super) fn accept(
         };
         accepted.count(&event.kind);
         for route in routes {
-            match insert_delivery(connection, tags, seq, event, route)? {
+            match insert_delivery(connection, tags, hands, seq, event, route)? {
                 State::Throttled => accepted.throttled(&route.sink),
                 State::Merged => accepted.merged(&route.sink),
-                _ => accepted.deliveries += 1,
+                state => {
+                    accepted.deliveries += 1;
+                    accepted.handed += usize::from(state == State::InFlight);
+                }
             }
         }
     }
@@ -150,10 +159,11 @@ fn insert_event(connection: &Connection, event: &Event) -> Result<Option<i64>, S
 
 /// Writes a delivery: into the message of another one where it may join that, else to be sent by itself,
 /// unless its throttle has it end here. What joins a message is not throttled, since a throttle counts
-/// messages.
+/// messages. One that is sent by itself goes to its lane at once where that has room.
 fn insert_delivery(
     connection: &Connection,
     tags: &Tags,
+    hands: &mut Hands,
     event_seq: i64,
     event: &Event,
     route: &Route,
@@ -171,17 +181,24 @@ fn insert_delivery(
         return Ok(State::Merged);
     }
     let throttled = |throttle| throttle::decide(connection, route, throttle, event.received);
-    match route.throttle.as_ref().map(throttled).transpose()? {
+    let suppressed = match route.throttle.as_ref().map(throttled).transpose()? {
         Some(Decision::Throttled) => {
             let reason = route.throttle.as_ref().map(throttle::reason);
             insert_row(connection, &of, State::Throttled, reason.as_deref(), None)?;
             return Ok(State::Throttled);
         }
-        Some(Decision::Passes(suppressed)) => {
-            insert_row(connection, &of, State::Waiting, None, suppressed)?;
+        Some(Decision::Passes(suppressed)) => suppressed,
+        None => None,
+    };
+    if of.waits_for_nothing() {
+        if event.payload.len() <= HANDED_BYTES_MAX && hands.has_room(&route.sink) {
+            insert_row(connection, &of, State::InFlight, None, suppressed)?;
+            hands.hold(of.claim(tags, connection.last_insert_rowid(), suppressed));
+            return Ok(State::InFlight);
         }
-        None => insert_row(connection, &of, State::Waiting, None, None)?,
+        hands.pass_by(&route.sink);
     }
+    insert_row(connection, &of, State::Waiting, None, suppressed)?;
     if let Some(bundle) = &route.bundle {
         bundle::open(
             connection,
@@ -202,6 +219,43 @@ struct Of<'a> {
 }
 
 impl Of<'_> {
+    /// Whether it waits for nothing: no message that is still open, no delivery that it might be behind, no
+    /// notification whose name would have to be looked up.
+    fn waits_for_nothing(&self) -> bool {
+        let route = self.route;
+        route.bundle.is_none() && route.key.is_none() && route.living.is_none()
+    }
+
+    /// The claim of its first attempt, as it would be read back.
+    fn claim(&self, tags: &Tags, row: i64, suppressed: Option<Suppressed>) -> Claim {
+        let received = time(micros(self.event.received));
+        Claim {
+            row,
+            id: tags.id(row),
+            sink: self.route.sink.clone(),
+            rule: Arc::clone(&self.route.rule),
+            attempt: 1,
+            step: 0,
+            plain: false,
+            created: received,
+            due: received,
+            early_for: None,
+            asked: None,
+            woken: false,
+            living: None,
+            suppressed,
+            instead: None,
+            keyed: false,
+            event: Event {
+                received,
+                time: self.event.time.map(|at| time(micros(at))),
+                identity: None,
+                ..self.event.clone()
+            },
+            bundle: Vec::new(),
+        }
+    }
+
     /// When it is to leave.
     fn due(&self) -> Timestamp {
         let bundle = self.route.bundle.as_ref();
@@ -222,14 +276,15 @@ fn insert_row(
         route,
     } = of;
     let received = micros(event.received);
-    let has_ended = state != State::Waiting;
+    let is_taken = state == State::InFlight;
+    let has_ended = !is_taken && state != State::Waiting;
     let fallback = route.fallback.as_ref().filter(|_| !has_ended);
     let steps_in = fallback.and_then(|fallback| of.due().checked_add(fallback.after).ok());
     let mut insert = connection.prepare_cached(
         "INSERT INTO deliveries
              (event, sink, rule, state, created, due, priority, key, ended, reason, suppressed_count,
-              suppressed_since, living, fallback, fallback_key, steps_in, asked)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+              suppressed_since, living, fallback, fallback_key, steps_in, asked, attempts)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
     )?;
     insert.execute(params![
         event_seq,
@@ -251,6 +306,8 @@ fn insert_row(
         steps_in.map(micros),
         // Its ages count from when it may leave.
         route.bundle.as_ref().map(|bundle| micros(bundle.closes)),
+        // To be taken is to be tried.
+        i64::from(is_taken),
     ])?;
     Ok(())
 }

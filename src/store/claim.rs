@@ -1,4 +1,4 @@
-//! Deliveries out: whose turn it is, what is taken, and what is taken back from a process that is gone.
+//! Deliveries out: whose turn it is, and what is taken.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -8,18 +8,13 @@ use rusqlite::{Connection, Row, params};
 
 use super::aside::{self, Aside, SOUND};
 use super::bundle;
-use super::deaths;
 use super::row::{
-    EVENT_COLUMN_COUNT, EVENT_COLUMNS, WOKEN, event, micros, moment, outcome_column, state_column,
-    time,
+    EVENT_COLUMN_COUNT, EVENT_COLUMNS, WOKEN, event, micros, moment, state_column, time,
 };
 use super::tags::Tags;
 use super::throttle;
 use super::{Claims, Due, StoreError};
-use crate::model::{Claim, Living, Name, Outcome, State, Wake};
-
-/// So many interrupted attempts in a row are no accident any more: the delivery itself ends the process.
-const INTERRUPTED_MAX: u32 = 50;
+use crate::model::{Claim, Living, Name, State, Wake};
 
 /// The priorities there are, in the order in which they are served.
 const PRIORITIES: [u8; 5] = [5, 4, 3, 2, 1];
@@ -31,6 +26,9 @@ const FRESH: SignedDuration = SignedDuration::from_secs(60);
 /// Of so many deliveries one is the one that has waited longest, so that nothing waits for ever behind
 /// what is more urgent or fresher.
 const LONGEST_EVERY: u64 = 4;
+
+/// Bytes of events that are enough for one claim.
+const CLAIM_BYTES_MAX: usize = 1 << 20;
 
 /// The looks that every claim takes. However much waits, each is one into an index.
 pub(super) const BETWEEN: &str = "SELECT due, seq FROM deliveries
@@ -65,7 +63,12 @@ pub(super) fn claim(
     turn: u64,
 ) -> Result<Claims, StoreError> {
     let rows = chosen(connection, sink, now, limit.get(), turn)?;
-    take(connection, tags, sink, now, &rows)
+    let mut claims = take(connection, tags, sink, now, &rows)?;
+    claims.more |= rows.len() == limit.get();
+    if !claims.more {
+        claims.next_due = next_due(connection, sink)?;
+    }
+    Ok(claims)
 }
 
 /// Takes one delivery to see whether its sink is back: one that is due, else the one that is due next,
@@ -79,7 +82,9 @@ pub(super) fn probe(
 ) -> Result<Claims, StoreError> {
     let at = next_due(connection, sink)?.map_or(now, |next| next.max(now));
     let rows = chosen(connection, sink, at, 1, turn)?;
-    take(connection, tags, sink, now, &rows)
+    let claims = take(connection, tags, sink, now, &rows)?;
+    let next_due = next_due(connection, sink)?;
+    Ok(Claims { next_due, ..claims })
 }
 
 fn take(
@@ -89,7 +94,7 @@ fn take(
     now: Timestamp,
     rows: &[i64],
 ) -> Result<Claims, StoreError> {
-    let (claims, aside) = read_all(connection, tags, sink, now, rows)?;
+    let (claims, aside, more) = read_all(connection, tags, sink, now, rows)?;
     let mut take = connection.prepare_cached(
         "UPDATE deliveries SET state = ?2, attempts = ?3, due = ?4 WHERE seq = ?1",
     )?;
@@ -104,7 +109,8 @@ fn take(
     Ok(Claims {
         claims,
         aside,
-        next_due: next_due(connection, sink)?,
+        more,
+        next_due: None,
     })
 }
 
@@ -135,10 +141,14 @@ fn chosen(
         .filter(|turn| turn % LONGEST_EVERY == LONGEST_EVERY - 1)
         .count();
     let fresh = now.checked_sub(FRESH).unwrap_or(Timestamp::MIN);
-    let mut rows = no_moment(connection, sink)?;
-    rows.truncate(limit);
-    let longest = longest.min(limit - rows.len());
-    'full: for priority in PRIORITIES {
+    let mut due = Vec::with_capacity(PRIORITIES.len());
+    for priority in PRIORITIES {
+        if first_due(connection, sink, priority)?.is_some_and(|first| first <= micros(now)) {
+            due.push(priority);
+        }
+    }
+    let mut rows = Vec::new();
+    'full: for &priority in &due {
         for (from, to) in [(fresh, now), (Timestamp::MIN, fresh)] {
             let wanted = limit - longest - rows.len();
             if wanted == 0 {
@@ -150,7 +160,7 @@ fn chosen(
     }
     if longest > 0 {
         let mut oldest = Vec::new();
-        for priority in PRIORITIES {
+        for &priority in &due {
             oldest.extend(between(
                 connection,
                 sink,
@@ -163,6 +173,10 @@ fn chosen(
         oldest.sort_unstable();
         oldest.retain(|(_, row)| !rows.contains(row));
         rows.extend(oldest.into_iter().take(longest).map(|(_, row)| row));
+    }
+    if rows.len() < limit {
+        rows.extend(no_moment(connection, sink)?);
+        rows.truncate(limit);
     }
     Ok(rows)
 }
@@ -200,14 +214,22 @@ fn no_moment(connection: &Connection, sink: &Name) -> Result<Vec<i64>, StoreErro
 }
 
 fn next_due(connection: &Connection, sink: &Name) -> Result<Option<Timestamp>, StoreError> {
-    let mut select = connection.prepare_cached(NEXT)?;
     let mut next: Option<i64> = None;
     for priority in PRIORITIES {
-        let first: Option<i64> =
-            select.query_row(params![sink.as_str(), priority], |row| row.get(0))?;
+        let first = first_due(connection, sink, priority)?;
         next = [next, first].into_iter().flatten().min();
     }
     Ok(next.map(time))
+}
+
+/// When the first one of a priority is due.
+fn first_due(
+    connection: &Connection,
+    sink: &Name,
+    priority: u8,
+) -> Result<Option<i64>, StoreError> {
+    let mut select = connection.prepare_cached(NEXT)?;
+    Ok(select.query_row(params![sink.as_str(), priority], |row| row.get(0))?)
 }
 
 /// Makes up to [`WAKE_MAX`] due of what waits for this to happen to its sink.
@@ -228,74 +250,34 @@ pub(super) fn is_missed(connection: &Connection, sink: &Name) -> Result<bool, St
     Ok(select.exists([sink.as_str()])?)
 }
 
-/// Takes back what an earlier process left in flight. The folder's lock proves that it is gone. The
-/// attempt stays counted, also as a step of the ladder, and is written down as interrupted, since
-/// nobody knows how far it came.
-///
-/// It is due since it was put into the queue, so that it goes before all that had not been taken yet:
-/// otherwise a second crash would find others in flight, and both would be repeated.
-pub(super) fn take_back(connection: &mut Connection, now: Timestamp) -> Result<(), StoreError> {
-    let transaction = connection.transaction()?;
-    set_unsound_aside(&transaction, now)?;
-    transaction.execute(
-        "INSERT OR IGNORE INTO attempts (delivery, number, at, duration_us, outcome, reason)
-         SELECT seq, attempts, due, 0, ?1, 'bellwire stopped while this attempt was on its way'
-         FROM deliveries WHERE state = 1",
-        [outcome_column(Outcome::Interrupted)],
-    )?;
-    give_up_on_the_deadly(&transaction, now)?;
-    transaction.execute(
-        "UPDATE deliveries SET state = 0, step = step + 1, due = min(due, created, ?1) WHERE state = 1",
-        [micros(now)],
-    )?;
-    transaction.commit()?;
-    Ok(())
-}
-
-/// Makes dead letters of those that end the process every time.
-fn give_up_on_the_deadly(connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
-    let mut update = connection.prepare(
-        "UPDATE deliveries SET state = ?1, reason = ?2, ended = ?3, steps_in = min(steps_in, ?3)
-         WHERE state = 1 AND ?4 <= (SELECT count(*) FROM attempts a
-             WHERE a.delivery = deliveries.seq AND a.number > deliveries.attempts - ?4 AND a.outcome = ?5)
-         RETURNING seq",
-    )?;
-    let values = params![
-        state_column(State::Dead),
-        format!("bellwire stopped {INTERRUPTED_MAX} times in a row while it was on its way"),
-        micros(now),
-        INTERRUPTED_MAX,
-        outcome_column(Outcome::Interrupted)
-    ];
-    let dead: Vec<i64> = update
-        .query_map(values, |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    dead.iter()
-        .try_for_each(|row| deaths::count(connection, *row))
-}
-
-/// Reads the chosen rows; those that cannot be read are set aside.
+/// Reads the chosen rows, as many as may be in memory at once; those that cannot be read are set aside.
+/// Answers whether some are left.
 fn read_all(
     connection: &Connection,
     tags: &Tags,
     sink: &Name,
     now: Timestamp,
     rows: &[i64],
-) -> Result<(Vec<Claim>, Vec<Aside>), StoreError> {
+) -> Result<(Vec<Claim>, Vec<Aside>, bool), StoreError> {
     let mut select = connection.prepare_cached(&format!(
         "SELECT {EVENT_COLUMNS}, d.seq, d.rule, d.attempts, d.step, d.plain, d.created, d.due, d.asked, {SOUND},
-             d.suppressed_count, d.suppressed_since, d.wakes, d.living, l.message, d.instead, d.bundle
+             d.suppressed_count, d.suppressed_since, d.wakes, d.living, l.message, d.instead, d.bundle, d.key IS NOT NULL
          FROM deliveries d LEFT JOIN events e ON e.seq = d.event
          LEFT JOIN living l ON l.sink = d.sink AND l.key = d.living WHERE d.seq = ?1"
     ))?;
     let mut claims = Vec::with_capacity(rows.len());
     let mut set_aside = Vec::new();
+    let mut bytes = 0;
     for &seq in rows {
+        if bytes > CLAIM_BYTES_MAX {
+            return Ok((claims, set_aside, true));
+        }
         match select.query_row([seq], |row| read(row, tags, sink, now)) {
             Ok((mut claim, bundle)) => {
                 if let Some(bundle) = bundle {
                     gather(connection, &mut claim, bundle)?;
                 }
+                bytes += claim.event.payload.len();
                 claims.push(claim);
             }
             Err(error) if aside::is_about_a_row(&error) => set_aside.push(Aside {
@@ -306,7 +288,7 @@ fn read_all(
             Err(error) => return Err(error.into()),
         }
     }
-    Ok((claims, set_aside))
+    Ok((claims, set_aside, false))
 }
 
 /// Gives a claim all events of the message that it carries.
@@ -342,12 +324,14 @@ fn read(
         step: row.get(at + 3)?,
         plain: row.get(at + 4)?,
         created: moment(row, at + 5)?,
+        due,
         early_for: (due > now).then_some(due),
         living: living(row, at + 12)?,
         woken: row.get::<_, i64>(at + 11)? == WOKEN,
         asked: is_asked.then(|| moment(row, at + 7)).transpose()?,
         suppressed: throttle::suppressed(row.get(at + 9)?, row.get(at + 10)?),
         instead: row.get(at + 14)?,
+        keyed: row.get(at + 16)?,
         event: event(row)?,
         bundle: Vec::new(),
     };
@@ -361,18 +345,4 @@ fn living(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Living>> {
     };
     let message = row.get(at + 1)?;
     Ok(Some(Living { key, message }))
-}
-
-/// Sets aside what was in flight and could not be taken back.
-fn set_unsound_aside(connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
-    let mut select = connection.prepare(&format!(
-        "SELECT d.seq FROM deliveries d WHERE d.state = 1 AND NOT {SOUND}"
-    ))?;
-    let found: Vec<i64> = select
-        .query_map([], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    for seq in found {
-        aside::set_aside(connection, seq, &aside::unsound(), now)?;
-    }
-    Ok(())
 }

@@ -11,6 +11,7 @@ use super::aside::{is_about_a_row, or_default};
 use super::row::{micros, time};
 use super::shape::{DeliveryRow, Standing};
 use super::tags::Tags;
+use super::work::Manner;
 use super::{Store, StoreError, accept, inspect};
 use crate::model::{Accepted, Batch, INTERNAL_SOURCE, Name, Told};
 
@@ -47,9 +48,9 @@ impl Store {
     pub async fn tell(&self, batch: Batch, told: Vec<Told>) -> Result<Accepted, StoreError> {
         // They have the reserve: one of them says that the disk is full.
         let accepted = self
-            .call(move |connection, tags| {
+            .request(Manner::default(), move |connection, tags, hands| {
                 told.iter().try_for_each(|told| note(connection, told))?;
-                accept::accept(connection, tags, &batch)
+                accept::accept(connection, tags, hands, &batch)
             })
             .await?;
         self.has_arrived(accepted.new);

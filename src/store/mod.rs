@@ -23,7 +23,10 @@ mod deaths;
 mod depths;
 mod error;
 mod file;
+mod hands;
 mod inspect;
+mod interrupted;
+mod lane;
 mod lock;
 mod opening;
 mod owner;
@@ -43,17 +46,20 @@ mod trouble;
 mod watches;
 mod work;
 
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
-use crate::model::{
-    Accepted, Attempt, Batch, Checkpoint, INTERNAL_SOURCE, Name, PictureRow, Settlement, Wake,
-};
+use hands::Hands;
+use tags::Tags;
+use work::Manner;
+
+use crate::model::{Accepted, Batch, Checkpoint, INTERNAL_SOURCE, Name, PictureRow};
 use crate::status::Status;
 
 pub use arrived::Arrived;
@@ -63,6 +69,7 @@ pub use by_hand::{ByHand, Past};
 pub use deaths::Deaths;
 pub use depths::Depths;
 pub use error::{Shortage, StoreError};
+pub use hands::Inbox;
 pub use inspect::Filter;
 pub use owner::{Claims, Due};
 pub use prune::{Place, Share};
@@ -72,6 +79,9 @@ pub use watches::{WatchNews, WatchRow};
 
 /// Requests that may wait for the owner thread. Callers beyond that wait in line themselves.
 const REQUESTS_MAX: usize = 1024;
+
+/// Longest wait of something that rides for the next transaction.
+const RIDE_MAX: Duration = Duration::from_millis(20);
 
 /// A handle to the queue. Clones share it.
 #[derive(Clone, Debug)]
@@ -146,10 +156,7 @@ impl Store {
     /// [`StoreError`] when the queue is closed or cannot be asked for its size.
     pub async fn limit(&self, max_disk: u64) -> Result<(), StoreError> {
         let (request, answer) = owner::Request::limit(max_disk);
-        self.requests
-            .send(request)
-            .await
-            .map_err(|_| StoreError::Closed)?;
+        self.ask(request).await?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -164,10 +171,15 @@ impl Store {
     pub async fn accept(&self, batch: Batch) -> Result<Accepted, StoreError> {
         // bellwire's own events have the reserve: one of them says that the disk is full.
         let bytes = (batch.source.as_str() != INTERNAL_SOURCE).then(|| accept::bytes(&batch));
-        let accept = move |connection: &Connection, tags: &tags::Tags| {
-            accept::accept(connection, tags, &batch)
+        let manner = Manner {
+            bytes,
+            rides: false,
         };
-        let accepted = self.request(bytes, accept).await?;
+        let accepted = self
+            .request(manner, move |connection, tags, hands| {
+                accept::accept(connection, tags, hands, &batch)
+            })
+            .await?;
         self.has_arrived(accepted.new);
         Ok(accepted)
     }
@@ -189,122 +201,6 @@ impl Store {
     pub async fn picture(&self, source: &Name) -> Result<Vec<PictureRow>, StoreError> {
         let source = source.clone();
         self.call(move |connection, _| accept::picture(connection, &source))
-            .await
-    }
-
-    /// How many deliveries of a sink are due, counted up to `limit`. Changes nothing.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the queue cannot be read.
-    pub async fn due(&self, sink: &Name, now: Timestamp, limit: usize) -> Result<Due, StoreError> {
-        let sink = sink.clone();
-        self.call(move |connection, _| claim::due(connection, &sink, now, limit))
-            .await
-    }
-
-    /// Takes up to `limit` due deliveries of a sink: the most urgent first, what has just become due
-    /// before what is older, and now and then the one that has waited longest, for which `turn` counts
-    /// what its lane has taken so far. Of those with one key only the first that has not ended is ever
-    /// taken. Each counts as an attempt from now on, durably, so that an event which kills the process
-    /// runs out of attempts.
-    ///
-    /// The caller must settle or end every claim; what it forgets is taken back at the next start.
-    ///
-    /// # Errors
-    /// [`StoreError`]; nothing is then claimed.
-    pub async fn claim(
-        &self,
-        sink: &Name,
-        now: Timestamp,
-        limit: NonZeroUsize,
-        turn: u64,
-    ) -> Result<Claims, StoreError> {
-        let sink = sink.clone();
-        self.call(move |connection, tags| claim::claim(connection, tags, &sink, now, limit, turn))
-            .await
-    }
-
-    /// As [`Store::claim`], but one delivery at most, and where none is due, the one that is due next.
-    ///
-    /// # Errors
-    /// [`StoreError`]; nothing is then claimed.
-    pub async fn probe(
-        &self,
-        sink: &Name,
-        now: Timestamp,
-        turn: u64,
-    ) -> Result<Claims, StoreError> {
-        let sink = sink.clone();
-        self.call(move |connection, tags| claim::probe(connection, tags, &sink, now, turn))
-            .await
-    }
-
-    /// Makes due, durably, some of what waits for this to happen to its sink; answers whether there may
-    /// be more.
-    ///
-    /// # Errors
-    /// [`StoreError`]; everything is then due when it was.
-    pub async fn wake(&self, sink: &Name, on: Wake) -> Result<bool, StoreError> {
-        let sink = sink.clone();
-        let woken = self
-            .call(move |connection, _| claim::wake(connection, &sink, on))
-            .await?;
-        Ok(woken >= claim::WAKE_MAX)
-    }
-
-    /// Whether something waits for the return of its sink: an earlier process had found it away.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the queue cannot be read.
-    pub async fn is_missed(&self, sink: &Name) -> Result<bool, StoreError> {
-        let sink = sink.clone();
-        self.call(move |connection, _| claim::is_missed(connection, &sink))
-            .await
-    }
-
-    /// Writes down an attempt and what it does to its delivery and its sink. Durable once it returns.
-    ///
-    /// Answers `false`, and changes nothing, when the claim is no longer the newest one.
-    ///
-    /// # Errors
-    /// [`StoreError`]; the delivery is then still in flight and is sent again after a restart.
-    pub async fn settle(
-        &self,
-        row: i64,
-        sink: &Name,
-        attempt: Attempt,
-        settlement: Settlement,
-    ) -> Result<bool, StoreError> {
-        let sink = sink.clone();
-        self.call(move |connection, _| {
-            settle::settle(connection, row, &sink, &attempt, &settlement)
-        })
-        .await
-    }
-
-    /// Ends a claim without a request having been made: it had expired, or could not be encoded. It
-    /// counts as an attempt no longer. Durable once it returns; answers as [`Store::settle`] does.
-    ///
-    /// # Errors
-    /// [`StoreError`]; the delivery is then still in flight.
-    pub async fn end(
-        &self,
-        row: i64,
-        attempt: u32,
-        settlement: Settlement,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.call(move |connection, _| settle::end(connection, row, attempt, &settlement, now))
-            .await
-    }
-
-    /// Until when a sink rests because its receiver asked for it, over restarts.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the queue cannot be read.
-    pub async fn rest_until(&self, sink: &Name) -> Result<Option<Timestamp>, StoreError> {
-        let sink = sink.clone();
-        self.call(move |connection, _| settle::rest_until(connection, &sink))
             .await
     }
 
@@ -354,33 +250,48 @@ impl Store {
 
     async fn call<T: Send + 'static>(
         &self,
-        apply: impl FnMut(&Connection, &tags::Tags) -> Result<T, StoreError> + Send + 'static,
+        mut apply: impl FnMut(&Connection, &Tags) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.request(None, apply).await
+        self.request(Manner::default(), move |connection, tags, _| {
+            apply(connection, tags)
+        })
+        .await
     }
 
     async fn request<T: Send + 'static>(
         &self,
-        bytes: Option<u64>,
-        apply: impl FnMut(&Connection, &tags::Tags) -> Result<T, StoreError> + Send + 'static,
+        manner: Manner,
+        apply: impl FnMut(&Connection, &Tags, &mut Hands) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         #[cfg(test)]
         self.made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let (work, answer) = work::work(bytes, apply);
-        self.requests
-            .send(owner::Request::Work(work))
-            .await
-            .map_err(|_| StoreError::Closed)?;
+        let (work, mut answer) = work::work(manner, apply);
+        self.ask(owner::Request::Work(work)).await?;
+        if manner.rides {
+            match timeout(RIDE_MAX, &mut answer).await {
+                Ok(answered) => return answered.map_err(|_| StoreError::Closed)?,
+                Err(_) => self.ask(owner::Request::Hurry).await?,
+            }
+        }
         answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    async fn ask(&self, request: owner::Request) -> Result<(), StoreError> {
+        self.requests
+            .send(request)
+            .await
+            .map_err(|_| StoreError::Closed)
     }
 
     /// Reads something for whoever wants to see it, beside all that is done meanwhile. What has been
     /// answered before is seen. To be short: what goes through much is made of several looks.
     async fn look<T: Send + 'static>(
         &self,
-        apply: impl FnMut(&Connection, &tags::Tags) -> Result<T, StoreError> + Send + 'static,
+        mut apply: impl FnMut(&Connection, &Tags) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (work, answer) = work::work(None, apply);
+        let apply =
+            move |connection: &Connection, tags: &Tags, _: &mut Hands| apply(connection, tags);
+        let (work, answer) = work::work(Manner::default(), apply);
         self.looks
             .send(reader::Look::At(work))
             .await

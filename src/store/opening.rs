@@ -19,7 +19,7 @@ use super::lock::FolderLock;
 use super::owner::{Owner, Request};
 use super::reader::{Look, Reader};
 use super::tags::Tags;
-use super::{Shortage, StoreError, claim, schema};
+use super::{Shortage, StoreError, interrupted, schema};
 use crate::clock::Clock;
 
 /// Wait before the file is tried again.
@@ -65,7 +65,7 @@ fn open(path: &Path, now: Timestamp) -> Result<Opened<(Connection, Tags)>, Store
     let open = || {
         let mut connection = schema::open(path)?;
         let tags = Tags::begin(&mut connection)?;
-        claim::take_back(&mut connection, now)?;
+        interrupted::take_back(&mut connection, now)?;
         Ok((connection, tags))
     };
     match open() {
@@ -168,8 +168,10 @@ impl Opening {
                     self.limit = Some(bytes);
                     let _ = reply.send(Ok(()));
                 }
-                // Only a reader asks for these, and there is none yet.
-                Ok(Request::Shorten(_) | Request::Replaced | Request::Damaged(_)) => {}
+                // Only a reader asks for these, and there is none yet; nor does anything ride.
+                Ok(
+                    Request::Shorten(_) | Request::Replaced | Request::Damaged(_) | Request::Hurry,
+                ) => {}
                 Ok(Request::Close(reply)) => return Heard::Close(reply),
                 Err(TryRecvError::Empty) => thread::sleep(LISTEN_EVERY),
                 Err(TryRecvError::Disconnected) => return Heard::Gone,

@@ -1,7 +1,7 @@
 //! The thread that owns the connection which writes, and how requests share a flush.
 //!
 //! All that waits on the line goes into one transaction, so nobody waits for a timer and one event
-//! alone is committed at once. When the transaction fails, each request is tried again in one of its
+//! alone is committed at once. What may ride waits for the next transaction, or until it is hurried. When the transaction fails, each request is tried again in one of its
 //! own, so that a request which cannot succeed takes no neighbour with it. Between two transactions
 //! there is time for a step that makes room on the disk; events that find none wait for those steps,
 //! and are refused only when nothing is left to be removed.
@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
@@ -17,12 +18,13 @@ use super::alarm::Alarm;
 use super::aside::Aside;
 use super::error::is_damage;
 use super::file::QueueFile;
+use super::hands::Hands;
 use super::lock::FolderLock;
 use super::reader::Reader;
 use super::space::{self, Space};
 use super::tags::Tags;
 use super::work::Work;
-use super::{StoreError, depths};
+use super::{StoreError, depths, settle};
 use crate::model::Claim;
 
 /// Most requests in one transaction. It bounds how long the first of them waits for the others.
@@ -35,7 +37,9 @@ pub struct Claims {
     pub claims: Vec<Claim>,
     /// Deliveries that were due and could not be read: dead letters now.
     pub aside: Vec<Aside>,
-    /// When the next delivery that is not claimed will be due, if one waits.
+    /// There may be more that is due by now.
+    pub more: bool,
+    /// Otherwise, when the next delivery that is not claimed will be due, if one waits.
     pub next_due: Option<Timestamp>,
 }
 
@@ -54,6 +58,8 @@ pub(super) enum Request {
     Work(Box<dyn Work>),
     /// Everything on the disk together is to stay below so many bytes.
     Limit(u64, oneshot::Sender<Result<(), StoreError>>),
+    /// What rides has waited for long enough.
+    Hurry,
     /// The log is too long, and nobody reads from it at this moment.
     Shorten(oneshot::Sender<()>),
     /// Whoever reads has found that the file is not at its place, or is again.
@@ -93,8 +99,11 @@ pub(super) struct Owner {
     tags: Tags,
     space: Space,
     alarm: Alarm,
+    hands: Hands,
     /// Batches that wait for room.
     deferred: Vec<Box<dyn Work>>,
+    /// What waits for the next transaction.
+    riding: Vec<Box<dyn Work>>,
     /// Why nothing more can be read or written, for whoever holds a handle.
     fault: Arc<OnceLock<String>>,
 }
@@ -117,7 +126,9 @@ impl Owner {
             file,
             tags,
             alarm,
+            hands: Hands::default(),
             deferred: Vec::new(),
+            riding: Vec::new(),
             fault,
         }
     }
@@ -135,7 +146,9 @@ impl Owner {
             let mut group = std::mem::take(&mut self.deferred);
             for request in requests.drain(..) {
                 match request {
+                    Request::Work(work) if work.manner().rides => self.riding.push(work),
                     Request::Work(work) => group.push(work),
+                    Request::Hurry => group.append(&mut self.riding),
                     Request::Limit(bytes, reply) => {
                         drop(reply.send(self.limit(bytes)));
                     }
@@ -157,8 +170,16 @@ impl Owner {
             }
             self.alarm.placed(self.file.replaced());
             let mut group = self.admit(group);
+            if !group.is_empty() {
+                // In front: whoever has ended something and then asks is to see it ended.
+                group.splice(..0, self.riding.drain(..));
+            }
             self.carry_out(&mut group);
             self.make_room();
+        }
+        if self.fault.get().is_none() {
+            let mut rest = std::mem::take(&mut self.riding);
+            self.carry_out(&mut rest);
         }
         // The reader may be waiting for an answer, and has to end first: the last one to close the file
         // clears its log away, which only this connection can.
@@ -193,7 +214,7 @@ impl Owner {
         let mut admitted = Vec::with_capacity(group.len());
         let mut bytes = 0;
         for work in group {
-            let own = work.bytes().unwrap_or_default();
+            let own = work.manner().bytes.unwrap_or_default();
             if own == 0 || self.space.fits(bytes + own) {
                 bytes += own;
                 admitted.push(work);
@@ -227,6 +248,7 @@ impl Owner {
                 for work in group.drain(..) {
                     work.answer(None);
                 }
+                self.hand_over();
             }
             Err(StoreError::Sql(error)) if is_damage(&error) => {
                 self.give_up(&error);
@@ -251,16 +273,30 @@ impl Owner {
     fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<bool, StoreError> {
         let before = self.connection.total_changes();
         let transaction = self.connection.transaction()?;
-        for work in group {
-            work.apply(&transaction, &self.tags)?;
+        let apply = |work: &mut Box<dyn Work>| {
+            let hands = &mut self.hands;
+            work.apply(&transaction, &self.tags, hands)
+        };
+        let applied = group.iter_mut().try_for_each(apply);
+        if let Err(error) = applied.and_then(|()| Ok(transaction.commit()?)) {
+            self.hands.rolled_back();
+            return Err(error);
         }
-        transaction.commit()?;
         Ok(self.connection.total_changes() != before)
     }
 
+    /// Gives lanes what the transaction has written as theirs. What nobody takes waits for the next lane.
+    fn hand_over(&mut self) {
+        for claim in self.hands.committed() {
+            if let Err(error) = settle::give_back(&self.connection, &claim.back()) {
+                tracing::warn!(delivery.id = %claim.id, %error, "left in flight until the next start");
+            }
+        }
+    }
+
     fn written(&mut self, group: &[Box<dyn Work>]) {
-        let events = group.iter().any(|work| work.bytes().is_some());
-        if group.iter().any(|work| work.bytes().is_none()) {
+        let events = group.iter().any(|work| work.manner().bytes.is_some());
+        if group.iter().any(|work| work.manner().bytes.is_none()) {
             self.space.look_anew();
         }
         self.measure();
@@ -280,7 +316,7 @@ impl Owner {
     }
 
     fn refuse(&mut self, work: Box<dyn Work>, error: StoreError) {
-        let bytes = work.bytes();
+        let bytes = work.manner().bytes;
         let error = self.space.explained(error, bytes.unwrap_or_default());
         self.complain(&error, bytes.is_some());
         if let StoreError::Full { .. } = error {
@@ -316,6 +352,11 @@ impl Owner {
         tracing::error!("{fault}");
         self.alarm
             .failed(&StoreError::corrupt(self.file.path(), error), false, || 0);
+        // Nor is anything to be written into it, not even from its log: whoever mends it wants both.
+        let kept = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        if let Err(error) = self.connection.set_db_config(kept, true) {
+            tracing::debug!(%error, "its log may be copied into it");
+        }
         let _ = self.fault.set(fault);
     }
 }

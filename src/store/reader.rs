@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use super::error::is_damage;
 use super::file::QueueFile;
+use super::hands::Hands;
 use super::opening::Lines;
 use super::owner::Request;
 use super::tags::Tags;
@@ -122,7 +123,7 @@ impl Desk {
     /// Reads in a transaction, so that several statements see one state of the queue.
     fn look(&mut self, work: &mut dyn Work) -> Result<(), StoreError> {
         let transaction = self.connection.transaction()?;
-        work.apply(&transaction, &self.tags)?;
+        work.apply(&transaction, &self.tags, &mut Hands::default())?;
         Ok(transaction.commit()?)
     }
 

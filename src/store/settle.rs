@@ -7,11 +7,24 @@ use super::StoreError;
 use super::aside::or_default;
 use super::deaths;
 use super::row::{micros, outcome_column, state_column, wake_column};
-use crate::model::{Attempt, Name, Posted, Settlement, State};
+use crate::model::{Attempt, Back, Ended, Name, Posted, Settled, Settlement, State};
 
 /// Attempts of one delivery that are kept, the newest: a receiver that says "later" all day must not
 /// fill the disk.
 const ATTEMPTS_KEPT: u32 = 100;
+
+/// Settles claims of one sink; answers for each whether it was still the newest of its delivery.
+pub(super) fn settle_all(
+    connection: &Connection,
+    sink: &Name,
+    group: &[Settled],
+) -> Result<Vec<bool>, StoreError> {
+    let settle = |one: &Settled| match &one.ended {
+        Ended::Tried(attempt) => settle(connection, one.row, sink, attempt, &one.settlement),
+        Ended::Untried { attempt, at } => end(connection, one.row, *attempt, &one.settlement, *at),
+    };
+    group.iter().map(settle).collect()
+}
 
 /// Settles a claim, unless a newer claim of the same delivery exists.
 pub(super) fn settle(
@@ -96,6 +109,17 @@ pub(super) fn end(
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     change(connection, row, attempt, 1, settlement, now)
+}
+
+/// Puts a claim back for which nothing has been done, as it was: it was no attempt, and nothing of it
+/// changes.
+pub(super) fn give_back(connection: &Connection, back: &Back) -> Result<(), StoreError> {
+    let mut update = connection.prepare_cached(
+        "UPDATE deliveries SET state = 0, due = ?3, attempts = attempts - 1
+         WHERE seq = ?1 AND state = 1 AND attempts = ?2",
+    )?;
+    update.execute(params![back.row, back.attempt, micros(back.due)])?;
+    Ok(())
 }
 
 /// Changes the delivery alone, and takes so many `untried` attempts back; answers whether the claim was

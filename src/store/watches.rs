@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::row::{micros, time};
+use super::work::Manner;
 use super::{Store, StoreError, accept};
 use crate::model::{Accepted, Batch};
 
@@ -63,10 +64,10 @@ impl Store {
         batch: Batch,
     ) -> Result<Option<Accepted>, StoreError> {
         let accepted = self
-            .call(move |connection, tags| {
+            .request(Manner::default(), move |connection, tags, hands| {
                 let is_news = note(connection, &watch, news)?;
                 is_news
-                    .then(|| accept::accept(connection, tags, &batch))
+                    .then(|| accept::accept(connection, tags, hands, &batch))
                     .transpose()
             })
             .await?;

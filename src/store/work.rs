@@ -4,21 +4,36 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::StoreError;
+use super::hands::Hands;
 use super::tags::Tags;
 
 /// Something to read or write, with somebody who waits for the answer.
 pub(super) trait Work: Send {
     /// Does the work inside a transaction and keeps the result. May be called again after a rollback.
-    fn apply(&mut self, connection: &Connection, tags: &Tags) -> Result<(), StoreError>;
-    /// The bytes of a batch of events, which has to leave a reserve to everything else.
-    fn bytes(&self) -> Option<u64>;
+    fn apply(
+        &mut self,
+        connection: &Connection,
+        tags: &Tags,
+        hands: &mut Hands,
+    ) -> Result<(), StoreError>;
+    /// How it is to be done.
+    fn manner(&self) -> Manner;
     /// Answers with the kept result, which is durable now, or with the failure.
     fn answer(self: Box<Self>, failure: Option<StoreError>);
 }
 
+/// How work is to be done.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Manner {
+    /// The bytes of a batch of events, which has to leave a reserve to everything else.
+    pub(super) bytes: Option<u64>,
+    /// It need not have a flush to itself: it waits for the next one, which whoever asks for it can hurry.
+    pub(super) rides: bool,
+}
+
 struct Call<T, F> {
     apply: F,
-    bytes: Option<u64>,
+    manner: Manner,
     result: Option<T>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -26,16 +41,21 @@ struct Call<T, F> {
 impl<T, F> Work for Call<T, F>
 where
     T: Send,
-    F: FnMut(&Connection, &Tags) -> Result<T, StoreError> + Send,
+    F: FnMut(&Connection, &Tags, &mut Hands) -> Result<T, StoreError> + Send,
 {
-    fn apply(&mut self, connection: &Connection, tags: &Tags) -> Result<(), StoreError> {
+    fn apply(
+        &mut self,
+        connection: &Connection,
+        tags: &Tags,
+        hands: &mut Hands,
+    ) -> Result<(), StoreError> {
         self.result = None;
-        self.result = Some((self.apply)(connection, tags)?);
+        self.result = Some((self.apply)(connection, tags, hands)?);
         Ok(())
     }
 
-    fn bytes(&self) -> Option<u64> {
-        self.bytes
+    fn manner(&self) -> Manner {
+        self.manner
     }
 
     fn answer(self: Box<Self>, failure: Option<StoreError>) {
@@ -50,13 +70,13 @@ where
 
 /// Work, and the end at which its answer arrives.
 pub(super) fn work<T: Send + 'static>(
-    bytes: Option<u64>,
-    apply: impl FnMut(&Connection, &Tags) -> Result<T, StoreError> + Send + 'static,
+    manner: Manner,
+    apply: impl FnMut(&Connection, &Tags, &mut Hands) -> Result<T, StoreError> + Send + 'static,
 ) -> (Box<dyn Work>, oneshot::Receiver<Result<T, StoreError>>) {
     let (reply, answer) = oneshot::channel();
     let call = Call {
         apply,
-        bytes,
+        manner,
         result: None,
         reply,
     };

@@ -18,7 +18,7 @@ use crate::config::{LogConfig, LogFormat};
 #[cfg(feature = "otlp")]
 use crate::transport::Client;
 
-pub use spans::{TARGET, arrivals, attempt};
+pub use spans::{TARGET, arrivals, attempt, told};
 
 /// Targets whose debug and trace lines hold payloads, headers or addresses.
 const QUIET: [&str; 9] = [

@@ -40,7 +40,7 @@ async fn every_attempt_is_a_step_in_the_trace_of_its_event_over_a_restart_and_in
         )
     };
     let mut bridge = Bridge::new(&format!(
-        "http.listen = \"off\"\nlog.level = \"debug\"\n{}{}{}[[rules]]\nname = \"all\"\nto = [\"one\", \"two\"]\n",
+        "http.listen = \"off\"\n{}{}{}[[rules]]\nname = \"all\"\nto = [\"one\", \"two\"]\n",
         upstream.source(),
         sink("one"),
         sink("two"),

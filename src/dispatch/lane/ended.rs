@@ -4,21 +4,14 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::super::alarm::Trouble;
-use super::super::attempt::{Done, Sender};
+use super::super::answered::Answered;
+use super::super::attempt::Sender;
 use super::super::obituary::Obituary;
-use super::Lane;
+use super::{Lane, Written};
 use crate::model::{Name, Notice, Outcome, State, Wake};
 use crate::store::{Deaths, ToldTrouble};
 
 impl Lane {
-    pub(super) fn ended(&mut self, ended: Result<Done, tokio::task::JoinError>) {
-        match ended {
-            Ok(done) => self.apply(&done),
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(_) => {}
-        }
-    }
-
     /// A new lane begins afresh, suspended or not. That its sink was suspended before is kept in mind,
     /// so that its recovery is told.
     pub(super) fn take_over(&mut self) {
@@ -33,32 +26,48 @@ impl Lane {
         }
     }
 
-    /// Takes over what an attempt means for the lane.
-    fn apply(&mut self, done: &Done) {
-        let now = self.now();
-        let outcome = done.attempt.as_ref().map(|attempt| attempt.outcome);
-        self.rest(done.rest_until);
-        self.refused |= done.wake == Wake::OnSuccess;
-        self.hear(done, now);
-        if let Some(reason) = &done.suspend {
-            self.suspend(reason, now);
-        } else if outcome == Some(Outcome::Delivered) {
+    /// Takes over what an attempt means for the lane, as soon as that is known.
+    pub(super) fn answered(&mut self, answered: Answered) {
+        self.flow.answered();
+        let settlement = &answered.settled.settlement;
+        let delivered = answered.outcome() == Some(Outcome::Delivered);
+        // The sink may be another from now on, or the delivery due again.
+        self.look |= !delivered || settlement.rest_until.is_some();
+        self.rest(settlement.rest_until);
+        self.refused |= settlement.wake == Wake::OnSuccess;
+        self.hear(&answered);
+        if let Some(reason) = &settlement.suspend {
+            self.suspend(reason, answered.at);
+        } else if delivered {
             self.wake_refused |= std::mem::take(&mut self.refused);
             self.accepted();
         }
-        if done.state != State::Waiting {
+        self.look |= self.wake_missed || self.wake_refused;
+        if settlement.state != State::Waiting {
             // It waited, too, when what there is to say came about.
             for (_, trouble, _) in &mut self.to_say {
                 trouble.ended += 1;
             }
         }
-        if done.state == State::Dead {
-            self.given_up.notify_one();
-            if !done.claim.event.is_internal() {
-                self.obituary.dead();
+        self.answers.push(answered);
+    }
+
+    /// Tells of what is written down, and looks after what waited for it.
+    pub(super) fn written(&mut self, written: Written) {
+        self.flow.written(written.answers.len(), written.mark);
+        // What was given back waits in the queue now.
+        self.look |= written.answers.is_empty();
+        for answered in written.answers {
+            let state = answered.settled.settlement.state;
+            self.look |= answered.claim.keyed || state != State::Delivered;
+            if state == State::Dead {
+                self.given_up.notify_one();
+                if !answered.claim.event.is_internal() {
+                    self.obituary.dead();
+                }
             }
+            self.note(&answered);
         }
-        self.note(done, outcome, now);
     }
 
     /// Lets the lane rest, unless it rests as long already.
@@ -73,16 +82,19 @@ impl Lane {
     }
 
     /// Takes over what an attempt shows of the sink.
-    fn hear(&mut self, done: &Done, now: Timestamp) {
-        if let Some(attempt) = &done.attempt
+    fn hear(&mut self, answered: &Answered) {
+        let state = answered.settled.settlement.state;
+        if let Some(attempt) = answered.attempt()
             && let Some(reason) = &attempt.reason
-            && !done.claim.event.is_internal()
+            && !answered.claim.event.is_internal()
         {
-            let waits = done.state == State::Waiting;
+            let waits = state == State::Waiting;
             self.alarm.failed(attempt.at, reason, waits);
         }
-        let attempted = done.attempt.is_some();
-        let change = self.outage.heard(done.claim.row, attempted, done.sign, now);
+        let (row, attempted) = (answered.claim.row, answered.attempt().is_some());
+        let change = self
+            .outage
+            .heard(row, attempted, answered.sign, answered.at);
         self.wake_missed |= change.wake;
         let sink = &self.sender.sink.name;
         if change.began {
@@ -155,7 +167,7 @@ impl Lane {
             // A queue that cannot be read is told elsewhere; the rest is worth saying all the same.
             let undelivered = self.sender.store.undelivered(sink).await.ok();
             let waiting = undelivered.map(|(waiting, in_flight)| match kind {
-                "bellwire.sink_recovered" => waiting + (self.in_flight.len() + ended) as u64,
+                "bellwire.sink_recovered" => waiting + (self.held() + ended) as u64,
                 _ => waiting + in_flight,
             });
             self.sender.status.raise(Notice {
@@ -210,25 +222,29 @@ impl Lane {
         !self.stop.is_cancelled() && sinks.iter().all(|sink| sink.name != self.sender.sink.name)
     }
 
-    fn note(&self, done: &Done, outcome: Option<Outcome>, now: Timestamp) {
+    fn note(&self, answered: &Answered) {
+        let Answered {
+            claim, settled, at, ..
+        } = answered;
+        let settlement = &settled.settlement;
         self.sender.status.sink(&self.sender.sink.name, |status| {
-            status.dead += u64::from(done.state == State::Dead);
-            status.expired += u64::from(done.state == State::Expired);
-            if done.attempt.is_some() {
-                status.last_attempt.clone_from(&done.attempt);
+            status.dead += u64::from(settlement.state == State::Dead);
+            status.expired += u64::from(settlement.state == State::Expired);
+            if let Some(attempt) = answered.attempt() {
+                status.last_attempt = Some(attempt.clone());
             }
-            match outcome {
+            match answered.outcome() {
                 Some(Outcome::Delivered) => {
-                    let age = now.duration_since(done.claim.event.age_from());
+                    let age = at.duration_since(claim.event.age_from());
                     status.durations.count(age.try_into().unwrap_or_default());
                     status.failed_in_a_row = 0;
                     status.delivered += 1;
-                    status.last_delivered = Some(now);
+                    status.last_delivered = Some(*at);
                 }
                 Some(_) => {
                     status.failed_in_a_row = status.failed_in_a_row.saturating_add(1);
                     status.failed += 1;
-                    status.last_failure.clone_from(&done.reason);
+                    status.last_failure.clone_from(&settlement.reason);
                 }
                 None => {}
             }

@@ -104,6 +104,24 @@ fn unknown_parts(about: &Map<String, Value>) -> Vec<String> {
 }
 
 impl Wording {
+    /// Nothing, for a message that shows none of it.
+    #[must_use]
+    pub const fn unseen() -> Self {
+        Self {
+            title: String::new(),
+            message: String::new(),
+            fields: Vec::new(),
+            title_by: Author::BuiltIn,
+            message_by: Author::BuiltIn,
+            tone: Tone::Neutral,
+            tags: Vec::new(),
+            priority: 3,
+            note: None,
+            literal: String::new(),
+            filled: Filled::new(),
+        }
+    }
+
     /// The built-in wording of an event.
     #[must_use]
     pub fn of(event: &Event) -> Self {

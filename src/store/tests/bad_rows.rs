@@ -5,6 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::store::Deaths;
+use crate::store::lock::FolderLock;
 
 /// A queue with three deliveries whose second is spoilt by these statements.
 async fn spoilt(sql: &str) -> (TempDir, Store) {
@@ -162,5 +163,11 @@ async fn a_file_that_turns_out_to_be_damaged_ends_the_service_with_its_name_and_
         "{fault}"
     );
     assert!(status.snapshot().store_fault.is_some());
+    // The folder is free once the file is closed, which is after it has been refused.
+    while FolderLock::take(folder.path()).is_err() {
+        tokio::task::yield_now().await;
+    }
     assert_eq!(std::fs::read(&path).expect("reads"), bytes, "left as it is");
+    let log = folder.path().join("bellwire.db-wal").metadata();
+    assert!(log.is_ok_and(|log| log.len() > 0), "and so is its log");
 }

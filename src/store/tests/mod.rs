@@ -91,13 +91,18 @@ pub(super) fn batch(ids: &[&str], sinks: &[&str]) -> Batch {
     }
 }
 
+/// Claims up to `limit`, in as many parts as it takes.
 pub(super) async fn claim(store: &Store, sink: &str, at: Timestamp, limit: usize) -> Vec<Claim> {
-    let limit = NonZeroUsize::new(limit).expect("more than none");
-    store
-        .claim(&name(sink), at, limit, 0)
-        .await
-        .expect("claims")
-        .claims
+    let mut all = Vec::new();
+    while let Some(left) = NonZeroUsize::new(limit - all.len()) {
+        let claims = store.claim(&name(sink), at, left, 0).await;
+        let claims = claims.expect("claims");
+        all.extend(claims.claims);
+        if !claims.more {
+            break;
+        }
+    }
+    all
 }
 
 /// Removes all that ended before a moment; answers how many events went.

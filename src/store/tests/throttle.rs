@@ -119,6 +119,7 @@ async fn a_replay_does_not_count_and_a_refused_batch_leaves_no_trace() {
             crate::store::accept::accept(
                 connection,
                 &crate::store::tags::Tags::default(),
+                &mut crate::store::hands::Hands::default(),
                 &failing,
             )?;
             Err(StoreError::Closed)

@@ -1,0 +1,112 @@
+//! How many deliveries a lane holds: those on their way, and those that wait in its hand for a place.
+//!
+//! A sink that answers within a millisecond would spend most of its time waiting for the disk if each
+//! delivery were asked for when a place is free. So a lane has as many in hand as were answered while
+//! something was last written down, twice: as much as it sends until the disk has answered again. A sink
+//! that takes a second has none in hand, and what is urgent never waits behind them for more than
+//! moments.
+
+use std::collections::VecDeque;
+
+use crate::model::Claim;
+
+/// Most deliveries in hand.
+const IN_HAND_MAX: usize = 512;
+
+/// Most deliveries whose answers are there and not yet written down. A crash has these repeated, as it
+/// has those that are on their way.
+const UNWRITTEN_MAX: usize = 512;
+
+/// What a lane holds.
+#[derive(Debug)]
+pub(super) struct Flow {
+    /// Most that may be on their way at once.
+    concurrency: usize,
+    /// Taken, and not begun.
+    pub(super) in_hand: VecDeque<Claim>,
+    /// Answered, and not yet written down.
+    pub(super) unwritten: usize,
+    /// Answers so far.
+    answered: u64,
+    /// So many are to be in hand.
+    ahead: usize,
+}
+
+impl Flow {
+    pub(super) const fn new(concurrency: usize) -> Self {
+        Self {
+            concurrency,
+            in_hand: VecDeque::new(),
+            unwritten: 0,
+            answered: 0,
+            ahead: 0,
+        }
+    }
+
+    /// An answer is there.
+    pub(super) fn answered(&mut self) {
+        self.answered += 1;
+        self.unwritten += 1;
+    }
+
+    /// Answers are being written down from now on. What this answers is for [`Flow::written`].
+    pub(super) const fn mark(&self) -> u64 {
+        self.answered
+    }
+
+    /// So many answers have been written down that were there at a mark.
+    pub(super) fn written(&mut self, count: usize, mark: u64) {
+        self.unwritten -= count;
+        let meanwhile = usize::try_from(self.answered - mark).unwrap_or(usize::MAX);
+        self.ahead = meanwhile.saturating_mul(2).min(IN_HAND_MAX);
+    }
+
+    /// Whether the next one may begin while so many are on their way.
+    pub(super) const fn has_place(&self, on_their_way: usize) -> bool {
+        on_their_way < self.concurrency && self.unwritten < UNWRITTEN_MAX
+    }
+
+    /// How many more are wanted while so many are on their way.
+    pub(super) fn room(&self, on_their_way: usize) -> usize {
+        (self.concurrency + self.ahead).saturating_sub(on_their_way + self.in_hand.len())
+    }
+
+    /// Whether so few are left in hand, while so many are on their way, that it is time to ask for more.
+    pub(super) fn wants_more(&self, on_their_way: usize) -> bool {
+        self.in_hand.len() <= self.ahead / 2 && self.room(on_their_way) > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_are_in_hand_as_are_sent_while_the_disk_works_twice() {
+        let mut flow = Flow::new(4);
+        assert_eq!(flow.room(0), 4, "nothing ahead before anything is known");
+        assert_eq!(flow.room(3), 1);
+        let mark = flow.mark();
+        (0..10).for_each(|_| flow.answered());
+        flow.written(4, mark);
+        assert_eq!(flow.unwritten, 6);
+        assert_eq!(flow.room(4), 20);
+        let mark = flow.mark();
+        flow.written(6, mark);
+        assert_eq!(flow.room(4), 0, "a slow sink has none in hand");
+    }
+
+    #[test]
+    fn neither_the_hand_nor_what_is_unwritten_grows_without_end() {
+        let mut flow = Flow::new(16);
+        assert!(flow.has_place(15) && !flow.has_place(16));
+        let mark = flow.mark();
+        (1..UNWRITTEN_MAX).for_each(|_| flow.answered());
+        assert!(flow.has_place(0));
+        flow.answered();
+        assert!(!flow.has_place(0), "the disk has to answer first");
+        (0..9_999).for_each(|_| flow.answered());
+        flow.written(UNWRITTEN_MAX, mark);
+        assert_eq!(flow.room(16), IN_HAND_MAX);
+    }
+}

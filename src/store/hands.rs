@@ -1,0 +1,156 @@
+//! Deliveries that go straight to the lane that sends them, from whoever puts them into the queue.
+//!
+//! A lane that has taken all that is due says how many more it has room for. A delivery that finds room
+//! is written as taken by the very transaction that brings it, and is handed over once that is on the
+//! disk: one flush for what would otherwise be two, and nothing is read back that was just written. It
+//! counts as an attempt as any other that is taken, and a crash leaves it in flight as any other.
+//!
+//! What finds no room waits in the queue, and from then on all that comes behind it does too, until the
+//! lane has taken everything that is due: nothing overtakes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::mpsc;
+
+use crate::model::{Claim, Name};
+
+/// A lane's end.
+#[derive(Debug)]
+pub struct Inbox {
+    room: Arc<AtomicUsize>,
+    handed: mpsc::UnboundedReceiver<Claim>,
+    /// Room given so far, less what has been received and taken back.
+    given: usize,
+}
+
+impl Inbox {
+    /// Says how many more deliveries there is room for. Fewer than before may come too late for what is
+    /// being handed over already.
+    pub fn set_room(&mut self, room: usize) {
+        if room > self.given {
+            self.room.fetch_add(room - self.given, Ordering::AcqRel);
+            self.given = room;
+        } else if room < self.given {
+            let excess = self.given - room;
+            let found = self
+                .room
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| {
+                    Some(left.saturating_sub(excess))
+                });
+            self.given -= excess.min(found.unwrap_or_default());
+        }
+    }
+
+    /// The next delivery, once there is one; `None` when none will come any more.
+    pub async fn next(&mut self) -> Option<Claim> {
+        let claim = self.handed.recv().await;
+        self.given -= usize::from(claim.is_some());
+        claim
+    }
+
+    /// The next delivery, if it is there.
+    pub fn try_next(&mut self) -> Option<Claim> {
+        let claim = self.handed.try_recv().ok();
+        self.given -= usize::from(claim.is_some());
+        claim
+    }
+}
+
+/// The lanes that take deliveries as they come in, and what one transaction hands over to them.
+#[derive(Debug, Default)]
+pub(super) struct Hands {
+    open: HashMap<Name, Hand>,
+    pending: Vec<Claim>,
+}
+
+#[derive(Debug)]
+struct Hand {
+    room: Arc<AtomicUsize>,
+    out: mpsc::UnboundedSender<Claim>,
+    /// Something due waits in the queue, as far as is known.
+    is_behind: bool,
+}
+
+impl Hands {
+    /// Opens the hand of a sink's lane, in place of an earlier one. Until the lane has looked into the
+    /// queue nothing is handed over.
+    pub(super) fn attend(&mut self, sink: &Name) -> Inbox {
+        let (out, handed) = mpsc::unbounded_channel();
+        let room = Arc::default();
+        let hand = Hand {
+            room: Arc::clone(&room),
+            out,
+            is_behind: true,
+        };
+        self.open.insert(sink.clone(), hand);
+        Inbox {
+            room,
+            handed,
+            given: 0,
+        }
+    }
+
+    /// Closes the hand of a lane: whatever was handed over is in its inbox now, and nothing follows.
+    pub(super) fn leave(&mut self, sink: &Name) {
+        self.open.remove(sink);
+    }
+
+    /// Takes a place in a lane's hand, if nothing that is due waits before it and there is one.
+    pub(super) fn has_room(&mut self, sink: &Name) -> bool {
+        let Some(hand) = self.open.get_mut(sink) else {
+            return false;
+        };
+        let left = |room: usize| room.checked_sub(1);
+        let update = |room: &AtomicUsize| {
+            room.fetch_update(Ordering::AcqRel, Ordering::Acquire, left)
+                .is_ok()
+        };
+        !hand.is_behind && update(&hand.room)
+    }
+
+    /// A delivery that is due goes into the queue: what comes after it has to as well.
+    pub(super) fn pass_by(&mut self, sink: &Name) {
+        if let Some(hand) = self.open.get_mut(sink) {
+            hand.is_behind = true;
+        }
+    }
+
+    /// The lane has taken all that was due.
+    pub(super) fn caught_up(&mut self, sink: &Name) {
+        if let Some(hand) = self.open.get_mut(sink) {
+            hand.is_behind = false;
+        }
+    }
+
+    /// Hands a delivery over once the transaction is on the disk.
+    pub(super) fn hold(&mut self, claim: Claim) {
+        self.pending.push(claim);
+    }
+
+    /// The transaction is on the disk. Answers with what nobody took.
+    pub(super) fn committed(&mut self) -> Vec<Claim> {
+        let mut left = Vec::new();
+        for claim in self.pending.drain(..) {
+            let refused = match self.open.get(&claim.sink) {
+                Some(hand) => hand.out.send(claim).err().map(|refused| refused.0),
+                None => Some(claim),
+            };
+            left.extend(refused);
+        }
+        left
+    }
+
+    /// The transaction has changed nothing: neither are the places taken, nor has anybody caught up.
+    pub(super) fn rolled_back(&mut self) {
+        for claim in self.pending.drain(..) {
+            if let Some(hand) = self.open.get(&claim.sink) {
+                hand.room.fetch_add(1, Ordering::AcqRel);
+            }
+        }
+        for hand in self.open.values_mut() {
+            hand.is_behind = true;
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What an earlier process left in flight.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::aside::{self, SOUND};
+use super::row::{micros, outcome_column, state_column};
+use super::{StoreError, deaths};
+use crate::model::{Outcome, State};
+
+/// So many interrupted attempts in a row are no accident any more: the delivery itself ends the process.
+const INTERRUPTED_MAX: u32 = 50;
+
+/// Takes back what an earlier process left in flight. The folder's lock proves that it is gone. The
+/// attempt stays counted, also as a step of the ladder, and is written down as interrupted, since
+/// nobody knows how far it came.
+///
+/// It is due since it was put into the queue, so that it goes before all that had not been taken yet:
+/// otherwise a second crash would find others in flight, and both would be repeated.
+pub(super) fn take_back(connection: &mut Connection, now: Timestamp) -> Result<(), StoreError> {
+    let transaction = connection.transaction()?;
+    set_unsound_aside(&transaction, now)?;
+    transaction.execute(
+        "INSERT OR IGNORE INTO attempts (delivery, number, at, duration_us, outcome, reason)
+         SELECT seq, attempts, due, 0, ?1, 'bellwire stopped while this attempt was on its way'
+         FROM deliveries WHERE state = 1",
+        [outcome_column(Outcome::Interrupted)],
+    )?;
+    give_up_on_the_deadly(&transaction, now)?;
+    transaction.execute(
+        "UPDATE deliveries SET state = 0, step = step + 1, due = min(due, created, ?1) WHERE state = 1",
+        [micros(now)],
+    )?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Makes dead letters of those that end the process every time.
+fn give_up_on_the_deadly(connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
+    let mut update = connection.prepare(
+        "UPDATE deliveries SET state = ?1, reason = ?2, ended = ?3, steps_in = min(steps_in, ?3)
+         WHERE state = 1 AND ?4 <= (SELECT count(*) FROM attempts a
+             WHERE a.delivery = deliveries.seq AND a.number > deliveries.attempts - ?4 AND a.outcome = ?5)
+         RETURNING seq",
+    )?;
+    let values = params![
+        state_column(State::Dead),
+        format!("bellwire stopped {INTERRUPTED_MAX} times in a row while it was on its way"),
+        micros(now),
+        INTERRUPTED_MAX,
+        outcome_column(Outcome::Interrupted)
+    ];
+    let dead: Vec<i64> = update
+        .query_map(values, |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    dead.iter()
+        .try_for_each(|row| deaths::count(connection, *row))
+}
+
+/// Sets aside what was in flight and could not be taken back.
+fn set_unsound_aside(connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
+    let mut select = connection.prepare(&format!(
+        "SELECT d.seq FROM deliveries d WHERE d.state = 1 AND NOT {SOUND}"
+    ))?;
+    let found: Vec<i64> = select
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for seq in found {
+        aside::set_aside(connection, seq, &aside::unsound(), now)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! What the lane of a sink asks of the queue: to be given what is due, and to write down what came of it.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::work::Manner;
+use super::{Claims, Due, Inbox, Store, StoreError, claim, settle};
+use crate::model::{Attempt, Back, Name, Settled, Settlement, Wake};
+
+impl Store {
+    /// Opens the inbox of a sink's lane, which takes deliveries as they come in once it has room for them
+    /// and has claimed all that was due before. Whatever it receives has been taken as by [`Store::claim`].
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue is closed.
+    pub async fn attend(&self, sink: &Name) -> Result<Inbox, StoreError> {
+        let sink = sink.clone();
+        self.request(
+            Manner::default(),
+            move |_, _, hands| Ok(hands.attend(&sink)),
+        )
+        .await
+    }
+
+    /// Ends that: all that was handed over is in the inbox once this returns.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue is closed.
+    pub async fn leave(&self, sink: &Name) -> Result<(), StoreError> {
+        let sink = sink.clone();
+        self.request(Manner::default(), move |_, _, hands| {
+            hands.leave(&sink);
+            Ok(())
+        })
+        .await
+    }
+
+    /// How many deliveries of a sink are due, counted up to `limit`. Changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn due(&self, sink: &Name, now: Timestamp, limit: usize) -> Result<Due, StoreError> {
+        let sink = sink.clone();
+        self.call(move |connection, _| claim::due(connection, &sink, now, limit))
+            .await
+    }
+
+    /// Takes up to `limit` due deliveries of a sink: the most urgent first, what has just become due
+    /// before what is older, and now and then the one that has waited longest, for which `turn` counts
+    /// what its lane has taken so far. Of those with one key only the first that has not ended is ever
+    /// taken. Each counts as an attempt from now on, durably, so that an event which kills the process
+    /// runs out of attempts.
+    ///
+    /// The caller must settle, end or give back every claim; what it forgets is taken back at the next
+    /// start.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is then claimed.
+    pub async fn claim(
+        &self,
+        sink: &Name,
+        now: Timestamp,
+        limit: NonZeroUsize,
+        turn: u64,
+    ) -> Result<Claims, StoreError> {
+        let sink = sink.clone();
+        self.request(Manner::default(), move |connection, tags, hands| {
+            let claims = claim::claim(connection, tags, &sink, now, limit, turn)?;
+            if !claims.more {
+                hands.caught_up(&sink);
+            }
+            Ok(claims)
+        })
+        .await
+    }
+
+    /// As [`Store::claim`], but one delivery at most, and where none is due, the one that is due next.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is then claimed.
+    pub async fn probe(
+        &self,
+        sink: &Name,
+        now: Timestamp,
+        turn: u64,
+    ) -> Result<Claims, StoreError> {
+        let sink = sink.clone();
+        self.call(move |connection, tags| claim::probe(connection, tags, &sink, now, turn))
+            .await
+    }
+
+    /// Makes due, durably, some of what waits for this to happen to its sink; answers whether there may
+    /// be more.
+    ///
+    /// # Errors
+    /// [`StoreError`]; everything is then due when it was.
+    pub async fn wake(&self, sink: &Name, on: Wake) -> Result<bool, StoreError> {
+        let sink = sink.clone();
+        let woken = self
+            .call(move |connection, _| claim::wake(connection, &sink, on))
+            .await?;
+        Ok(woken >= claim::WAKE_MAX)
+    }
+
+    /// Whether something waits for the return of its sink: an earlier process had found it away.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn is_missed(&self, sink: &Name) -> Result<bool, StoreError> {
+        let sink = sink.clone();
+        self.call(move |connection, _| claim::is_missed(connection, &sink))
+            .await
+    }
+
+    /// Writes down an attempt and what it does to its delivery and its sink. Durable once it returns.
+    ///
+    /// Answers `false`, and changes nothing, when the claim is no longer the newest one.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the delivery is then still in flight and is sent again after a restart.
+    pub async fn settle(
+        &self,
+        row: i64,
+        sink: &Name,
+        attempt: Attempt,
+        settlement: Settlement,
+    ) -> Result<bool, StoreError> {
+        let sink = sink.clone();
+        self.call(move |connection, _| {
+            settle::settle(connection, row, &sink, &attempt, &settlement)
+        })
+        .await
+    }
+
+    /// As [`Store::settle`] and [`Store::end`], for several claims of one sink at once. Where nobody waits
+    /// for what comes of it, it `rides`: it is written with whatever is written next, within 20 ms at most.
+    ///
+    /// # Errors
+    /// [`StoreError`]; all of them are then still in flight.
+    pub async fn settle_all(
+        &self,
+        sink: &Name,
+        group: Arc<[Settled]>,
+        rides: bool,
+    ) -> Result<Vec<bool>, StoreError> {
+        let sink = sink.clone();
+        let manner = Manner { bytes: None, rides };
+        self.request(manner, move |connection, _, _| {
+            settle::settle_all(connection, &sink, &group)
+        })
+        .await
+    }
+
+    /// Ends a claim without a request having been made: it had expired, or could not be encoded. It
+    /// counts as an attempt no longer. Durable once it returns; answers as [`Store::settle`] does.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the delivery is then still in flight.
+    pub async fn end(
+        &self,
+        row: i64,
+        attempt: u32,
+        settlement: Settlement,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.call(move |connection, _| settle::end(connection, row, attempt, &settlement, now))
+            .await
+    }
+
+    /// Puts claims back for which nothing has been done, as they were.
+    ///
+    /// # Errors
+    /// [`StoreError`]; they are then still in flight.
+    pub async fn give_back(&self, claims: Vec<Back>) -> Result<(), StoreError> {
+        self.call(move |connection, _| {
+            let mut claims = claims.iter();
+            claims.try_for_each(|back| settle::give_back(connection, back))
+        })
+        .await
+    }
+
+    /// Until when a sink rests because its receiver asked for it, over restarts.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the queue cannot be read.
+    pub async fn rest_until(&self, sink: &Name) -> Result<Option<Timestamp>, StoreError> {
+        let sink = sink.clone();
+        self.call(move |connection, _| settle::rest_until(connection, &sink))
+            .await
+    }
+}
