@@ -29,9 +29,9 @@ use super::suspension::Suspension;
 use super::trial::Mended;
 use crate::model::Wake;
 use crate::sinks::Sink;
-use crate::store::{Claims, Due, Inbox, StoreError};
+use crate::store::{Due, Inbox, StoreError};
 use flow::Flow;
-use hand::{asked, handed};
+use hand::{handed, refusal};
 
 /// Wait before the queue is asked again after it failed.
 const STORE_AGAIN: Duration = Duration::from_secs(1);
@@ -79,8 +79,9 @@ pub(super) struct Lane {
     more: bool,
     flow: Flow,
     inbox: Option<Inbox>,
-    /// Deliveries asked for.
-    claiming: Option<BoxFuture<'static, Asked>>,
+    /// Deliveries were asked for and have not come; whether it was for one alone, to try the sink.
+    asked: Option<bool>,
+    asking: Option<BoxFuture<'static, Result<(), StoreError>>>,
     /// Deliveries on their way. All are driven by the lane's own task, so that they leave in their order.
     in_flight: FuturesUnordered<BoxFuture<'static, Answered>>,
     /// Answers that the next writing takes along.
@@ -88,12 +89,6 @@ pub(super) struct Lane {
     writing: FuturesUnordered<BoxFuture<'static, Written>>,
     /// What is said once to a receiver that has to know what will come.
     greeting: JoinSet<()>,
-}
-
-/// What the queue was asked for, and what it gave.
-struct Asked {
-    probing: bool,
-    claims: Result<Claims, StoreError>,
 }
 
 /// Answers that are written down now, and the mark from when that began.
@@ -143,7 +138,8 @@ impl Lane {
             look_at: Instant::now(),
             more: false,
             inbox: None,
-            claiming: None,
+            asked: None,
+            asking: None,
             in_flight: FuturesUnordered::new(),
             answers: Vec::new(),
             writing: FuturesUnordered::new(),
@@ -176,8 +172,8 @@ impl Lane {
                 }
                 Some(answered) = self.in_flight.next() => self.answered(answered),
                 Some(written) = self.writing.next() => self.written(written),
-                asked = asked(&mut self.claiming) => self.claimed(asked),
-                claim = handed(&mut self.inbox) => self.flow.in_hand.extend(claim),
+                refused = refusal(&mut self.asking) => self.unclaimed(&refused),
+                handed = handed(&mut self.inbox) => self.take(handed),
                 () = sleep_until(self.look_at) => self.look = true,
             }
             self.gather();
@@ -196,11 +192,15 @@ impl Lane {
     /// look again if nothing else happens before.
     async fn fill(&mut self) {
         let looks = self.look || (self.more && self.flow.wants_more(self.in_flight.len()));
-        if !looks || self.claiming.is_some() {
+        if !looks || self.asked.is_some() {
             return;
         }
         self.look = false;
-        self.look_at = self.look_now().await;
+        self.look_at = match self.inbox {
+            Some(_) => self.look_now().await,
+            // Nothing could come.
+            None => Instant::now() + STORE_AGAIN,
+        };
     }
 
     async fn look_now(&mut self) -> Instant {

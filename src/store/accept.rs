@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::aside::or_default;
 use super::bundle;
-use super::hands::Hands;
+use super::hands::{Handed, Hands};
 use super::row::{data_columns, micros, state_column, time};
 use super::tags::Tags;
 use super::throttle::{self, Decision};
@@ -193,7 +193,8 @@ fn insert_delivery(
     if of.waits_for_nothing() {
         if event.payload.len() <= HANDED_BYTES_MAX && hands.has_room(&route.sink) {
             insert_row(connection, &of, State::InFlight, None, suppressed)?;
-            hands.hold(of.claim(tags, connection.last_insert_rowid(), suppressed));
+            let claim = of.claim(tags, connection.last_insert_rowid(), suppressed);
+            hands.hold(&route.sink, Handed::New(claim));
             return Ok(State::InFlight);
         }
         hands.pass_by(&route.sink);

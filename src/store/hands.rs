@@ -6,7 +6,8 @@
 //! counts as an attempt as any other that is taken, and a crash leaves it in flight as any other.
 //!
 //! What finds no room waits in the queue, and from then on all that comes behind it does too, until the
-//! lane has taken everything that is due: nothing overtakes.
+//! lane has claimed everything that is due. What it claims comes the same way, so that its order among
+//! all that is handed over is kept: nothing overtakes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,13 +15,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::mpsc;
 
+use super::Claims;
 use crate::model::{Claim, Name};
+
+/// What comes into an inbox.
+#[derive(Debug)]
+pub enum Handed {
+    /// A delivery that has just come in.
+    New(Claim),
+    /// What was claimed.
+    Claimed(Claims),
+}
 
 /// A lane's end.
 #[derive(Debug)]
 pub struct Inbox {
     room: Arc<AtomicUsize>,
-    handed: mpsc::UnboundedReceiver<Claim>,
+    handed: mpsc::UnboundedReceiver<Handed>,
     /// Room given so far, less what has been received and taken back.
     given: usize,
 }
@@ -43,18 +54,21 @@ impl Inbox {
         }
     }
 
-    /// The next delivery, once there is one; `None` when none will come any more.
-    pub async fn next(&mut self) -> Option<Claim> {
-        let claim = self.handed.recv().await;
-        self.given -= usize::from(claim.is_some());
-        claim
+    /// The next of it, once there is one; `None` when nothing will come any more.
+    pub async fn next(&mut self) -> Option<Handed> {
+        let handed = self.handed.recv().await;
+        self.note(handed)
     }
 
-    /// The next delivery, if it is there.
-    pub fn try_next(&mut self) -> Option<Claim> {
-        let claim = self.handed.try_recv().ok();
-        self.given -= usize::from(claim.is_some());
-        claim
+    /// The next of it, if it is there.
+    pub fn try_next(&mut self) -> Option<Handed> {
+        let handed = self.handed.try_recv().ok();
+        self.note(handed)
+    }
+
+    fn note(&mut self, handed: Option<Handed>) -> Option<Handed> {
+        self.given -= usize::from(matches!(handed, Some(Handed::New(_))));
+        handed
     }
 }
 
@@ -62,13 +76,13 @@ impl Inbox {
 #[derive(Debug, Default)]
 pub(super) struct Hands {
     open: HashMap<Name, Hand>,
-    pending: Vec<Claim>,
+    pending: Vec<(Name, Handed)>,
 }
 
 #[derive(Debug)]
 struct Hand {
     room: Arc<AtomicUsize>,
-    out: mpsc::UnboundedSender<Claim>,
+    out: mpsc::UnboundedSender<Handed>,
     /// Something due waits in the queue, as far as is known.
     is_behind: bool,
 }
@@ -124,28 +138,32 @@ impl Hands {
         }
     }
 
-    /// Hands a delivery over once the transaction is on the disk.
-    pub(super) fn hold(&mut self, claim: Claim) {
-        self.pending.push(claim);
+    /// Hands something over once the transaction is on the disk.
+    pub(super) fn hold(&mut self, sink: &Name, handed: Handed) {
+        self.pending.push((sink.clone(), handed));
     }
 
     /// The transaction is on the disk. Answers with what nobody took.
     pub(super) fn committed(&mut self) -> Vec<Claim> {
         let mut left = Vec::new();
-        for claim in self.pending.drain(..) {
-            let refused = match self.open.get(&claim.sink) {
-                Some(hand) => hand.out.send(claim).err().map(|refused| refused.0),
-                None => Some(claim),
+        for (sink, handed) in self.pending.drain(..) {
+            let refused = match self.open.get(&sink) {
+                Some(hand) => hand.out.send(handed).err().map(|refused| refused.0),
+                None => Some(handed),
             };
-            left.extend(refused);
+            match refused {
+                None => {}
+                Some(Handed::New(claim)) => left.push(claim),
+                Some(Handed::Claimed(claims)) => left.extend(claims.claims),
+            }
         }
         left
     }
 
     /// The transaction has changed nothing: neither are the places taken, nor has anybody caught up.
     pub(super) fn rolled_back(&mut self) {
-        for claim in self.pending.drain(..) {
-            if let Some(hand) = self.open.get(&claim.sink) {
+        for (sink, handed) in self.pending.drain(..) {
+            if let (Handed::New(_), Some(hand)) = (handed, self.open.get(&sink)) {
                 hand.room.fetch_add(1, Ordering::AcqRel);
             }
         }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::work::Manner;
-use super::{Claims, Due, Inbox, Store, StoreError, claim, settle};
+use super::{Claims, Due, Handed, Inbox, Store, StoreError, claim, settle};
 use crate::model::{Attempt, Back, Name, Settled, Settlement, Wake};
 
 impl Store {
     /// Opens the inbox of a sink's lane, which takes deliveries as they come in once it has room for them
-    /// and has claimed all that was due before. Whatever it receives has been taken as by [`Store::claim`].
+    /// and [`Store::claim_into`] has brought all that was due before. Whatever it receives has been taken as
+    /// by [`Store::claim`].
     ///
     /// # Errors
     /// [`StoreError`] when the queue is closed.
@@ -66,14 +67,8 @@ impl Store {
         turn: u64,
     ) -> Result<Claims, StoreError> {
         let sink = sink.clone();
-        self.request(Manner::default(), move |connection, tags, hands| {
-            let claims = claim::claim(connection, tags, &sink, now, limit, turn)?;
-            if !claims.more {
-                hands.caught_up(&sink);
-            }
-            Ok(claims)
-        })
-        .await
+        self.call(move |connection, tags| claim::claim(connection, tags, &sink, now, limit, turn))
+            .await
     }
 
     /// As [`Store::claim`], but one delivery at most, and where none is due, the one that is due next.
@@ -89,6 +84,33 @@ impl Store {
         let sink = sink.clone();
         self.call(move |connection, tags| claim::probe(connection, tags, &sink, now, turn))
             .await
+    }
+
+    /// As [`Store::claim`], or [`Store::probe`] where there is no limit, for a lane that has an inbox: what
+    /// was claimed is in there once this returns, behind what was handed over before it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is then claimed.
+    pub async fn claim_into(
+        &self,
+        sink: &Name,
+        now: Timestamp,
+        limit: Option<NonZeroUsize>,
+        turn: u64,
+    ) -> Result<(), StoreError> {
+        let sink = sink.clone();
+        self.request(Manner::default(), move |connection, tags, hands| {
+            let claims = match limit {
+                Some(limit) => claim::claim(connection, tags, &sink, now, limit, turn)?,
+                None => claim::probe(connection, tags, &sink, now, turn)?,
+            };
+            if limit.is_some() && !claims.more {
+                hands.caught_up(&sink);
+            }
+            hands.hold(&sink, Handed::Claimed(claims));
+            Ok(())
+        })
+        .await
     }
 
     /// Makes due, durably, some of what waits for this to happen to its sink; answers whether there may

@@ -69,7 +69,7 @@ pub use by_hand::{ByHand, Past};
 pub use deaths::Deaths;
 pub use depths::Depths;
 pub use error::{Shortage, StoreError};
-pub use hands::Inbox;
+pub use hands::{Handed, Inbox};
 pub use inspect::Filter;
 pub use owner::{Claims, Due};
 pub use prune::{Place, Share};

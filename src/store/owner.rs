@@ -245,10 +245,11 @@ impl Owner {
                 if wrote {
                     self.written(group);
                 }
+                // First, so that whoever hears of what was claimed has it.
+                self.hand_over();
                 for work in group.drain(..) {
                     work.answer(None);
                 }
-                self.hand_over();
             }
             Err(StoreError::Sql(error)) if is_damage(&error) => {
                 self.give_up(&error);

@@ -10,9 +10,9 @@ use tokio::time::Instant;
 
 use super::super::answered::Answered;
 use super::super::attempt;
-use super::{Asked, Lane, STORE_AGAIN, Written};
+use super::{Lane, STORE_AGAIN, Written};
 use crate::model::{Back, Claim, Outcome, Posted};
-use crate::store::Inbox;
+use crate::store::{Claims, Handed, Inbox, StoreError};
 
 impl Lane {
     /// Opens the inbox for what is handed over, and says how much there is room for: nothing while the
@@ -21,6 +21,9 @@ impl Lane {
         if self.inbox.is_none() {
             // Without it, everything is claimed.
             self.inbox = self.sender.store.attend(&self.sender.sink.name).await.ok();
+            if self.inbox.is_none() {
+                return;
+            }
         }
         let room = match self.runs_freely() && !self.pace.is_limited() {
             true => self.flow.room(self.in_flight.len()),
@@ -44,28 +47,33 @@ impl Lane {
     /// Asks the queue for deliveries.
     pub(super) fn ask(&mut self, now: Timestamp, limit: NonZeroUsize, probing: bool) {
         let (sender, turn) = (Arc::clone(&self.sender), self.turn);
+        let limit = (!probing).then_some(limit);
+        self.asked = Some(probing);
         let asking = async move {
             let (store, sink) = (&sender.store, &sender.sink.name);
-            let claims = match probing {
-                true => store.probe(sink, now, turn).await,
-                false => store.claim(sink, now, limit, turn).await,
-            };
-            Asked { probing, claims }
+            store.claim_into(sink, now, limit, turn).await
         };
-        self.claiming = Some(asking.boxed());
+        // On the line at once, and looked after from then on.
+        self.asking = Some(asking.boxed());
     }
 
-    /// Takes what the queue has given.
-    pub(super) fn claimed(&mut self, asked: Asked) {
-        let claims = match asked.claims {
-            Ok(claims) => claims,
-            Err(error) => {
-                tracing::debug!(sink = %self.sender.sink.name, %error, "nothing could be claimed");
-                self.more = false;
-                self.look_at = self.look_at.min(Instant::now() + STORE_AGAIN);
-                return;
-            }
-        };
+    /// The queue has given nothing.
+    pub(super) fn unclaimed(&mut self, error: &StoreError) {
+        tracing::debug!(sink = %self.sender.sink.name, %error, "nothing could be claimed");
+        (self.asked, self.more) = (None, false);
+        self.look_at = self.look_at.min(Instant::now() + STORE_AGAIN);
+    }
+
+    /// Takes what comes into the inbox.
+    pub(super) fn take(&mut self, handed: Handed) {
+        match handed {
+            Handed::New(claim) => self.flow.in_hand.push_back(claim),
+            Handed::Claimed(claims) => self.claimed(claims),
+        }
+    }
+
+    fn claimed(&mut self, claims: Claims) {
+        let probing = self.asked.take().unwrap_or_default();
         if !claims.aside.is_empty() {
             let sink = &self.sender.sink.name;
             let count = claims.aside.len() as u64;
@@ -78,7 +86,7 @@ impl Lane {
         if let Some(due) = claims.next_due {
             self.look_at = self.look_at.min(self.instant(due));
         }
-        if asked.probing && !claims.claims.is_empty() {
+        if probing && !claims.claims.is_empty() {
             self.suspension.probing(self.now());
             for claim in claims.claims {
                 self.outage.probing(claim.row);
@@ -97,10 +105,8 @@ impl Lane {
         while let Some(Some(written)) = self.writing.next().now_or_never() {
             self.written(written);
         }
-        if let Some(inbox) = &mut self.inbox {
-            self.flow
-                .in_hand
-                .extend(std::iter::from_fn(|| inbox.try_next()));
+        while let Some(handed) = self.inbox.as_mut().and_then(Inbox::try_next) {
+            self.take(handed);
         }
     }
 
@@ -179,43 +185,41 @@ impl Lane {
 
     /// Has nothing handed over any more, and gives back all that has not begun.
     pub(super) async fn clear_hand(&mut self) {
-        if let Some(mut inbox) = self.inbox.take() {
+        if let Some(inbox) = &mut self.inbox {
             inbox.set_room(0);
             // A queue that is closed hands nothing over.
             let _ = self.sender.store.leave(&self.sender.sink.name).await;
-            self.flow
-                .in_hand
-                .extend(std::iter::from_fn(|| inbox.try_next()));
-        }
-        if let Some(asked) = self.claiming.take() {
-            self.flow
-                .in_hand
-                .extend(asked.await.claims.unwrap_or_default().claims);
+            while let Some(handed) = inbox.try_next() {
+                match handed {
+                    Handed::New(claim) => self.flow.in_hand.push_back(claim),
+                    Handed::Claimed(claims) => self.flow.in_hand.extend(claims.claims),
+                }
+            }
         }
         self.put_back();
     }
 }
 
-/// Waits for what the queue was asked for; for ever, where nothing was.
-pub(super) async fn asked(claiming: &mut Option<BoxFuture<'static, Asked>>) -> Asked {
-    match claiming {
-        Some(answer) => {
-            let asked = answer.await;
-            *claiming = None;
-            asked
+/// Waits for what keeps the queue from giving what it was asked for; for ever, where nothing does.
+pub(super) async fn refusal(
+    asking: &mut Option<BoxFuture<'static, Result<(), StoreError>>>,
+) -> StoreError {
+    if let Some(asked) = asking {
+        let answer = asked.await;
+        *asking = None;
+        if let Err(error) = answer {
+            return error;
         }
-        None => std::future::pending().await,
     }
+    std::future::pending().await
 }
 
-/// Waits for a delivery that is handed over.
-pub(super) async fn handed(inbox: &mut Option<Inbox>) -> Option<Claim> {
-    match inbox {
-        Some(inbox) => match inbox.next().await {
-            Some(claim) => Some(claim),
-            // The queue is closed.
-            None => std::future::pending().await,
-        },
-        None => std::future::pending().await,
+/// Waits for what comes into an inbox; for ever, where nothing will.
+pub(super) async fn handed(inbox: &mut Option<Inbox>) -> Handed {
+    if let Some(inbox) = inbox
+        && let Some(handed) = inbox.next().await
+    {
+        return handed;
     }
+    std::future::pending().await
 }

@@ -8,6 +8,7 @@ mod by_hand;
 mod deaths;
 mod depths;
 mod files;
+mod hands;
 mod looks;
 mod order;
 mod queue;
