@@ -149,7 +149,7 @@ pub struct Accepted {
     pub repeated: usize,
     /// Deliveries put into the queue.
     pub deliveries: usize,
-    /// How many of these have gone to their lanes already.
+    /// How many of these have gone to their lanes already, and need nobody else to look after them.
     pub handed: usize,
     /// How many of the new events there were of each type.
     pub types: Vec<(Arc<str>, u64)>,

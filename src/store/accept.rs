@@ -47,7 +47,9 @@ pub(super) fn accept(
                 State::Merged => accepted.merged(&route.sink),
                 state => {
                     accepted.deliveries += 1;
-                    accepted.handed += usize::from(state == State::InFlight);
+                    // Where another sink may step in, somebody has to mind the time.
+                    let is_minded = state == State::InFlight && route.fallback.is_none();
+                    accepted.handed += usize::from(is_minded);
                 }
             }
         }

@@ -36,7 +36,9 @@ impl Lane {
 
     /// Whether deliveries may leave as they come.
     fn runs_freely(&self) -> bool {
-        !self.is_stopped() && self.rest_until.is_none_or(|until| until <= self.now())
+        let of_kind = self.kind_rests.until(self.sender.sink.kind);
+        let rest_until = self.rest_until.max(of_kind);
+        !self.is_stopped() && rest_until.is_none_or(|until| until <= self.now())
     }
 
     /// How many deliveries are on their way or in hand.
