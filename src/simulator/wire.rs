@@ -11,12 +11,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::connect_info::Connected;
-use axum::serve::IncomingStream;
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// Connections open at one time; further ones wait to be accepted.
@@ -24,6 +28,9 @@ const CONNECTIONS_MAX: usize = 256;
 
 /// How long open requests may take to end after the stop before their connections are cut.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// Wait before another connection is accepted when the system could not give one.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(500);
 
 /// A listening socket whose connections can be cut.
 pub(super) struct Listener {
@@ -50,6 +57,27 @@ impl Listener {
     pub(super) const fn addr(&self) -> SocketAddr {
         self.addr
     }
+
+    /// The next connection, once there is a place for it.
+    async fn accept(&self) -> io::Result<Socket> {
+        let place = Arc::clone(&self.places)
+            .acquire_owned()
+            .await
+            .expect("the semaphore is never closed");
+        let (stream, _) = self.tcp.accept().await?;
+        // A frame has to leave when it is written; a socket that cannot do so still works.
+        let _ = stream.set_nodelay(true);
+        let wire = Wire {
+            cut: self.every.child_token(),
+            reset: Arc::default(),
+        };
+        Ok(Socket {
+            stream,
+            cut: Box::pin(wire.cut.clone().cancelled_owned()),
+            wire,
+            _place: place,
+        })
+    }
 }
 
 /// Serves until `stop`, then lets open requests end for a moment and cuts the rest. Returns when no
@@ -59,49 +87,49 @@ pub(super) async fn serve(
     router: Router,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let every = listener.every.clone();
-    let service = router.into_make_service_with_connect_info::<Wire>();
-    let server =
-        axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let mut server = pin!(server.into_future());
-    let patience = async {
-        stop.cancelled().await;
-        tokio::time::sleep(GRACE).await;
-    };
-    tokio::select! {
-        served = &mut server => return served,
-        () = patience => every.cancel(),
+    let mut open = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        while open.try_join_next().is_some() {}
+        match accepted {
+            Ok(socket) => {
+                open.spawn(talk(socket, router.clone(), stop.clone()));
+            }
+            // It listens no more.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error),
+            // The system has no connection to give now; whoever wants one waits.
+            Err(_) => sleep(ACCEPT_AGAIN).await,
+        }
     }
-    server.await
+    let every = listener.every.clone();
+    // Nobody is let in any more.
+    drop(listener);
+    let ended = async { while open.join_next().await.is_some() {} };
+    let mut ended = pin!(ended);
+    if timeout(GRACE, ended.as_mut()).await.is_err() {
+        every.cancel();
+        ended.await;
+    }
+    Ok(())
 }
 
-impl axum::serve::Listener for Listener {
-    type Io = Socket;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Socket, SocketAddr) {
-        let place = Arc::clone(&self.places)
-            .acquire_owned()
-            .await
-            .expect("the semaphore is never closed");
-        let (stream, addr) = axum::serve::Listener::accept(&mut self.tcp).await;
-        // A frame has to leave when it is written; a socket that cannot do so still works.
-        let _ = stream.set_nodelay(true);
-        let wire = Wire {
-            cut: self.every.child_token(),
-            reset: Arc::default(),
-        };
-        let socket = Socket {
-            stream,
-            cut: Box::pin(wire.cut.clone().cancelled_owned()),
-            wire,
-            _place: place,
-        };
-        (socket, addr)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.addr)
+/// Answers what comes over one connection, until it ends.
+async fn talk(socket: Socket, router: Router, stop: CancellationToken) {
+    let router = router.layer(Extension(ConnectInfo(socket.wire.clone())));
+    let service = TowerToHyperService::new(router);
+    let mut connection =
+        pin!(http1::Builder::new().serve_connection(TokioIo::new(socket), service));
+    tokio::select! {
+        // However it ends, there is nobody to tell.
+        ended = connection.as_mut() => drop(ended),
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            drop(connection.await);
+        }
     }
 }
 
@@ -135,12 +163,6 @@ impl Wire {
     #[cfg(test)]
     pub(super) fn is_cut(&self) -> bool {
         self.cut.is_cancelled()
-    }
-}
-
-impl Connected<IncomingStream<'_, Listener>> for Wire {
-    fn connect_info(stream: IncomingStream<'_, Listener>) -> Self {
-        stream.io().wire.clone()
     }
 }
 
