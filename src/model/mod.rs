@@ -7,6 +7,7 @@
 mod cursor;
 mod decimal;
 mod delivery;
+mod digest;
 mod event;
 mod ladder;
 mod name;
@@ -19,6 +20,7 @@ mod verdict;
 pub use cursor::Cursor;
 pub use decimal::Decimal;
 pub use delivery::{Attempt, Claim, DeliveryId, Living, Posted, Settlement, State, Wake};
+pub use digest::digest;
 pub use event::{DataAt, Event, INTERNAL_SOURCE, Identity};
 pub use ladder::{Ladder, Rests};
 pub use name::{Name, NameError};
