@@ -89,6 +89,7 @@ impl Body {
     fn filter_piece(&mut self) {
         let length = self.pending.len().min(PIECE_BYTES_MAX);
         let piece = self.pending.split_to(length);
+        self.clean.reserve(length);
         if let Err(Flood) = self.filter.push(&piece, &mut self.clean) {
             self.end = Some(End::Flood);
         }

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use http::HeaderName;
 use launchdarkly_sdk_transport::HttpTransport;
 use tokio::time::Instant;
@@ -114,6 +115,11 @@ struct Connection {
 impl Items for Connection {
     fn next(&mut self) -> Pending<'_, Result<Item, End>> {
         Box::pin(self.advance())
+    }
+
+    /// In a burst this is asked for every event, so it takes nothing from the heap.
+    fn arrived(&mut self) -> Option<Result<Item, End>> {
+        self.advance().now_or_never()
     }
 
     fn requests_left(&self) -> Option<u32> {

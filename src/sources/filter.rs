@@ -18,7 +18,9 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-pub(super) use note::{Note, Tag};
+pub(super) use note::{Note, OwnId, Tag};
+
+use std::borrow::Cow;
 
 use lines::Lines;
 
@@ -51,6 +53,8 @@ pub(super) struct Filter {
     line: u64,
     partial: Partial,
     block: Block,
+    /// Whether the assembler has an id that the next event would inherit.
+    is_inherited: bool,
     is_recording: bool,
 }
 
@@ -105,6 +109,7 @@ impl Filter {
             line: 0,
             partial: Partial::default(),
             block: Block::default(),
+            is_inherited: false,
             is_recording: false,
         }
     }
@@ -226,7 +231,11 @@ impl Filter {
             let (bytes, id) = (block.bytes, block.id);
             Note::Skipped { bytes, id }.write(self.tag, out);
         } else if !block.data.is_empty() {
-            block.write(self.tag, out);
+            if block.id.is_some() || self.is_inherited {
+                OwnId::write(block.id.as_deref(), out);
+            }
+            self.is_inherited = block.id.is_some();
+            block.write(out);
         } else if let Some(id) = block.id {
             Note::Id(id).write(self.tag, out);
         }
@@ -262,7 +271,7 @@ impl Block {
         if self.oversized {
             return;
         }
-        let text = String::from_utf8_lossy(value);
+        let text = clean(value);
         let start = if self.data.is_empty() { 0 } else { LINE_COST };
         let cost = self.cost + start + text.len();
         if is_cut || cost > event_bytes_max {
@@ -278,7 +287,7 @@ impl Block {
         if self.oversized {
             return;
         }
-        let kind = String::from_utf8_lossy(value);
+        let kind = clean(value);
         let cost = self.cost - self.kind.len() + kind.len();
         if is_cut || cost > event_bytes_max {
             return self.give_up();
@@ -292,7 +301,7 @@ impl Block {
             return;
         }
         self.open = true;
-        let id = String::from_utf8_lossy(value);
+        let id = clean(value);
         let cost = self.cost - self.id.as_ref().map_or(0, String::len) + id.len();
         if is_cut || cost > event_bytes_max {
             // Such an id could not be sent back anyway, and the one before it is no longer right.
@@ -311,11 +320,8 @@ impl Block {
         self.cost = self.id.as_ref().map_or(0, String::len);
     }
 
-    fn write(&self, tag: Tag, out: &mut Vec<u8>) {
-        if let Some(id) = &self.id {
-            Note::OwnId.write(tag, out);
-            field("id: ", id.as_bytes(), out);
-        }
+    /// Writes all of it but the id.
+    fn write(&self, out: &mut Vec<u8>) {
         let lines = self.data.strip_suffix(b"\n").unwrap_or(&self.data);
         for line in lines.split(|byte| *byte == b'\n') {
             field("data: ", line, out);
@@ -349,6 +355,11 @@ fn known(name: &[u8]) -> Field {
         b"retry" => Field::Retry,
         _ => Field::Unknown,
     }
+}
+
+/// The bytes as text. The look at the whole first is worth it, since nearly everything is text.
+fn clean(value: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed)
 }
 
 fn field(name: &str, value: &[u8], out: &mut Vec<u8>) {

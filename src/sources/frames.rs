@@ -13,7 +13,7 @@ use super::End;
 use super::body::end_of;
 use super::budget::{self, REMAINING};
 use super::decode::Frame;
-use super::filter::{Note, Tag};
+use super::filter::{Note, OwnId, Tag};
 use super::gate::{Gate, Pass};
 use crate::clock::Clock;
 
@@ -43,8 +43,6 @@ pub(super) struct Frames {
     clock: Clock,
     /// What is left of the key's minute, as the response head told.
     requests_left: Option<u32>,
-    /// Whether the next event comes with an id of its own.
-    has_own_id: bool,
     /// The line of a recording in which the block of what was heard last begins.
     line: u64,
 }
@@ -72,7 +70,6 @@ impl Frames {
                 stream,
                 tag,
                 clock,
-                has_own_id: false,
                 line: 0,
             }),
             Some(Err(error)) => Err(end_of_library(error)),
@@ -95,7 +92,6 @@ impl Frames {
                 Some(Ok(SSE::Event(event))) => return Ok(Heard::Frame(self.frame(event))),
                 Some(Ok(SSE::Comment(text))) => match Note::read(&text, self.tag) {
                     None => return Ok(Heard::Alive),
-                    Some(Note::OwnId) => self.has_own_id = true,
                     Some(Note::Line(line)) => self.line = line,
                     Some(Note::Id(id)) => return Ok(Heard::Moved(id)),
                     Some(Note::Retry(wait)) => return Ok(Heard::Retry(wait)),
@@ -108,11 +104,10 @@ impl Frames {
         }
     }
 
-    fn frame(&mut self, event: eventsource_client::Event) -> Frame {
-        let has_own_id = std::mem::take(&mut self.has_own_id);
+    fn frame(&self, event: eventsource_client::Event) -> Frame {
         Frame {
             kind: event.event_type,
-            own_id: event.id.filter(|_| has_own_id),
+            own_id: event.id.and_then(OwnId::read),
             payload: Bytes::from(event.data),
             received: self.clock.now(),
         }
