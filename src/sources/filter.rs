@@ -6,6 +6,7 @@
 //! for travels in band as a [`Note`], because a side channel would run ahead of the events that
 //! still wait to be handled. It knows nothing of what is inside an event.
 
+mod block;
 mod lines;
 mod note;
 
@@ -20,8 +21,7 @@ mod tests;
 
 pub(super) use note::{Note, OwnId, Tag};
 
-use std::borrow::Cow;
-
+use block::Block;
 use lines::Lines;
 
 /// Longest comment that is passed on, in bytes.
@@ -35,9 +35,6 @@ const RETRY_BYTES_MAX: usize = 64;
 
 /// As many bytes of a line as tell which field it is: the longest known name and its colon.
 const NAME_BYTES_MAX: usize = "event:".len();
-
-/// What a line costs beside its value, so that a million empty lines are not free.
-const LINE_COST: usize = "data: \n".len();
 
 /// More than [`FLOOD_FACTOR`] times the limit came without the end of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,27 +62,6 @@ struct Partial {
     kept: Vec<u8>,
     /// Its length so far, kept or not.
     bytes: u64,
-}
-
-/// The block that has begun and not yet ended.
-#[derive(Debug, Default)]
-struct Block {
-    /// The `data` lines, each ended by LF.
-    data: Vec<u8>,
-    /// What the block counts against the limit.
-    cost: usize,
-    /// The last `event` line.
-    kind: String,
-    /// The last usable `id` line.
-    id: Option<String>,
-    /// Its field lines so far, without their ends.
-    bytes: u64,
-    /// The number of its first field line; 0 before that.
-    line: u64,
-    /// Whether a field line that means something has been seen.
-    open: bool,
-    /// Whether it is over the limit and only read away.
-    oversized: bool,
 }
 
 /// What a line is, as far as its beginning tells.
@@ -181,9 +157,8 @@ impl Filter {
         let missing = NAME_BYTES_MAX.saturating_sub(kept.len()).min(bytes.len());
         let (start, rest) = bytes.split_at(missing);
         kept.extend_from_slice(start);
-        let most = self
-            .block
-            .worth_keeping(&self.partial.kept, self.event_bytes_max);
+        let (field, _) = split(&self.partial.kept);
+        let most = self.block.worth_keeping(field, self.event_bytes_max);
         let room = most.saturating_sub(self.partial.kept.len()).min(rest.len());
         self.partial.kept.extend_from_slice(&rest[..room]);
         Ok(())
@@ -196,8 +171,10 @@ impl Filter {
             self.end_block(out);
             return Ok(());
         }
-        let most = self.block.worth_keeping(kept, self.event_bytes_max);
-        let (field, value) = split(&kept[..kept.len().min(most)]);
+        let (field, value) = split(kept);
+        let most = self.block.worth_keeping(field, self.event_bytes_max);
+        let rest = kept.len().saturating_sub(most);
+        let value = &value[..value.len().saturating_sub(rest)];
         // A comment between two blocks belongs to neither, however many there are.
         self.check_flood(bytes)?;
         if field != Field::Comment || self.block.open {
@@ -223,12 +200,12 @@ impl Filter {
     }
 
     fn end_block(&mut self, out: &mut Vec<u8>) {
-        let block = std::mem::take(&mut self.block);
+        let block = &mut self.block;
         if self.is_recording && block.line > 0 {
             Note::Line(block.line).write(self.tag, out);
         }
         if block.oversized {
-            let (bytes, id) = (block.bytes, block.id);
+            let (bytes, id) = (block.bytes, block.id.take());
             Note::Skipped { bytes, id }.write(self.tag, out);
         } else if !block.data.is_empty() {
             if block.id.is_some() || self.is_inherited {
@@ -236,9 +213,10 @@ impl Filter {
             }
             self.is_inherited = block.id.is_some();
             block.write(out);
-        } else if let Some(id) = block.id {
+        } else if let Some(id) = block.id.take() {
             Note::Id(id).write(self.tag, out);
         }
+        block.begin_anew();
     }
 
     fn check_flood(&self, line_bytes: u64) -> Result<(), Flood> {
@@ -250,93 +228,10 @@ impl Filter {
     }
 }
 
-impl Block {
-    /// How many bytes of a line that starts like this are worth keeping.
-    fn worth_keeping(&self, start: &[u8], event_bytes_max: usize) -> usize {
-        match split(start).0 {
-            Field::Comment => 1 + COMMENT_BYTES_MAX,
-            Field::Unknown => NAME_BYTES_MAX,
-            Field::Retry => RETRY_BYTES_MAX,
-            Field::Data | Field::Event if self.oversized => NAME_BYTES_MAX,
-            // One byte of value above the limit is enough to see that it is above.
-            Field::Data | Field::Event | Field::Id => {
-                let room = event_bytes_max.saturating_sub(self.cost);
-                NAME_BYTES_MAX + " ".len() + room + 1
-            }
-        }
-    }
-
-    fn add_data(&mut self, value: &[u8], is_cut: bool, event_bytes_max: usize) {
-        self.open = true;
-        if self.oversized {
-            return;
-        }
-        let text = clean(value);
-        let start = if self.data.is_empty() { 0 } else { LINE_COST };
-        let cost = self.cost + start + text.len();
-        if is_cut || cost > event_bytes_max {
-            return self.give_up();
-        }
-        self.cost = cost;
-        self.data.extend_from_slice(text.as_bytes());
-        self.data.push(b'\n');
-    }
-
-    fn set_kind(&mut self, value: &[u8], is_cut: bool, event_bytes_max: usize) {
-        self.open = true;
-        if self.oversized {
-            return;
-        }
-        let kind = clean(value);
-        let cost = self.cost - self.kind.len() + kind.len();
-        if is_cut || cost > event_bytes_max {
-            return self.give_up();
-        }
-        self.cost = cost;
-        self.kind = kind.into_owned();
-    }
-
-    fn set_id(&mut self, value: &[u8], is_cut: bool, event_bytes_max: usize) {
-        if value.contains(&0) {
-            return;
-        }
-        self.open = true;
-        let id = clean(value);
-        let cost = self.cost - self.id.as_ref().map_or(0, String::len) + id.len();
-        if is_cut || cost > event_bytes_max {
-            // Such an id could not be sent back anyway, and the one before it is no longer right.
-            self.cost -= self.id.take().map_or(0, |id| id.len());
-            return self.give_up();
-        }
-        self.cost = cost;
-        self.id = Some(id.into_owned());
-    }
-
-    /// Frees what was kept; from here on the block is only read away. Its id stays.
-    fn give_up(&mut self) {
-        self.oversized = true;
-        self.data = Vec::new();
-        self.kind = String::new();
-        self.cost = self.id.as_ref().map_or(0, String::len);
-    }
-
-    /// Writes all of it but the id.
-    fn write(&self, out: &mut Vec<u8>) {
-        let lines = self.data.strip_suffix(b"\n").unwrap_or(&self.data);
-        for line in lines.split(|byte| *byte == b'\n') {
-            field("data: ", line, out);
-        }
-        if !self.kind.is_empty() {
-            field("event: ", self.kind.as_bytes(), out);
-        }
-        out.push(b'\n');
-    }
-}
-
 /// Which field a line is and what stands behind its colon.
 fn split(line: &[u8]) -> (Field, &[u8]) {
     let beginning = &line[..line.len().min(NAME_BYTES_MAX)];
-    let Some(colon) = memchr::memchr(b':', beginning) else {
+    let Some(colon) = beginning.iter().position(|byte| *byte == b':') else {
         return (known(line), &[]);
     };
     let value = &line[colon + 1..];
@@ -355,11 +250,6 @@ fn known(name: &[u8]) -> Field {
         b"retry" => Field::Retry,
         _ => Field::Unknown,
     }
-}
-
-/// The bytes as text. The look at the whole first is worth it, since nearly everything is text.
-fn clean(value: &[u8]) -> Cow<'_, str> {
-    std::str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed)
 }
 
 fn field(name: &str, value: &[u8], out: &mut Vec<u8>) {
