@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::body::Patience;
 use super::decode::{Decode, Frame};
-use super::filter::Tag;
+use super::filter::{Payloads, Tag};
 use super::frames::{Frames, Heard};
 use super::gate::Pass;
 use super::resume::{Ids, Position};
@@ -81,6 +81,7 @@ impl<T: HttpTransport> Connector<T> {
             headers: (self.headers)(),
             secrets: self.secrets.clone(),
             tag: Tag::random(),
+            payloads: Payloads::default(),
             event_bytes_max: self.event_bytes_max,
             patience: self.patience,
             is_recorded: false,

@@ -4,11 +4,12 @@
 //! no socket, the same result for every way to cut the same bytes. It keeps at most one block of at
 //! most the configured size; a larger one is read away and reported. What the assembler has no words
 //! for travels in band as a [`Note`], because a side channel would run ahead of the events that
-//! still wait to be handled. It knows nothing of what is inside an event.
+//! still wait to be handled; what is too heavy for it waits in [`Payloads`]. It knows nothing of what is inside an event.
 
 mod block;
 mod lines;
 mod note;
+mod payloads;
 
 #[cfg(test)]
 mod cases;
@@ -20,6 +21,7 @@ mod reference;
 mod tests;
 
 pub(super) use note::{Note, OwnId, Tag};
+pub(super) use payloads::Payloads;
 
 use block::Block;
 use lines::Lines;
@@ -44,6 +46,7 @@ pub(super) struct Flood;
 #[derive(Debug)]
 pub(super) struct Filter {
     tag: Tag,
+    payloads: Payloads,
     event_bytes_max: usize,
     lines: Lines,
     /// How many lines have ended.
@@ -76,10 +79,12 @@ enum Field {
 }
 
 impl Filter {
-    /// A filter for a new connection. `event_bytes_max` bounds one event; `tag` marks its notes.
-    pub(super) fn new(tag: Tag, event_bytes_max: usize) -> Self {
+    /// A filter for a new connection. `event_bytes_max` bounds one event; `tag` marks its notes, and
+    /// `payloads` takes what goes past the assembler.
+    pub(super) fn new(tag: Tag, payloads: Payloads, event_bytes_max: usize) -> Self {
         Self {
             tag,
+            payloads,
             event_bytes_max,
             lines: Lines::default(),
             line: 0,
@@ -91,10 +96,10 @@ impl Filter {
     }
 
     /// A filter for a recording: it says where each block begins, and keeps the one that is cut off.
-    pub(super) fn of_recording(tag: Tag, event_bytes_max: usize) -> Self {
+    pub(super) fn of_recording(tag: Tag, payloads: Payloads, event_bytes_max: usize) -> Self {
         Self {
             is_recording: true,
-            ..Self::new(tag, event_bytes_max)
+            ..Self::new(tag, payloads, event_bytes_max)
         }
     }
 
@@ -212,7 +217,7 @@ impl Filter {
                 OwnId::write(block.id.as_deref(), out);
             }
             self.is_inherited = block.id.is_some();
-            block.write(out);
+            block.write(&self.payloads, out);
         } else if let Some(id) = block.id.take() {
             Note::Id(id).write(self.tag, out);
         }

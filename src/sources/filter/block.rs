@@ -4,13 +4,15 @@
 
 use std::borrow::Cow;
 
-use super::{COMMENT_BYTES_MAX, Field, NAME_BYTES_MAX, RETRY_BYTES_MAX, field};
+use bytes::Bytes;
+
+use super::{COMMENT_BYTES_MAX, Field, NAME_BYTES_MAX, Payloads, RETRY_BYTES_MAX, field};
 
 /// What a line costs beside its value, so that a million empty lines are not free.
 const LINE_COST: usize = "data: \n".len();
 
-/// Larger buffers are not kept for the next block.
-const BUFFER_BYTES_MAX: usize = 16 * 1024;
+/// A larger buffer is not kept for the next block.
+const BUFFER_BYTES_MAX: usize = 1024;
 
 /// The block that has begun and not yet ended.
 #[derive(Debug, Default)]
@@ -34,16 +36,12 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// An empty block in the buffers of the one before it, unless they have grown large.
+    /// An empty block with the buffer of the one before it, unless that has grown large.
     pub(super) fn begin_anew(&mut self) {
-        let mut data = std::mem::take(&mut self.data);
         let mut kind = std::mem::take(&mut self.kind);
-        data.clear();
-        data.shrink_to(BUFFER_BYTES_MAX);
         kind.clear();
         kind.shrink_to(BUFFER_BYTES_MAX);
         *self = Self {
-            data,
             kind,
             ..Self::default()
         };
@@ -120,13 +118,14 @@ impl Block {
         self.cost = self.id.as_ref().map_or(0, String::len);
     }
 
-    /// Writes all of it but the id.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
-        let mut start = 0;
-        for end in memchr::memchr_iter(b'\n', &self.data) {
-            field("data: ", &self.data[start..end], out);
-            start = end + 1;
-        }
+    /// Writes all of it but the id. Its payload goes past the assembler.
+    pub(super) fn write(&mut self, payloads: &Payloads, out: &mut Vec<u8>) {
+        let mut payload = std::mem::take(&mut self.data);
+        // The LF behind the last line.
+        payload.pop();
+        out.extend_from_slice(b"data: ");
+        payloads.put(Bytes::from(payload), out);
+        out.push(b'\n');
         if !self.kind.is_empty() {
             field("event: ", self.kind.as_bytes(), out);
         }
