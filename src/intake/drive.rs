@@ -130,7 +130,11 @@ impl Line<'_, '_> {
                 Some(batch) => {
                     // Nobody but the stream takes something in here, so nothing is ever held.
                     let commit = desk.commit(&turn, batch);
-                    let fill = self.fill(&mut ahead, None, items, track);
+                    let fill = async {
+                        // After a load that is not full mostly nothing has: to look costs less than a turn.
+                        let next = items.arrived()?;
+                        self.fill(&mut ahead, Some(next), items, track).await
+                    };
                     Some(tokio::join!(biased; commit, fill).0)
                 }
             };
