@@ -94,7 +94,7 @@
 //!
 //! 1. [`intake`] asks a source's connector for a connection from the stored cursor. Below it, the
 //!    transport's byte stream passes through the block filter of [`sources`], which bounds memory and
-//!    repairs what the stream library does not do, and then through that library.
+//!    repairs what the stream library does not do, and then, but for the payloads, through that library.
 //! 2. A frame becomes an [`model::Event`]: type, time, identity, and where in the payload `data`
 //!    stands. The payload itself is never touched again.
 //!    The picture hears it: it lends the event the names of what it is about, and recognises the late
