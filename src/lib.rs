@@ -94,7 +94,7 @@
 //!
 //! 1. [`intake`] asks a source's connector for a connection from the stored cursor. Below it, the
 //!    transport's byte stream passes through the block filter of [`sources`], which bounds memory and
-//!    repairs what the stream library does not do, and then through that library.
+//!    repairs what the stream library does not do, and then, but for the payloads, through that library.
 //! 2. A frame becomes an [`model::Event`]: type, time, identity, and where in the payload `data`
 //!    stands. The payload itself is never touched again.
 //!    The picture hears it: it lends the event the names of what it is about, and recognises the late
@@ -102,7 +102,8 @@
 //! 3. [`rules`] names the routes. None is a normal answer; the event is stored all the same.
 //! 4. [`store`] writes a batch in one transaction: events, a delivery for each route, waiting unless
 //!    its rule's throttle has it end here or it joins the bundle of an earlier one, and the cursor. A batch is whatever had already arrived.
-//!    Intake does not read on before it is committed, which is also the back-pressure.
+//!    Intake reads one batch ahead of the disk at most, and none where a picture would be ahead too, which is
+//!    also the back-pressure.
 //! 5. A nudge wakes the lanes. It carries nothing: after a restart there is none, and the queue alone
 //!    must be enough.
 //! 6. Each lane of [`dispatch`] claims what is due, up to its free slots and its pace: the urgent before

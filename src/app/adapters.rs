@@ -20,8 +20,9 @@ pub(super) struct StoreQueue {
 }
 
 impl Queue for StoreQueue {
-    fn accept(&self, mut batch: Batch) -> Pending<'_, Result<Accepted, String>> {
-        self.ears.listen(&mut batch);
+    fn accept(&self, batch: &mut Arc<Batch>) -> Pending<'_, Result<Accepted, String>> {
+        self.ears.listen(Arc::make_mut(batch));
+        let batch = Arc::clone(batch);
         Box::pin(async move {
             let accepted = self.store.accept(batch).await;
             let accepted = accepted.map_err(|error| error.to_string())?;
@@ -81,6 +82,9 @@ impl RulesRouter {
     /// Gives each route to a sink that keeps an order its key. One whose key cannot be worked out has
     /// no other to wait for, as if it were missing.
     fn line_up(&self, event: &Event, routes: &mut [Route]) {
+        if routes.is_empty() {
+            return;
+        }
         let mut scope = None;
         let ordered = self.ordered.read().unwrap_or_else(PoisonError::into_inner);
         let mut key = |name: &Name, living: Option<&str>| {

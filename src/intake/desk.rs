@@ -5,7 +5,7 @@
 //! never be ahead of the events that it stands for. So whoever takes something in has the turn until
 //! it is durable: what is heard or found, and the rows that change with it, are one commit.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -70,6 +70,11 @@ impl<'a> Desk<'a> {
         self.picture.as_ref().map(lock)
     }
 
+    /// Whether it has one, so that REST takes something in beside the stream.
+    pub(super) const fn has_picture(&self) -> bool {
+        self.picture.is_some()
+    }
+
     /// Waits for the turn.
     pub(super) async fn turn(&self) -> Turn<'_> {
         let permit = self.turn.acquire().await;
@@ -84,9 +89,10 @@ impl<'a> Desk<'a> {
         }
         let parts = self.parts;
         let _until_durable = telemetry::arrivals(&batch);
+        let mut batch = Arc::new(batch);
         let mut failed = false;
         let accepted = loop {
-            match parts.queue.accept(batch.clone()).await {
+            match parts.queue.accept(&mut batch).await {
                 Ok(accepted) => break accepted,
                 Err(reason) => {
                     if !failed {

@@ -1,19 +1,18 @@
 //! Reading one open connection to its end: one item, whatever else has already arrived, one commit.
 //!
-//! A file of its own because this loop holds the promise that nothing is read past a batch that is
-//! not committed, which is back-pressure and durability in one. Why a connection ended, and what
-//! comes next, is not its business.
+//! A file of its own because this loop holds the promise that nothing counts as received before it is
+//! committed, and nothing is read past one load more, which is back-pressure and durability in one.
+//! Why a connection ended, and what comes next, is not its business.
 
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use tokio::time::{Instant, sleep_until};
 
 use super::catchup;
-use super::desk::{Desk, Turn};
+use super::desk::Desk;
 use super::gap::{Cause, Doubt, GRACE, Gap};
 use super::load::Load;
-use crate::model::{Checkpoint, Cursor};
+use crate::model::{Accepted, Batch, Checkpoint, Cursor};
 use crate::sources::checkpoint::Track;
 use crate::sources::picture::Since;
 use crate::sources::{End, Item, Items, What};
@@ -97,7 +96,7 @@ struct Line<'a, 'd> {
 /// a flush of its own.
 async fn arrived(items: &mut dyn Items) -> Option<Result<Item, End>> {
     for _ in 0..TURNS {
-        if let Some(item) = items.next().now_or_never() {
+        if let Some(item) = items.arrived() {
             return Some(item);
         }
         tokio::task::yield_now().await;
@@ -106,38 +105,76 @@ async fn arrived(items: &mut dyn Items) -> Option<Result<Item, End>> {
 }
 
 impl Line<'_, '_> {
+    /// Reads load after load and commits each. While one is on its way to the disk, the next is filled with
+    /// what has arrived, unless there is a picture: that would be ahead of the events.
     async fn read(&mut self, items: &mut dyn Items, track: &mut Track) -> End {
+        let desk = self.desk;
+        let mut load = Load::default();
         let mut held = None;
         loop {
-            let first = match held.take() {
-                Some(item) => item,
-                None => self.wait(items).await,
-            };
-            self.look_at(&first).await;
-            let turn = self.desk.turn().await;
-            let mut load = Load::default();
-            let mut next = Some(first);
-            while let Some(item) = next.take() {
-                match item {
-                    Ok(item) => self.take(item, &mut load, track),
-                    Err(end) => load.end = Some(end),
-                }
-                if load.is_full() {
-                    break;
-                }
-                match arrived(items).await {
-                    // Its names have to be asked for, which nobody may do who has the turn.
-                    Some(Ok(item)) if self.is_nameless(&item) => held = Some(Ok(item)),
-                    other => next = other,
-                }
-                if let Some(Ok(item)) = &next {
-                    self.clear_up(item);
-                }
+            let mut next = None;
+            if load.is_empty() {
+                let first = match held.take() {
+                    Some(item) => item,
+                    None => self.wait(items).await,
+                };
+                self.look_at(&first).await;
+                next = Some(first);
             }
-            if let Some(end) = self.finish(load, track, &turn).await {
+            let turn = desk.turn().await;
+            held = self.fill(&mut load, next, items, track).await;
+            let mut ahead = Load::default();
+            let accepted = match self.seal(&mut load, track) {
+                None => None,
+                Some(batch) if desk.has_picture() => Some(desk.commit(&turn, batch).await),
+                Some(batch) => {
+                    // Nobody but the stream takes something in here, so nothing is ever held.
+                    let commit = desk.commit(&turn, batch);
+                    let fill = async {
+                        // After a load that is not full mostly nothing has: to look costs less than a turn.
+                        let next = items.arrived()?;
+                        self.fill(&mut ahead, Some(next), items, track).await
+                    };
+                    Some(tokio::join!(biased; commit, fill).0)
+                }
+            };
+            if let Some(end) = self.finish(load, accepted) {
                 return end;
             }
+            load = ahead;
         }
+    }
+
+    /// Fills a load with an item and what else has arrived; answers what has arrived and has to wait for
+    /// another turn.
+    async fn fill(
+        &mut self,
+        load: &mut Load,
+        first: Option<Result<Item, End>>,
+        items: &mut dyn Items,
+        track: &mut Track,
+    ) -> Option<Result<Item, End>> {
+        let now = Instant::now();
+        let mut next = first;
+        while !load.is_full() {
+            let item = match next.take() {
+                Some(item) => item,
+                None => match arrived(items).await? {
+                    // Its names have to be asked for, which nobody may do who has the turn.
+                    Ok(item) if self.is_nameless(&item) => return Some(Ok(item)),
+                    item => item,
+                },
+            };
+            match item {
+                Ok(item) => {
+                    self.heard = now;
+                    self.clear_up(&item);
+                    self.take(item, load, track);
+                }
+                Err(end) => load.end = Some(end),
+            }
+        }
+        None
     }
 
     /// Waits for the next item, and minds what is due meanwhile.
@@ -173,6 +210,9 @@ impl Line<'_, '_> {
 
     /// The first id of a connection shows whether something is missing before it.
     fn clear_up(&mut self, item: &Item) {
+        if self.doubt.is_none() {
+            return;
+        }
         let Some(id) = item.cursor.as_ref().and_then(Cursor::header) else {
             return;
         };
@@ -187,13 +227,9 @@ impl Line<'_, '_> {
         load.take(item, track, router, picture.as_deref_mut());
     }
 
-    /// Commits a load and says what became of it; the end of the connection, if it brought one.
-    async fn finish(&mut self, mut load: Load, track: &Track, turn: &Turn<'_>) -> Option<End> {
-        let report = self.desk.report;
+    /// Ends a load; what has to be committed of it.
+    fn seal(&mut self, load: &mut Load, track: &Track) -> Option<Batch> {
         self.retry = load.retry.or(self.retry);
-        let checkpoint = track.checkpoint();
-        let changed = (*checkpoint != self.stored).then(|| checkpoint.clone());
-        let any = load.has_events();
         if load.epoch {
             self.desk
                 .notice(Gap::new(Cause::Epoch, self.since, self.away));
@@ -201,13 +237,20 @@ impl Line<'_, '_> {
         if load.unread {
             self.desk.notice_unread(self.since());
         }
-        if let Some(batch) = load.batch(&self.desk.parts.name, changed) {
-            let accepted = self.desk.commit(turn, batch).await;
-            self.stored.clone_from(checkpoint);
-            self.new |= accepted.new > 0;
-            report.accepted(&accepted, any);
+        load.seal(&self.desk.parts.name, &self.stored, track.checkpoint())
+    }
+
+    /// Says what became of a load; the end of the connection, if it brought one.
+    fn finish(&mut self, mut load: Load, accepted: Option<Accepted>) -> Option<End> {
+        let report = self.desk.report;
+        if let Some(checkpoint) = load.checkpoint.take() {
+            self.stored = checkpoint;
         }
-        if any {
+        if let Some(accepted) = accepted {
+            self.new |= accepted.new > 0;
+            report.accepted(&accepted, load.had_events);
+        }
+        if load.had_events {
             self.desk.hear();
         }
         if self.has_advanced() || load.end == Some(End::Recycled) {

@@ -13,19 +13,27 @@ use crate::sources::picture::Picture;
 use crate::sources::policy::{RETRY_MAX, RETRY_MIN};
 use crate::sources::{End, Item, What};
 
-/// Most items of one batch.
-pub(super) const ITEMS_MAX: usize = 256;
+/// Most items of one batch. Many share a flush; not so many that whoever else needs the store has to wait long.
+const ITEMS_MAX: usize = 1024;
+
+/// Most of them that go somewhere, which takes the store several times as long.
+const WANTED_MAX: usize = 256;
 
 /// Payload after which a batch is full. One event beyond it still fits, whatever its size.
-pub(super) const PAYLOAD_BYTES_MAX: usize = 4 * 1024 * 1024;
+const PAYLOAD_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The items of one batch.
 #[derive(Debug, Default)]
 pub(super) struct Load {
     events: Vec<(Event, Vec<Route>)>,
     items: usize,
+    wanted: usize,
     payload_bytes: usize,
     remarks: Vec<Remark>,
+    /// How far the source has been followed once it is committed, if that moves on with it.
+    pub(super) checkpoint: Option<Checkpoint>,
+    /// Whether it held events when it was sealed.
+    pub(super) had_events: bool,
     /// Whether ids started over in it.
     pub(super) epoch: bool,
     /// Whether something in it could not be read.
@@ -49,12 +57,15 @@ enum Remark {
 impl Load {
     /// Whether anything more has to wait for the next load.
     pub(super) const fn is_full(&self) -> bool {
-        self.end.is_some() || self.items >= ITEMS_MAX || self.payload_bytes >= PAYLOAD_BYTES_MAX
+        self.end.is_some()
+            || self.items >= ITEMS_MAX
+            || self.wanted >= WANTED_MAX
+            || self.payload_bytes >= PAYLOAD_BYTES_MAX
     }
 
-    /// Whether it holds events.
-    pub(super) const fn has_events(&self) -> bool {
-        !self.events.is_empty()
+    /// Whether nothing has been read.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.items == 0 && self.end.is_none()
     }
 
     /// Takes the next item of the stream. What repeats something that REST told before is kept, and
@@ -71,8 +82,11 @@ impl Load {
             What::Event(event) => event.time,
             _ => None,
         };
-        let id = item.cursor.as_ref().and_then(Cursor::header);
-        let id = id.map(str::to_owned);
+        let told = item
+            .cursor
+            .as_ref()
+            .filter(|_| matches!(item.what, What::Undecodable { .. }));
+        let id = told.and_then(Cursor::header).map(str::to_owned);
         match item.cursor.map(|cursor| track.follow(cursor, time)) {
             Some(Move::Epoch) => {
                 self.epoch = true;
@@ -99,6 +113,7 @@ impl Load {
                     });
                     routes.retain(|route| !told.iter().any(|told| told.sink == route.sink));
                 }
+                self.wanted += usize::from(!routes.is_empty());
                 self.events.push((event, routes));
             }
             What::Skipped { bytes, id } => {
@@ -117,13 +132,20 @@ impl Load {
         }
     }
 
-    /// What has to be committed; `None` when nothing has.
-    pub(super) fn batch(&mut self, source: &Name, checkpoint: Option<Checkpoint>) -> Option<Batch> {
+    /// Ends it where the source has been followed so far; what has to be committed, if anything has.
+    pub(super) fn seal(
+        &mut self,
+        source: &Name,
+        stored: &Checkpoint,
+        followed: &Checkpoint,
+    ) -> Option<Batch> {
         let events = std::mem::take(&mut self.events);
-        (!events.is_empty() || checkpoint.is_some()).then(|| Batch {
+        self.had_events = !events.is_empty();
+        self.checkpoint = (followed != stored).then(|| followed.clone());
+        (self.had_events || self.checkpoint.is_some()).then(|| Batch {
             source: source.clone(),
             events,
-            checkpoint,
+            checkpoint: self.checkpoint.clone(),
             picture: Vec::new(),
             heard: Vec::new(),
         })

@@ -3,7 +3,7 @@
 //!
 //! A room of its own because what is read from the socket and what is safe on disk must never drift
 //! apart, and this is the only place that knows both. Nothing counts as received until it is
-//! committed, and nothing is read past a batch that is not. What the stream may have missed is read
+//! committed, and no more than one batch is read past one that is not. What the stream may have missed is read
 //! over REST beside it and committed in turn with it. It spawns no task, knows neither frames
 //! nor tables, and sends nothing to anybody: what it has to say goes to `status`.
 
@@ -45,8 +45,9 @@ use report::Report;
 
 /// Where events become durable.
 pub trait Queue: Send + Sync {
-    /// Commits a batch as a whole. Once this is `Ok`, it survives a power cut.
-    fn accept(&self, batch: Batch) -> Pending<'_, Result<Accepted, String>>;
+    /// Commits a batch as a whole. Once this is `Ok`, it survives a power cut. The batch stays with the
+    /// caller, who may try again; nothing of it is copied unless an earlier try still has it.
+    fn accept(&self, batch: &mut Arc<Batch>) -> Pending<'_, Result<Accepted, String>>;
     /// How far a source has been followed; the default for one that is new.
     fn checkpoint(&self, source: &Name) -> Pending<'_, Result<Checkpoint, String>>;
     /// The rows of a source's picture; none for one that is new.

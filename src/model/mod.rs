@@ -7,6 +7,7 @@
 mod cursor;
 mod decimal;
 mod delivery;
+mod digest;
 mod event;
 mod ladder;
 mod name;
@@ -21,6 +22,7 @@ pub use decimal::Decimal;
 pub use delivery::{
     Attempt, Back, Claim, DeliveryId, Ended, Living, Posted, Settled, Settlement, State, Wake,
 };
+pub use digest::digest;
 pub use event::{DataAt, Event, INTERNAL_SOURCE, Identity};
 pub use ladder::{Ladder, Rests};
 pub use name::{Name, NameError};

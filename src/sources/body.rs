@@ -89,6 +89,8 @@ impl Body {
     fn filter_piece(&mut self) {
         let length = self.pending.len().min(PIECE_BYTES_MAX);
         let piece = self.pending.split_to(length);
+        // An id becomes a byte longer than it was; little else does.
+        self.clean.reserve(length + length / 16);
         if let Err(Flood) = self.filter.push(&piece, &mut self.clean) {
             self.end = Some(End::Flood);
         }

@@ -7,13 +7,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use http::HeaderName;
 use launchdarkly_sdk_transport::HttpTransport;
 use tokio::time::Instant;
 
 use super::body::Patience;
 use super::decode::{Decode, Frame};
-use super::filter::Tag;
+use super::filter::{Payloads, Tag};
 use super::frames::{Frames, Heard};
 use super::gate::Pass;
 use super::resume::{Ids, Position};
@@ -80,6 +81,7 @@ impl<T: HttpTransport> Connector<T> {
             headers: (self.headers)(),
             secrets: self.secrets.clone(),
             tag: Tag::random(),
+            payloads: Payloads::default(),
             event_bytes_max: self.event_bytes_max,
             patience: self.patience,
             is_recorded: false,
@@ -114,6 +116,11 @@ struct Connection {
 impl Items for Connection {
     fn next(&mut self) -> Pending<'_, Result<Item, End>> {
         Box::pin(self.advance())
+    }
+
+    /// In a burst this is asked for every event, so it takes nothing from the heap.
+    fn arrived(&mut self) -> Option<Result<Item, End>> {
+        self.advance().now_or_never()
     }
 
     fn requests_left(&self) -> Option<u32> {

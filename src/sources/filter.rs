@@ -4,10 +4,12 @@
 //! no socket, the same result for every way to cut the same bytes. It keeps at most one block of at
 //! most the configured size; a larger one is read away and reported. What the assembler has no words
 //! for travels in band as a [`Note`], because a side channel would run ahead of the events that
-//! still wait to be handled. It knows nothing of what is inside an event.
+//! still wait to be handled; what is too heavy for it waits in [`Payloads`]. It knows nothing of what is inside an event.
 
+mod block;
 mod lines;
 mod note;
+mod payloads;
 
 #[cfg(test)]
 mod cases;
@@ -18,8 +20,10 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-pub(super) use note::{Note, Tag};
+pub(super) use note::{Note, OwnId, Tag};
+pub(super) use payloads::Payloads;
 
+use block::Block;
 use lines::Lines;
 
 /// Longest comment that is passed on, in bytes.
@@ -34,9 +38,6 @@ const RETRY_BYTES_MAX: usize = 64;
 /// As many bytes of a line as tell which field it is: the longest known name and its colon.
 const NAME_BYTES_MAX: usize = "event:".len();
 
-/// What a line costs beside its value, so that a million empty lines are not free.
-const LINE_COST: usize = "data: \n".len();
-
 /// More than [`FLOOD_FACTOR`] times the limit came without the end of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Flood;
@@ -45,12 +46,15 @@ pub(super) struct Flood;
 #[derive(Debug)]
 pub(super) struct Filter {
     tag: Tag,
+    payloads: Payloads,
     event_bytes_max: usize,
     lines: Lines,
     /// How many lines have ended.
     line: u64,
     partial: Partial,
     block: Block,
+    /// Whether the assembler has an id that the next event would inherit.
+    is_inherited: bool,
     is_recording: bool,
 }
 
@@ -61,27 +65,6 @@ struct Partial {
     kept: Vec<u8>,
     /// Its length so far, kept or not.
     bytes: u64,
-}
-
-/// The block that has begun and not yet ended.
-#[derive(Debug, Default)]
-struct Block {
-    /// The `data` lines, each ended by LF.
-    data: Vec<u8>,
-    /// What the block counts against the limit.
-    cost: usize,
-    /// The last `event` line.
-    kind: String,
-    /// The last usable `id` line.
-    id: Option<String>,
-    /// Its field lines so far, without their ends.
-    bytes: u64,
-    /// The number of its first field line; 0 before that.
-    line: u64,
-    /// Whether a field line that means something has been seen.
-    open: bool,
-    /// Whether it is over the limit and only read away.
-    oversized: bool,
 }
 
 /// What a line is, as far as its beginning tells.
@@ -96,24 +79,27 @@ enum Field {
 }
 
 impl Filter {
-    /// A filter for a new connection. `event_bytes_max` bounds one event; `tag` marks its notes.
-    pub(super) fn new(tag: Tag, event_bytes_max: usize) -> Self {
+    /// A filter for a new connection. `event_bytes_max` bounds one event; `tag` marks its notes, and
+    /// `payloads` takes what goes past the assembler.
+    pub(super) fn new(tag: Tag, payloads: Payloads, event_bytes_max: usize) -> Self {
         Self {
             tag,
+            payloads,
             event_bytes_max,
             lines: Lines::default(),
             line: 0,
             partial: Partial::default(),
             block: Block::default(),
+            is_inherited: false,
             is_recording: false,
         }
     }
 
     /// A filter for a recording: it says where each block begins, and keeps the one that is cut off.
-    pub(super) fn of_recording(tag: Tag, event_bytes_max: usize) -> Self {
+    pub(super) fn of_recording(tag: Tag, payloads: Payloads, event_bytes_max: usize) -> Self {
         Self {
             is_recording: true,
-            ..Self::new(tag, event_bytes_max)
+            ..Self::new(tag, payloads, event_bytes_max)
         }
     }
 
@@ -176,9 +162,8 @@ impl Filter {
         let missing = NAME_BYTES_MAX.saturating_sub(kept.len()).min(bytes.len());
         let (start, rest) = bytes.split_at(missing);
         kept.extend_from_slice(start);
-        let most = self
-            .block
-            .worth_keeping(&self.partial.kept, self.event_bytes_max);
+        let (field, _) = split(&self.partial.kept);
+        let most = self.block.worth_keeping(field, self.event_bytes_max);
         let room = most.saturating_sub(self.partial.kept.len()).min(rest.len());
         self.partial.kept.extend_from_slice(&rest[..room]);
         Ok(())
@@ -191,8 +176,10 @@ impl Filter {
             self.end_block(out);
             return Ok(());
         }
-        let most = self.block.worth_keeping(kept, self.event_bytes_max);
-        let (field, value) = split(&kept[..kept.len().min(most)]);
+        let (field, value) = split(kept);
+        let most = self.block.worth_keeping(field, self.event_bytes_max);
+        let rest = kept.len().saturating_sub(most);
+        let value = &value[..value.len().saturating_sub(rest)];
         // A comment between two blocks belongs to neither, however many there are.
         self.check_flood(bytes)?;
         if field != Field::Comment || self.block.open {
@@ -218,18 +205,23 @@ impl Filter {
     }
 
     fn end_block(&mut self, out: &mut Vec<u8>) {
-        let block = std::mem::take(&mut self.block);
+        let block = &mut self.block;
         if self.is_recording && block.line > 0 {
             Note::Line(block.line).write(self.tag, out);
         }
         if block.oversized {
-            let (bytes, id) = (block.bytes, block.id);
+            let (bytes, id) = (block.bytes, block.id.take());
             Note::Skipped { bytes, id }.write(self.tag, out);
         } else if !block.data.is_empty() {
-            block.write(self.tag, out);
-        } else if let Some(id) = block.id {
+            if block.id.is_some() || self.is_inherited {
+                OwnId::write(block.id.as_deref(), out);
+            }
+            self.is_inherited = block.id.is_some();
+            block.write(&self.payloads, out);
+        } else if let Some(id) = block.id.take() {
             Note::Id(id).write(self.tag, out);
         }
+        block.begin_anew();
     }
 
     fn check_flood(&self, line_bytes: u64) -> Result<(), Flood> {
@@ -241,96 +233,10 @@ impl Filter {
     }
 }
 
-impl Block {
-    /// How many bytes of a line that starts like this are worth keeping.
-    fn worth_keeping(&self, start: &[u8], event_bytes_max: usize) -> usize {
-        match split(start).0 {
-            Field::Comment => 1 + COMMENT_BYTES_MAX,
-            Field::Unknown => NAME_BYTES_MAX,
-            Field::Retry => RETRY_BYTES_MAX,
-            Field::Data | Field::Event if self.oversized => NAME_BYTES_MAX,
-            // One byte of value above the limit is enough to see that it is above.
-            Field::Data | Field::Event | Field::Id => {
-                let room = event_bytes_max.saturating_sub(self.cost);
-                NAME_BYTES_MAX + " ".len() + room + 1
-            }
-        }
-    }
-
-    fn add_data(&mut self, value: &[u8], is_cut: bool, event_bytes_max: usize) {
-        self.open = true;
-        if self.oversized {
-            return;
-        }
-        let text = String::from_utf8_lossy(value);
-        let start = if self.data.is_empty() { 0 } else { LINE_COST };
-        let cost = self.cost + start + text.len();
-        if is_cut || cost > event_bytes_max {
-            return self.give_up();
-        }
-        self.cost = cost;
-        self.data.extend_from_slice(text.as_bytes());
-        self.data.push(b'\n');
-    }
-
-    fn set_kind(&mut self, value: &[u8], is_cut: bool, event_bytes_max: usize) {
-        self.open = true;
-        if self.oversized {
-            return;
-        }
-        let kind = String::from_utf8_lossy(value);
-        let cost = self.cost - self.kind.len() + kind.len();
-        if is_cut || cost > event_bytes_max {
-            return self.give_up();
-        }
-        self.cost = cost;
-        self.kind = kind.into_owned();
-    }
-
-    fn set_id(&mut self, value: &[u8], is_cut: bool, event_bytes_max: usize) {
-        if value.contains(&0) {
-            return;
-        }
-        self.open = true;
-        let id = String::from_utf8_lossy(value);
-        let cost = self.cost - self.id.as_ref().map_or(0, String::len) + id.len();
-        if is_cut || cost > event_bytes_max {
-            // Such an id could not be sent back anyway, and the one before it is no longer right.
-            self.cost -= self.id.take().map_or(0, |id| id.len());
-            return self.give_up();
-        }
-        self.cost = cost;
-        self.id = Some(id.into_owned());
-    }
-
-    /// Frees what was kept; from here on the block is only read away. Its id stays.
-    fn give_up(&mut self) {
-        self.oversized = true;
-        self.data = Vec::new();
-        self.kind = String::new();
-        self.cost = self.id.as_ref().map_or(0, String::len);
-    }
-
-    fn write(&self, tag: Tag, out: &mut Vec<u8>) {
-        if let Some(id) = &self.id {
-            Note::OwnId.write(tag, out);
-            field("id: ", id.as_bytes(), out);
-        }
-        let lines = self.data.strip_suffix(b"\n").unwrap_or(&self.data);
-        for line in lines.split(|byte| *byte == b'\n') {
-            field("data: ", line, out);
-        }
-        if !self.kind.is_empty() {
-            field("event: ", self.kind.as_bytes(), out);
-        }
-        out.push(b'\n');
-    }
-}
-
 /// Which field a line is and what stands behind its colon.
 fn split(line: &[u8]) -> (Field, &[u8]) {
     let beginning = &line[..line.len().min(NAME_BYTES_MAX)];
-    let Some(colon) = memchr::memchr(b':', beginning) else {
+    let Some(colon) = beginning.iter().position(|byte| *byte == b':') else {
         return (known(line), &[]);
     };
     let value = &line[colon + 1..];

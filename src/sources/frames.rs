@@ -4,7 +4,6 @@
 //! own reconnecting off: it would move its resume point before our commit. A connection and a recording
 //! are both read here. It does not look into a payload.
 
-use bytes::Bytes;
 use eventsource_client::{BoxStream, Client, ClientBuilder, Error, ReconnectOptions, SSE};
 use futures_util::StreamExt;
 use launchdarkly_sdk_transport::HttpTransport;
@@ -13,7 +12,7 @@ use super::End;
 use super::body::end_of;
 use super::budget::{self, REMAINING};
 use super::decode::Frame;
-use super::filter::{Note, Tag};
+use super::filter::{Note, OwnId, Payloads, Tag};
 use super::gate::{Gate, Pass};
 use crate::clock::Clock;
 
@@ -40,11 +39,10 @@ pub(super) enum Heard {
 pub(super) struct Frames {
     stream: BoxStream<Result<SSE, Error>>,
     tag: Tag,
+    payloads: Payloads,
     clock: Clock,
     /// What is left of the key's minute, as the response head told.
     requests_left: Option<u32>,
-    /// Whether the next event comes with an id of its own.
-    has_own_id: bool,
     /// The line of a recording in which the block of what was heard last begins.
     line: u64,
 }
@@ -57,7 +55,7 @@ impl Frames {
         address: &str,
         last_event_id: Option<String>,
     ) -> Result<Self, End> {
-        let (tag, clock) = (pass.tag, pass.clock.clone());
+        let (tag, payloads, clock) = (pass.tag, pass.payloads.clone(), pass.clock.clone());
         let gate = Gate::new(transport, pass);
         let client = client(gate, address, last_event_id).map_err(end_of_library)?;
         let mut stream = client.stream();
@@ -71,8 +69,8 @@ impl Frames {
                     .and_then(budget::number),
                 stream,
                 tag,
+                payloads,
                 clock,
-                has_own_id: false,
                 line: 0,
             }),
             Some(Err(error)) => Err(end_of_library(error)),
@@ -92,10 +90,9 @@ impl Frames {
     pub(super) async fn next(&mut self) -> Result<Heard, End> {
         loop {
             match self.stream.next().await {
-                Some(Ok(SSE::Event(event))) => return Ok(Heard::Frame(self.frame(event))),
+                Some(Ok(SSE::Event(event))) => return self.frame(event).map(Heard::Frame),
                 Some(Ok(SSE::Comment(text))) => match Note::read(&text, self.tag) {
                     None => return Ok(Heard::Alive),
-                    Some(Note::OwnId) => self.has_own_id = true,
                     Some(Note::Line(line)) => self.line = line,
                     Some(Note::Id(id)) => return Ok(Heard::Moved(id)),
                     Some(Note::Retry(wait)) => return Ok(Heard::Retry(wait)),
@@ -108,14 +105,14 @@ impl Frames {
         }
     }
 
-    fn frame(&mut self, event: eventsource_client::Event) -> Frame {
-        let has_own_id = std::mem::take(&mut self.has_own_id);
-        Frame {
+    fn frame(&self, event: eventsource_client::Event) -> Result<Frame, End> {
+        let payload = self.payloads.take(&event.data);
+        Ok(Frame {
             kind: event.event_type,
-            own_id: event.id.filter(|_| has_own_id),
-            payload: Bytes::from(event.data),
+            own_id: event.id.and_then(OwnId::read),
+            payload: payload.ok_or_else(|| End::Library("it mixed up events".to_owned()))?,
             received: self.clock.now(),
-        }
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, he
 use launchdarkly_sdk_transport::{ByteStream, HttpTransport, ResponseFuture, TransportError};
 
 use super::body::{Body, Ended, Patience, end_of};
-use super::filter::{Filter, Tag};
+use super::filter::{Filter, Payloads, Tag};
 use super::refusal;
 use super::{End, Refusal};
 use crate::clock::Clock;
@@ -31,6 +31,8 @@ pub(super) struct Pass {
     pub(super) secrets: Vec<Secret>,
     /// The mark of the filter's notes.
     pub(super) tag: Tag,
+    /// What goes past the assembler.
+    pub(super) payloads: Payloads,
     /// Largest event, in bytes.
     pub(super) event_bytes_max: usize,
     /// How long the body may take.
@@ -99,9 +101,10 @@ impl<T: HttpTransport> Gate<T> {
 
     fn filtered(&self, body: ByteStream) -> ByteStream {
         let (tag, event_bytes_max) = (self.pass.tag, self.pass.event_bytes_max);
+        let payloads = self.pass.payloads.clone();
         let filter = match self.pass.is_recorded {
-            true => Filter::of_recording(tag, event_bytes_max),
-            false => Filter::new(tag, event_bytes_max),
+            true => Filter::of_recording(tag, payloads, event_bytes_max),
+            false => Filter::new(tag, payloads, event_bytes_max),
         };
         Box::pin(Body::new(body, filter, self.pass.patience))
     }

@@ -17,11 +17,24 @@ pub(super) fn document(payload: &[u8]) -> Option<&RawValue> {
     serde_json::from_slice(payload).ok()
 }
 
-/// The values behind some keys of an object, in the order of `keys`; `None` if it is no object.
-/// Where a key comes twice the last one counts, as in JavaScript.
-pub(super) fn members<'a, const N: usize>(
-    value: &'a RawValue,
+/// The values behind some keys of a payload, which is read once, in the order of `keys`; `None` if it is no
+/// object or no JSON. Where a key comes twice the last one counts, as in JavaScript.
+pub(super) fn object<'a, const N: usize>(
+    payload: &'a [u8],
     keys: [&str; N],
+) -> Option<[Option<&'a RawValue>; N]> {
+    let text = std::str::from_utf8(payload).ok()?;
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let keys = keys.map(Some);
+    let found = reader.deserialize_map(Members { keys }).ok()?;
+    reader.end().ok()?;
+    Some(found)
+}
+
+/// The values behind some keys of an object, as [`object`] has them; `None` if it is no object.
+fn members<'a, const N: usize>(
+    value: &'a RawValue,
+    keys: [Option<&str>; N],
 ) -> Option<[Option<&'a RawValue>; N]> {
     let mut reader = serde_json::Deserializer::from_str(value.get());
     reader.deserialize_map(Members { keys }).ok()
@@ -66,16 +79,33 @@ impl Pointer {
         steps.map(unescaped).collect::<Option<_>>().map(Self)
     }
 
-    /// The value that the pointer points at.
-    pub(super) fn look_up<'a>(&self, document: &'a RawValue) -> Option<&'a RawValue> {
-        self.0.iter().try_fold(document, |value, step| {
-            match value.get().as_bytes().first()? {
-                b'{' => members(value, [step])?[0],
-                b'[' => element(value, index(step)?),
-                _ => None,
+    /// The values that some pointers point at. Members of the document itself are found in one reading.
+    pub(super) fn look_up<'a, const N: usize>(
+        pointers: [Option<&Self>; N],
+        document: &'a RawValue,
+    ) -> [Option<&'a RawValue>; N] {
+        let firsts = pointers.map(|pointer| pointer?.0.first().map(String::as_str));
+        let is_object = document.get().starts_with('{') && firsts.iter().any(Option::is_some);
+        let found = is_object.then(|| members(document, firsts).unwrap_or([None; N]));
+        std::array::from_fn(|at| {
+            let steps = &pointers[at]?.0;
+            match (&found, steps.split_first()) {
+                (Some(found), Some((_, steps))) => follow(found[at]?, steps),
+                _ => follow(document, steps),
             }
         })
     }
+}
+
+/// The value at the end of these steps.
+fn follow<'a>(value: &'a RawValue, steps: &[String]) -> Option<&'a RawValue> {
+    steps.iter().try_fold(value, |value, step| {
+        match value.get().as_bytes().first()? {
+            b'{' => members(value, [Some(step)])?[0],
+            b'[' => element(value, index(step)?),
+            _ => None,
+        }
+    })
 }
 
 fn unescaped(step: &str) -> Option<String> {
@@ -98,7 +128,7 @@ fn element(value: &RawValue, index: usize) -> Option<&RawValue> {
 }
 
 struct Members<'k, const N: usize> {
-    keys: [&'k str; N],
+    keys: [Option<&'k str>; N],
 }
 
 impl<'a, const N: usize> Visitor<'a> for Members<'_, N> {
@@ -111,10 +141,14 @@ impl<'a, const N: usize> Visitor<'a> for Members<'_, N> {
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut found = [None; N];
         while let Some(Key(key)) = map.next_key()? {
-            match self.keys.iter().position(|wanted| *wanted == key) {
-                Some(at) => found[at] = Some(map.next_value()?),
-                None => {
-                    map.next_value::<IgnoredAny>()?;
+            if !self.keys.contains(&Some(&key)) {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let value = map.next_value()?;
+            for (wanted, found) in self.keys.iter().zip(&mut found) {
+                if *wanted == Some(&key) {
+                    *found = Some(value);
                 }
             }
         }
@@ -156,6 +190,49 @@ mod tests {
     const DOCUMENT: &str = r#" {"a":{"b":[10,{"c":1.10}]},"":0,"a/b":1,"m~n":2,"t":"x\n","z":null,
         "twice":1,"twice":2,"f":false} "#;
 
+    fn look_up<'a>(pointer: &str, document: &'a RawValue) -> Option<&'a RawValue> {
+        let pointer = Pointer::new(pointer).expect("a pointer");
+        Pointer::look_up([Some(&pointer)], document)[0]
+    }
+
+    #[test]
+    fn pointers_that_are_looked_up_together_find_what_each_alone_finds() {
+        let texts = ["/a/b/0", "/a/b/1/c", "", "/t", "/missing", "/a", "/twice"];
+        let pointers = texts.map(|text| Pointer::new(text).expect("a pointer"));
+        for text in [DOCUMENT, "[{\"a\":1}]", "1", "{}"] {
+            let document = document(text.as_bytes()).expect("JSON");
+            let together = Pointer::look_up(pointers.each_ref().map(Some), document);
+            let alone = texts.map(|text| look_up(text, document));
+            for (together, alone) in together.into_iter().zip(alone) {
+                assert_eq!(
+                    together.map(RawValue::get),
+                    alone.map(RawValue::get),
+                    "{text}"
+                );
+            }
+        }
+        let document = document(DOCUMENT.as_bytes()).expect("JSON");
+        let [none, whole] = Pointer::look_up([None, Some(&pointers[2])], document);
+        assert!(none.is_none() && whole.is_some());
+    }
+
+    #[test]
+    fn an_object_is_read_in_one_go_where_the_whole_payload_is_one() {
+        let found = object(DOCUMENT.as_bytes(), ["twice", "missing", "t"]).expect("an object");
+        let found = found.map(|value| value.map(RawValue::get));
+        assert_eq!(found, [Some("2"), None, Some(r#""x\n""#)]);
+        for wrong in [
+            b"[1]".as_slice(),
+            b"{} x",
+            b"{\"a\":1",
+            b"{\"a\":\"\xff\"}",
+            b"{\"b\":[1,]}",
+            b"",
+        ] {
+            assert!(object(wrong, ["a"]).is_none(), "{wrong:?}");
+        }
+    }
+
     #[test]
     fn a_pointer_finds_its_place_and_nothing_else() {
         for (pointer, found) in [
@@ -175,7 +252,7 @@ mod tests {
             ("/missing", None),
         ] {
             let document = document(DOCUMENT.as_bytes()).expect("JSON");
-            let look = Pointer::new(pointer).expect("a pointer").look_up(document);
+            let look = look_up(pointer, document);
             assert_eq!(look.map(RawValue::get), found, "{pointer}");
         }
         for wrong in ["a", "a/b", "/~", "/~2", "/a~"] {
@@ -186,7 +263,7 @@ mod tests {
     #[test]
     fn a_place_is_counted_in_bytes_of_the_payload() {
         let payload = r#"{"ä":1,"data": [ 1 ] }"#.as_bytes();
-        let value = document(payload).and_then(|value| members(value, ["data"])?[0]);
+        let value = document(payload).and_then(|value| members(value, [Some("data")])?[0]);
         let place = place(payload, value.expect("there"));
         assert_eq!(place, DataAt::Json { start: 16, end: 21 });
     }
@@ -216,13 +293,12 @@ mod tests {
             "]".repeat(depth)
         );
         let value = document(nested.as_bytes()).expect("JSON");
-        let y = Pointer::new("/y").expect("a pointer").look_up(value);
+        let y = look_up("/y", value);
         assert_eq!(y.map(RawValue::get), Some("2"));
-        let x = Pointer::new("/x").expect("a pointer").look_up(value);
+        let x = look_up("/x", value);
         assert_eq!(x.map(|x| x.get().len()), Some(2 * depth + 1));
         let deep = format!("/x{}", "/0".repeat(depth));
-        let shallow = Pointer::new(&deep[..200]).expect("a pointer");
-        assert!(shallow.look_up(value).is_some());
+        assert!(look_up(&deep[..200], value).is_some());
         assert!(document("[".repeat(depth).as_bytes()).is_none());
     }
 }

@@ -7,7 +7,7 @@ use http::header;
 use url::Url;
 
 use super::body::Patience;
-use super::filter::Tag;
+use super::filter::{Payloads, Tag};
 use super::frames::{Frames, Heard};
 use super::gate::Pass;
 use super::{EVENT_BYTES_MAX, End};
@@ -44,6 +44,7 @@ impl Live {
                 .collect(),
             secrets: Vec::new(),
             tag: Tag::random(),
+            payloads: Payloads::default(),
             event_bytes_max: EVENT_BYTES_MAX,
             patience: Patience {
                 idle: Some(SILENCE_MAX),

@@ -34,6 +34,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use schemars::{Schema, SchemaGenerator};
 use url::Url;
 
@@ -139,9 +140,13 @@ pub fn read_internal(frame: &Frame) -> What {
 pub trait Items: Send {
     /// The next item, or how the connection ended. After an end it yields the same end again.
     ///
-    /// Dropping the future loses nothing: what has arrived is yielded by a later call. So what has
-    /// arrived already can be drained by polling each future once.
+    /// Dropping the future loses nothing: what has arrived is yielded by a later call.
     fn next(&mut self) -> Pending<'_, Result<Item, End>>;
+
+    /// The same without a wait: nothing where nothing has arrived.
+    fn arrived(&mut self) -> Option<Result<Item, End>> {
+        self.next().now_or_never()
+    }
 
     /// What the server said, when it opened the stream, is left of the key's minute.
     fn requests_left(&self) -> Option<u32> {

@@ -14,7 +14,7 @@ use launchdarkly_sdk_transport::{ByteStream, HttpTransport, ResponseFuture, Tran
 use super::End;
 use super::body::Patience;
 use super::decode::Frame;
-use super::filter::Tag;
+use super::filter::{Payloads, Tag};
 use super::frames::{Frames, Heard};
 use super::gate::Pass;
 use crate::clock::Clock;
@@ -55,6 +55,7 @@ impl Recording {
             headers: Vec::new(),
             secrets: Vec::new(),
             tag: Tag::random(),
+            payloads: Payloads::default(),
             event_bytes_max,
             patience: Patience {
                 idle: None,

@@ -5,8 +5,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use http::HeaderValue;
-
 use crate::model::{Cursor, Name};
 
 /// Where a frame leaves the stream.
@@ -72,9 +70,10 @@ impl Ids {
     }
 }
 
-/// Whether an id can be the value of `Last-Event-ID`.
+/// Whether an id can be the value of `Last-Event-ID`: what a [`http::HeaderValue`] takes, without making one.
 fn is_sendable(id: &str) -> bool {
-    id.len() <= Cursor::ID_BYTES_MAX && HeaderValue::from_str(id).is_ok()
+    let is_text = |byte: u8| (byte >= b' ' && byte != 0x7f) || byte == b'\t';
+    id.len() <= Cursor::ID_BYTES_MAX && id.bytes().all(is_text)
 }
 
 #[cfg(test)]
@@ -100,6 +99,11 @@ mod tests {
         let longest = "x".repeat(Cursor::ID_BYTES_MAX);
         for id in ["7", "…", "a b", "\ta", &longest] {
             assert_eq!(position(Some(id)), Position::At(Cursor::At(id.to_owned())));
+        }
+        for byte in 0..=u8::MAX {
+            let id = String::from(char::from(byte));
+            let is_header = http::HeaderValue::from_str(&id).is_ok();
+            assert_eq!(is_sendable(&id), is_header, "{id:?}");
         }
         for id in ["a\u{1}b", "\u{7f}", "a\u{b}", &format!("{longest}x")] {
             assert_eq!(position(Some(id)), Position::Unusable, "{id:?}");

@@ -9,7 +9,6 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, header};
 use jiff::Timestamp;
 use schemars::{JsonSchema, SchemaGenerator};
-use serde_json::value::RawValue;
 
 use super::body::Patience;
 use super::connection::Connector;
@@ -165,10 +164,12 @@ pub(super) struct Feed {
 impl Decode for Feed {
     fn decode(&self, frame: &Frame) -> What {
         let document = json::document(&frame.payload);
-        let look_up = |pointer: &Option<Pointer>| pointer.as_ref()?.look_up(document?);
-        let told_kind = look_up(&self.kind).and_then(json::scalar);
+        let pointers = [&self.kind, &self.time, &self.data].map(Option::as_ref);
+        let found = document.map(|document| Pointer::look_up(pointers, document));
+        let [told_kind, told_time, data] = found.unwrap_or_default();
+        let told_kind = told_kind.and_then(json::scalar);
         let kind = told_kind.as_deref().unwrap_or(&frame.kind);
-        let told_time = look_up(&self.time).and_then(json::scalar);
+        let told_time = told_time.and_then(json::scalar);
         let id = frame.own_id.as_deref().filter(|id| !id.is_empty());
         What::Event(Event {
             source: self.source.clone(),
@@ -180,21 +181,15 @@ impl Decode for Feed {
             about: None,
             identity: id.map(|id| identity(id, told_time.as_deref(), kind, &frame.payload)),
             payload: frame.payload.clone(),
-            data: self.data(frame, document),
+            data: match document {
+                None => DataAt::Text,
+                Some(document) => match (&self.data, data) {
+                    (None, _) => json::place(&frame.payload, document),
+                    (Some(_), Some(data)) => json::place(&frame.payload, data),
+                    (Some(_), None) => DataAt::Missing,
+                },
+            },
         })
-    }
-}
-
-impl Feed {
-    fn data(&self, frame: &Frame, document: Option<&RawValue>) -> DataAt {
-        let Some(document) = document else {
-            return DataAt::Text;
-        };
-        let value = match &self.data {
-            Some(pointer) => pointer.look_up(document),
-            None => Some(document),
-        };
-        value.map_or(DataAt::Missing, |value| json::place(&frame.payload, value))
     }
 }
 

@@ -245,11 +245,11 @@ impl Envelope {
 impl Decode for Envelope {
     fn decode(&self, frame: &Frame) -> What {
         let keys = ["type", "eventId", "event_id", "timestamp", "data", "reason"];
-        let Some(document) = json::document(&frame.payload) else {
-            return undecodable("the payload is no JSON");
-        };
-        let Some(members) = json::members(document, keys) else {
-            return undecodable("the payload is no JSON object");
+        let Some(members) = json::object(&frame.payload, keys) else {
+            return undecodable(match json::document(&frame.payload) {
+                Some(_) => "the payload is no JSON object",
+                None => "the payload is no JSON",
+            });
         };
         let [kind, event_id, snake_event_id, timestamp, data, reason] = members;
         let kind = kind.and_then(json::scalar);

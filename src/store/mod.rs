@@ -168,7 +168,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; nothing of the batch is then in the queue, and the cursor is where it was.
-    pub async fn accept(&self, batch: Batch) -> Result<Accepted, StoreError> {
+    pub async fn accept(
+        &self,
+        batch: impl Into<Arc<Batch>> + Send,
+    ) -> Result<Accepted, StoreError> {
+        let batch: Arc<Batch> = batch.into();
         // bellwire's own events have the reserve: one of them says that the disk is full.
         let bytes = (batch.source.as_str() != INTERNAL_SOURCE).then(|| accept::bytes(&batch));
         let manner = Manner {

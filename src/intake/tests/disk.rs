@@ -4,8 +4,8 @@
 //! A file of its own because it stands for the real queue's promises and nothing else.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -151,7 +151,8 @@ impl Disk {
 }
 
 impl Queue for Disk {
-    fn accept(&self, batch: Batch) -> Pending<'_, Result<Accepted, String>> {
+    fn accept(&self, batch: &mut Arc<Batch>) -> Pending<'_, Result<Accepted, String>> {
+        let batch = Batch::clone(batch);
         Box::pin(async move {
             self.tries.fetch_add(1, Ordering::SeqCst);
             let mut busy = self.busy.subscribe();

@@ -4,6 +4,7 @@
 //! opens no socket; the real connection, queue and API have tests in their own rooms.
 
 mod account;
+mod ahead;
 mod control;
 mod corners;
 mod disk;

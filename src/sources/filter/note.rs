@@ -12,8 +12,6 @@ pub(in crate::sources) struct Tag(u128);
 /// What the event assembler has no words for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::sources) enum Note {
-    /// The next event has an id of its own; without this note it only inherits one.
-    OwnId,
     /// The line of a recording in which the next block begins, from 1.
     Line(u64),
     /// A block without data has moved the last event id.
@@ -27,6 +25,34 @@ pub(in crate::sources) enum Note {
         /// Its id, if it had one.
         id: Option<String>,
     },
+}
+
+/// The id of an event as the assembler sees it. It lets an event without one inherit that of the event
+/// before it, which is no place in the stream; so an own id goes on with a mark, and none goes on as an
+/// empty one.
+pub(in crate::sources) struct OwnId;
+
+impl OwnId {
+    const MARK: char = '=';
+
+    /// Writes the id of an event as a field, or that it has none.
+    pub(super) fn write(id: Option<&str>, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"id:");
+        if let Some(id) = id {
+            out.push(Self::MARK as u8);
+            out.extend_from_slice(id.as_bytes());
+        }
+        out.push(b'\n');
+    }
+
+    /// Reads the id that came with an event; `None` if it has none of its own.
+    pub(in crate::sources) fn read(mut id: String) -> Option<String> {
+        let is_own = id.starts_with(Self::MARK);
+        is_own.then(|| {
+            id.remove(0);
+            id
+        })
+    }
 }
 
 impl Tag {
@@ -57,7 +83,6 @@ impl Note {
     /// Writes the note as a comment line.
     pub(super) fn write(&self, tag: Tag, out: &mut Vec<u8>) {
         let text = match self {
-            Self::OwnId => format!(":{tag}own\n"),
             Self::Line(line) => format!(":{tag}line={line}\n"),
             Self::Id(id) => format!(":{tag}id={id}\n"),
             Self::Retry(wait) => format!(":{tag}retry={wait}\n"),
@@ -73,9 +98,6 @@ impl Note {
     /// Reads a comment as a note; `None` if it is the server's own.
     pub(in crate::sources) fn read(comment: &str, tag: Tag) -> Option<Self> {
         let text = comment.strip_prefix(&tag.to_string())?;
-        if text == "own" {
-            return Some(Self::OwnId);
-        }
         let (word, value) = text.split_once('=')?;
         match word {
             "id" => Some(Self::Id(value.to_owned())),

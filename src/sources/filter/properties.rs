@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::reference::interpret;
-use super::{Filter, Tag};
+use super::{Filter, Payloads, Tag};
 use crate::model::Cursor;
 use crate::sources::canned::{Canned, Read, read, run};
 
@@ -160,7 +160,7 @@ proptest! {
         sizes in sizes(),
         limit in 4_usize..64,
     ) {
-        let mut filter = Filter::new(Tag::fixed(1), limit);
+        let mut filter = Filter::new(Tag::fixed(1), Payloads::default(), limit);
         let mut out = Vec::new();
         for chunk in cut(&input, &sizes) {
             let flooded = filter.push(chunk, &mut out).is_err();
@@ -174,9 +174,14 @@ proptest! {
 
     #[test]
     fn feed_b7_no_bytes_panic(input in prop::collection::vec(any::<u8>(), 0..400), limit in 1_usize..40) {
-        let mut filter = Filter::new(Tag::fixed(1), limit);
+        let payloads = Payloads::default();
+        let mut filter = Filter::new(Tag::fixed(1), payloads.clone(), limit);
         let mut out = Vec::new();
         let _flood = filter.push(&input, &mut out);
         prop_assert!(std::str::from_utf8(&out).is_ok(), "only clean text goes on");
+        for number in 0.. {
+            let Some(payload) = payloads.take(&number.to_string()) else { break };
+            prop_assert!(std::str::from_utf8(&payload).is_ok(), "{payload:?}");
+        }
     }
 }

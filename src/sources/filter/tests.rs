@@ -1,6 +1,6 @@
 //! The filter's limits: what it holds, what it reads away, and how much it works.
 
-use super::{Filter, Flood, Note, Tag};
+use super::{Filter, Flood, Note, Payloads, Tag};
 
 const TAG: Tag = Tag::fixed(0xabc);
 const KIB: usize = 1 << 10;
@@ -9,7 +9,7 @@ const MIB: usize = 1 << 20;
 /// Pushes the parts again and again, in chunks, until so many bytes are through; yields the most
 /// that was held, what came out, and whether it was a flood.
 fn flood(part: &[u8], bytes: usize, limit: usize) -> (usize, Vec<u8>, bool) {
-    let mut filter = Filter::new(TAG, limit);
+    let mut filter = Filter::new(TAG, Payloads::default(), limit);
     let chunk = part.repeat(16 * KIB / part.len());
     let (mut most, mut out) = (0, Vec::new());
     for _ in 0..bytes / chunk.len() {
@@ -32,12 +32,32 @@ fn notes(out: &[u8]) -> Vec<Note> {
 }
 
 fn filtered(input: &[u8], limit: usize, chunk: usize) -> String {
-    let mut filter = Filter::new(TAG, limit);
+    let payloads = Payloads::default();
+    let mut filter = Filter::new(TAG, payloads.clone(), limit);
     let mut out = Vec::new();
     for chunk in input.chunks(chunk) {
         filter.push(chunk, &mut out).expect("no flood");
     }
-    String::from_utf8(out).expect("clean text")
+    with_payloads(out, &payloads)
+}
+
+/// What came out, with the payloads where their numbers stand.
+fn with_payloads(out: Vec<u8>, payloads: &Payloads) -> String {
+    let text = String::from_utf8(out).expect("clean text");
+    let mut told = String::new();
+    for line in text.lines() {
+        let line = line.strip_prefix("data: ").map_or_else(
+            || line.to_owned(),
+            |number| {
+                let payload = payloads.take(number).expect("its payload");
+                let payload = String::from_utf8(payload.into()).expect("clean text");
+                format!("data: {}", payload.replace('\n', "\ndata: "))
+            },
+        );
+        told.push_str(&line);
+        told.push('\n');
+    }
+    told
 }
 
 #[test]
@@ -76,7 +96,8 @@ fn feed_b2_an_event_over_the_limit_is_read_away_and_reported() {
         bytes: ("id: 2".len() + "data: ".len() + big.len()) as u64,
         id: Some("2".to_owned()),
     };
-    assert_eq!(notes(whole.as_bytes()), [Note::OwnId, skipped, Note::OwnId]);
+    assert_eq!(notes(whole.as_bytes()), [skipped]);
+    assert!(whole.contains("id:=1\n") && whole.contains("id:=3\n"));
     assert!(whole.contains("data: good\n") && whole.contains("data: after\n"));
     assert!(!whole.contains("xx"));
 }
@@ -114,24 +135,30 @@ fn sse_5_the_limit_is_exact_for_an_event_of_one_line() {
 
 #[test]
 fn feed_b3_far_over_the_limit_is_a_flood() {
-    let mut filter = Filter::new(TAG, KIB);
+    let payloads = Payloads::default();
+    let mut filter = Filter::new(TAG, payloads.clone(), KIB);
     let mut out = Vec::new();
     let good = filter.push(b"data: good\n\ndata: ", &mut out);
     assert_eq!(good, Ok(()));
     let almost = vec![b'x'; 64 * KIB - "data: ".len()];
     assert_eq!(filter.push(&almost, &mut out), Ok(()));
     assert_eq!(filter.push(b"x", &mut out), Err(Flood));
-    assert_eq!(out, b"data: good\n\n");
+    assert_eq!(with_payloads(out, &payloads), "data: good\n\n");
+
+    let mut out = Vec::new();
 
     let lines = b"data: x\n".repeat(10 * KIB);
-    assert_eq!(Filter::new(TAG, KIB).push(&lines, &mut out), Err(Flood));
+    assert_eq!(
+        Filter::new(TAG, Payloads::default(), KIB).push(&lines, &mut out),
+        Err(Flood)
+    );
 }
 
 #[test]
 fn feed_b4_every_byte_is_looked_at_once_for_any_chunk_size() {
     let input = ["data: ".as_bytes(), &vec![b'x'; MIB], b"\n\n"].concat();
     for chunk in [1, 64 * KIB] {
-        let mut filter = Filter::new(TAG, 64 * KIB);
+        let mut filter = Filter::new(TAG, Payloads::default(), 64 * KIB);
         let mut out = Vec::new();
         for chunk in input.chunks(chunk) {
             filter.push(chunk, &mut out).expect("no flood");
@@ -157,7 +184,6 @@ fn a_server_cannot_forge_a_note() {
 #[test]
 fn a_note_reads_back_as_it_was_written() {
     for note in [
-        Note::OwnId,
         Note::Id(String::new()),
         Note::Id(" a=b …".to_owned()),
         Note::Retry(u64::MAX),

@@ -13,7 +13,7 @@ use crate::model::{Cursor, Failure};
 use crate::sources::body::{Body, Patience};
 use crate::sources::canned::{Canned, Step, connector, read, run};
 use crate::sources::connection::Connector;
-use crate::sources::filter::{Filter, Tag};
+use crate::sources::filter::{Filter, Payloads, Tag};
 use crate::sources::{Connect, Control, End, Item, What};
 use crate::transport::StreamError;
 
@@ -189,7 +189,7 @@ fn feed_b1_a_large_chunk_of_tiny_events_is_taken_in_small_pieces() {
             .await
             .expect("an answer")
             .into_body();
-        let filter = Filter::new(Tag::random(), 1 << 20);
+        let filter = Filter::new(Tag::random(), Payloads::default(), 1 << 20);
         let patience = Patience {
             idle: None,
             age: None,
