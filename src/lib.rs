@@ -104,16 +104,20 @@
 //!    its rule's throttle has it end here or it joins the bundle of an earlier one, and the cursor. A batch is whatever had already arrived.
 //!    Intake reads one batch ahead of the disk at most, and none where a picture would be ahead too, which is
 //!    also the back-pressure.
-//! 5. A nudge wakes the lanes. It carries nothing: after a restart there is none, and the queue alone
-//!    must be enough.
-//! 6. Each lane of [`dispatch`] claims what is due, up to its free slots and its pace: the urgent before
-//!    the others, what is fresh before what is old, and every fourth time what has waited longest.
+//!    A delivery whose lane has taken all that is due and has room is written as taken, and is in the lane's
+//!    hand once the transaction is on disk: one flush from the socket to the request.
+//! 5. For all others a nudge wakes the lanes. It carries nothing: after a restart there is none, and the queue
+//!    alone must be enough.
+//! 6. Each lane of [`dispatch`] claims what is due, as far as it has room: the urgent before the others, what
+//!    is fresh before what is old, and every fourth time what has waited longest. It has as many in hand as it
+//!    sends while the disk works, and none ahead where a sink is slow or has a pace.
 //! 7. The sink encodes event and wording as a request that carries the delivery's id, the same on
 //!    every attempt.
 //! 8. [`transport`] carries it, by whatever carries its kind: time limit, no redirects, address check, the answer cut off while it is
 //!    read.
 //! 9. The sink judges the answer: delivered, retry, retry after N, dead, or suspend.
-//! 10. [`retry`] turns the verdict into a settlement, [`store`] writes it down with the attempt.
+//! 10. [`retry`] turns the verdict into a settlement, which frees the place for the next request, and
+//!     [`store`] writes it down with the attempt, with whatever else is written then.
 //!
 //! An event that the stream missed comes by another door and walks on from 3: after a gap, [`intake`]
 //! reads the REST API beside the stream, and what the picture finds that nobody has told becomes an

@@ -3,7 +3,8 @@
 //! A room of its own because it is the only one that makes deliveries happen, and because it must not
 //! know where they come from: it meets `intake` only in the queue and in a nudge that says no more
 //! than that there may be work. Every sink has a lane of its own, so that one which is down, slow or
-//! lying holds up nobody else. A lane sleeps until it is nudged, an attempt ends, or something is due.
+//! lying holds up nobody else. A lane sleeps until something is handed to it, it is nudged, an attempt ends,
+//! or something is due. Its requests are driven by its own task, so that they leave in their order.
 
 mod alarm;
 mod answered;
