@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -129,7 +129,8 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         mended: mended.clone(),
         drain: DRAIN,
     };
-    dispatch_group.spawn(dispatch::run(parts, lanes, dispatch_group.stop.clone()));
+    let dispatch = dispatch::run(parts, lanes, dispatch_group.stop.clone());
+    dispatch_group.spawn(on_a_thread_of_its_own("dispatch", dispatch)?);
     let mut heartbeat_group = Group::new();
     let (switch, configured_switch) = watch::channel(plan.switch.clone());
     let parts = heartbeat::Parts {
@@ -187,6 +188,32 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         upkeep: upkeep_group,
         admin: admin_group,
         address,
+    })
+}
+
+/// Carries something out on one thread that does nothing else. Tasks there run in the order in which they
+/// are woken, so requests leave in the order in which they were begun, and whoever looks at pages delays none.
+///
+/// A panic ends it as if it had returned: whoever waits for it takes that for what it is.
+fn on_a_thread_of_its_own(
+    name: &str,
+    work: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("a runtime cannot be made")?;
+    let (done, ended) = oneshot::channel::<()>();
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            runtime.block_on(work);
+            drop(done);
+        })
+        .context("a thread cannot be started")?;
+    Ok(async move {
+        // Nothing is ever sent: the other end goes with the thread.
+        let _ = ended.await;
     })
 }
 

@@ -2,9 +2,9 @@
 //!
 //! A sink that answers within a millisecond would spend most of its time waiting for the disk if each
 //! delivery were asked for when a place is free. So a lane has as many in hand as were answered while
-//! something was last written down, twice: as much as it sends until the disk has answered again. A sink
-//! that takes a second has none in hand, and what is urgent never waits behind them for more than
-//! moments.
+//! something was last written down, twice, and more whenever it has run dry: as much as it sends until the
+//! disk has answered again. A sink that takes a second has none in hand, and what is urgent never waits
+//! behind them for more than moments.
 
 use std::collections::VecDeque;
 
@@ -58,7 +58,16 @@ impl Flow {
     pub(super) fn written(&mut self, count: usize, mark: u64) {
         self.unwritten -= count;
         let meanwhile = usize::try_from(self.answered - mark).unwrap_or(usize::MAX);
-        self.ahead = meanwhile.saturating_mul(2).min(IN_HAND_MAX);
+        let less = self.ahead - self.ahead.div_ceil(8);
+        self.ahead = meanwhile.saturating_mul(2).clamp(less, IN_HAND_MAX);
+    }
+
+    /// Something has come from the queue, while so many were on their way, and more is due.
+    pub(super) fn came(&mut self, on_their_way: usize) {
+        let is_dry = self.in_hand.is_empty() && on_their_way < self.concurrency;
+        if is_dry {
+            self.ahead = (self.ahead * 2).clamp(self.concurrency, IN_HAND_MAX);
+        }
     }
 
     /// Whether the next one may begin while so many are on their way.
@@ -91,9 +100,27 @@ mod tests {
         flow.written(4, mark);
         assert_eq!(flow.unwritten, 6);
         assert_eq!(flow.room(4), 20);
-        let mark = flow.mark();
-        flow.written(6, mark);
+        for _ in 0..30 {
+            flow.answered();
+            let mark = flow.mark();
+            flow.written(1, mark);
+        }
         assert_eq!(flow.room(4), 0, "a slow sink has none in hand");
+    }
+
+    #[test]
+    fn a_lane_that_runs_dry_has_more_in_hand_the_next_time() {
+        let mut flow = Flow::new(4);
+        flow.came(4);
+        assert_eq!(
+            flow.room(4),
+            0,
+            "every place is taken: it is the sink that is slow"
+        );
+        for ahead in [4, 8, 16, 32, 64, 128, 256, 512, 512] {
+            flow.came(3);
+            assert_eq!(flow.room(4), ahead);
+        }
     }
 
     #[test]

@@ -85,6 +85,9 @@ impl Lane {
             self.look = true;
         }
         self.more = claims.more;
+        if self.more {
+            self.flow.came(self.in_flight.len());
+        }
         if let Some(due) = claims.next_due {
             self.look_at = self.look_at.min(self.instant(due));
         }
