@@ -20,6 +20,10 @@ use crate::model::{Claim, Name};
 
 /// What comes into an inbox.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are new, and a box for each would cost more"
+)]
 pub enum Handed {
     /// A delivery that has just come in.
     New(Claim),
