@@ -266,7 +266,10 @@ impl Lane {
     /// the one that finds out whether it is back.
     fn free_slots(&self) -> usize {
         let in_flight = self.in_flight.len();
-        let free = self.flow.room(in_flight);
+        let free = match self.pace.is_limited() {
+            true => self.sender.sink.concurrency.saturating_sub(self.held()),
+            false => self.flow.room(in_flight),
+        };
         if self.suspension.is_on() {
             1_usize.saturating_sub(in_flight)
         } else if self.outage.is_probing() {

@@ -8,10 +8,13 @@
 
 use std::collections::VecDeque;
 
-use crate::model::Claim;
+use crate::model::{Back, Claim};
 
 /// Most deliveries in hand.
 const IN_HAND_MAX: usize = 512;
+
+/// Bytes of events in hand that are enough.
+const BYTES_MAX: usize = 1 << 20;
 
 /// Most deliveries whose answers are there and not yet written down. A crash has these repeated, as it
 /// has those that are on their way.
@@ -23,7 +26,9 @@ pub(super) struct Flow {
     /// Most that may be on their way at once.
     concurrency: usize,
     /// Taken, and not begun.
-    pub(super) in_hand: VecDeque<Claim>,
+    in_hand: VecDeque<Claim>,
+    /// The bytes of their events.
+    bytes: usize,
     /// Answered, and not yet written down.
     pub(super) unwritten: usize,
     /// Answers so far.
@@ -37,10 +42,36 @@ impl Flow {
         Self {
             concurrency,
             in_hand: VecDeque::new(),
+            bytes: 0,
             unwritten: 0,
             answered: 0,
             ahead: 0,
         }
+    }
+
+    /// How many are in hand.
+    pub(super) fn in_hand(&self) -> usize {
+        self.in_hand.len()
+    }
+
+    /// Takes one in hand.
+    pub(super) fn hold(&mut self, claim: Claim) {
+        self.bytes += bytes(&claim);
+        self.in_hand.push_back(claim);
+    }
+
+    /// The next one that is to begin, while so many are on their way.
+    pub(super) fn next(&mut self, on_their_way: usize) -> Option<Claim> {
+        let has_place = on_their_way < self.concurrency && self.unwritten < UNWRITTEN_MAX;
+        let claim = self.in_hand.pop_front_if(|_| has_place)?;
+        self.bytes -= bytes(&claim);
+        Some(claim)
+    }
+
+    /// All that is in hand, which is nothing then.
+    pub(super) fn give_up(&mut self) -> Vec<Back> {
+        self.bytes = 0;
+        self.in_hand.drain(..).map(|claim| claim.back()).collect()
     }
 
     /// An answer is there.
@@ -70,13 +101,11 @@ impl Flow {
         }
     }
 
-    /// Whether the next one may begin while so many are on their way.
-    pub(super) const fn has_place(&self, on_their_way: usize) -> bool {
-        on_their_way < self.concurrency && self.unwritten < UNWRITTEN_MAX
-    }
-
-    /// How many more are wanted while so many are on their way.
+    /// How many more are wanted while so many are on their way. Large events are not gathered.
     pub(super) fn room(&self, on_their_way: usize) -> usize {
+        if self.bytes >= BYTES_MAX {
+            return 0;
+        }
         (self.concurrency + self.ahead).saturating_sub(on_their_way + self.in_hand.len())
     }
 
@@ -86,9 +115,17 @@ impl Flow {
     }
 }
 
+fn bytes(claim: &Claim) -> usize {
+    let of_bundle = claim.bundle.iter().map(|event| event.payload.len());
+    claim.event.payload.len() + of_bundle.sum::<usize>()
+}
+
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::model::{DataAt, DeliveryId, Event, Name};
 
     #[test]
     fn as_many_are_in_hand_as_are_sent_while_the_disk_works_twice() {
@@ -126,14 +163,70 @@ mod tests {
     #[test]
     fn neither_the_hand_nor_what_is_unwritten_grows_without_end() {
         let mut flow = Flow::new(16);
-        assert!(flow.has_place(15) && !flow.has_place(16));
+        (0..4).for_each(|_| flow.hold(claim(10)));
+        assert!(flow.next(15).is_some() && flow.next(16).is_none());
         let mark = flow.mark();
         (1..UNWRITTEN_MAX).for_each(|_| flow.answered());
-        assert!(flow.has_place(0));
+        assert!(flow.next(0).is_some());
         flow.answered();
-        assert!(!flow.has_place(0), "the disk has to answer first");
+        assert!(flow.next(0).is_none(), "the disk has to answer first");
+        assert_eq!(flow.give_up().len(), 2);
         (0..9_999).for_each(|_| flow.answered());
         flow.written(UNWRITTEN_MAX, mark);
         assert_eq!(flow.room(16), IN_HAND_MAX);
+    }
+
+    #[test]
+    fn large_events_are_not_gathered_in_hand() {
+        let mut flow = Flow::new(16);
+        flow.hold(claim(BYTES_MAX - 1));
+        assert_eq!(flow.room(0), 15);
+        flow.hold(claim(1));
+        assert_eq!(flow.room(0), 0);
+        assert!(!flow.wants_more(0));
+        assert!(flow.next(0).is_some());
+        assert_eq!(
+            flow.room(1),
+            14,
+            "there is room again once the large one has begun"
+        );
+        flow.hold(claim(BYTES_MAX));
+        flow.give_up();
+        assert_eq!(flow.room(0), 16);
+    }
+
+    fn claim(bytes: usize) -> Claim {
+        let now = Timestamp::UNIX_EPOCH;
+        Claim {
+            row: 1,
+            id: DeliveryId::new("msg_a_1"),
+            sink: Name::new("phone").expect("a name"),
+            rule: "r".into(),
+            attempt: 1,
+            step: 0,
+            plain: false,
+            created: now,
+            due: now,
+            early_for: None,
+            asked: None,
+            woken: false,
+            living: None,
+            suppressed: None,
+            keyed: false,
+            instead: None,
+            event: Event {
+                source: Name::new("feed").expect("a name"),
+                id: None,
+                kind: "tp_hit".into(),
+                time: None,
+                received: now,
+                backfilled: false,
+                identity: None,
+                data: DataAt::Missing,
+                payload: vec![b'x'; bytes].into(),
+                about: None,
+            },
+            bundle: Vec::new(),
+        }
     }
 }

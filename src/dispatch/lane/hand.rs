@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::super::answered::Answered;
 use super::super::attempt;
 use super::{Lane, STORE_AGAIN, Written};
-use crate::model::{Back, Claim, Outcome, Posted};
+use crate::model::{Claim, Outcome, Posted};
 use crate::store::{Claims, Handed, Inbox, StoreError};
 
 impl Lane {
@@ -43,7 +43,7 @@ impl Lane {
 
     /// How many deliveries are on their way or in hand.
     pub(super) fn held(&self) -> usize {
-        self.in_flight.len() + self.flow.in_hand.len()
+        self.in_flight.len() + self.flow.in_hand()
     }
 
     /// Asks the queue for deliveries.
@@ -69,7 +69,7 @@ impl Lane {
     /// Takes what comes into the inbox.
     pub(super) fn take(&mut self, handed: Handed) {
         match handed {
-            Handed::New(claim) => self.flow.in_hand.push_back(claim),
+            Handed::New(claim) => self.flow.hold(claim),
             Handed::Claimed(claims) => self.claimed(claims),
         }
     }
@@ -99,7 +99,10 @@ impl Lane {
             }
             return;
         }
-        self.flow.in_hand.extend(claims.claims);
+        claims
+            .claims
+            .into_iter()
+            .for_each(|claim| self.flow.hold(claim));
     }
 
     /// Takes along whatever else has happened.
@@ -117,16 +120,14 @@ impl Lane {
 
     /// Sends what is in hand, as far as there are places; gives it back where the sink may not be sent to.
     pub(super) fn begin(&mut self) {
-        if self.flow.in_hand.is_empty() {
+        if self.flow.in_hand() == 0 {
             return;
         }
         if !self.runs_freely() {
             self.put_back();
             return;
         }
-        while self.flow.has_place(self.in_flight.len())
-            && let Some(claim) = self.flow.in_hand.pop_front()
-        {
+        while let Some(claim) = self.flow.next(self.in_flight.len()) {
             self.send(claim);
         }
     }
@@ -166,8 +167,7 @@ impl Lane {
 
     /// Gives back all that is in hand.
     fn put_back(&mut self) {
-        let in_hand = self.flow.in_hand.drain(..);
-        let claims: Vec<Back> = in_hand.map(|claim| claim.back()).collect();
+        let claims = self.flow.give_up();
         if claims.is_empty() {
             return;
         }
@@ -196,8 +196,11 @@ impl Lane {
             let _ = self.sender.store.leave(&self.sender.sink.name).await;
             while let Some(handed) = inbox.try_next() {
                 match handed {
-                    Handed::New(claim) => self.flow.in_hand.push_back(claim),
-                    Handed::Claimed(claims) => self.flow.in_hand.extend(claims.claims),
+                    Handed::New(claim) => self.flow.hold(claim),
+                    Handed::Claimed(claims) => {
+                        let claims = claims.claims.into_iter();
+                        claims.for_each(|claim| self.flow.hold(claim));
+                    }
                 }
             }
         }
