@@ -59,18 +59,15 @@ impl Sender {
             Err(_) => {}
         }
         // One by one, so that none keeps the others.
+        sleep(SETTLE_AGAIN).await;
         for (written, one) in group.iter().enumerate() {
             let one: Arc<[Settled]> = Arc::new([one.settled.clone()]);
-            loop {
-                sleep(SETTLE_AGAIN).await;
-                match self.write_all(&one, false).await {
-                    Ok(()) => break,
-                    Err(StoreError::Closed) => {
-                        group.truncate(written);
-                        return group;
-                    }
-                    Err(_) => {}
+            while let Err(error) = self.write_all(&one, false).await {
+                if matches!(error, StoreError::Closed) {
+                    group.truncate(written);
+                    return group;
                 }
+                sleep(SETTLE_AGAIN).await;
             }
         }
         group

@@ -126,7 +126,7 @@ impl Sender {
     }
 
     /// Ends a delivery for which no request was made.
-    fn end(
+    pub(super) fn end(
         &self,
         claim: Claim,
         trace: Trace,

@@ -19,7 +19,6 @@ impl Lane {
     /// sink may not be sent to freely.
     pub(super) async fn attend(&mut self) {
         if self.inbox.is_none() {
-            // Without it, everything is claimed.
             self.inbox = self.sender.store.attend(&self.sender.sink.name).await.ok();
             if self.inbox.is_none() {
                 return;
@@ -55,7 +54,6 @@ impl Lane {
             let (store, sink) = (&sender.store, &sender.sink.name);
             store.claim_into(sink, now, limit, turn).await
         };
-        // On the line at once, and looked after from then on.
         self.asking = Some(asking.boxed());
     }
 

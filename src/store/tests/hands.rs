@@ -32,6 +32,12 @@ async fn claimed(store: &Store, inbox: &mut Inbox) -> Vec<Claim> {
     }
 }
 
+/// Takes these events in, and answers how many deliveries were handed over.
+async fn handed(store: &Store, ids: &[&str]) -> usize {
+    let accepted = store.accept(batch(ids, &[PHONE])).await;
+    accepted.expect("accepts").handed
+}
+
 /// What is in the inbox, by the ids of the events.
 fn drained(inbox: &mut Inbox) -> Vec<String> {
     let mut ids = Vec::new();
@@ -90,10 +96,7 @@ async fn what_finds_room_is_in_flight_and_reads_as_if_it_had_been_claimed() {
 async fn a_crash_finds_it_in_flight_and_its_attempt_counts() {
     let folder = TempDir::new().expect("a folder");
     let (store, mut inbox) = attended(&folder, 1).await;
-    store
-        .accept(batch(&["1"], &[PHONE]))
-        .await
-        .expect("accepts");
+    handed(&store, &["1"]).await;
     let Some(Handed::New(first)) = inbox.try_next() else {
         panic!("nothing came");
     };
@@ -112,19 +115,16 @@ async fn a_crash_finds_it_in_flight_and_its_attempt_counts() {
 async fn nothing_overtakes_what_waits_and_what_is_claimed_keeps_its_place() {
     let folder = TempDir::new().expect("a folder");
     let (store, mut inbox) = attended(&folder, 1).await;
-    store
-        .accept(batch(&["1", "2"], &[PHONE]))
-        .await
-        .expect("accepts");
+    handed(&store, &["1", "2"]).await;
     inbox.set_room(9);
-    let third = store.accept(batch(&["3"], &[PHONE])).await;
-    assert_eq!(third.expect("accepts").handed, 0, "the second waits");
+    let third = handed(&store, &["3"]).await;
+    assert_eq!(third, 0, "the second waits");
     let asked = store
         .claim_into(&name(PHONE), now(), NonZeroUsize::new(9), 0)
         .await;
     asked.expect("claims");
-    let fourth = store.accept(batch(&["4"], &[PHONE])).await;
-    assert_eq!(fourth.expect("accepts").handed, 1, "nothing waits any more");
+    let fourth = handed(&store, &["4"]).await;
+    assert_eq!(fourth, 1, "nothing waits any more");
     assert_eq!(drained(&mut inbox), ["1", "2", "3", "4"]);
 }
 
@@ -137,8 +137,8 @@ async fn a_claim_that_leaves_something_leaves_the_way_shut() {
     let two = NonZeroUsize::new(2);
     let asked = store.claim_into(&name(PHONE), now(), two, 0).await;
     asked.expect("claims");
-    let next = store.accept(batch(&["4"], &[PHONE])).await;
-    assert_eq!(next.expect("accepts").handed, 0, "the third is due as well");
+    let next = handed(&store, &["4"]).await;
+    assert_eq!(next, 0, "the third is due as well");
     assert_eq!(drained(&mut inbox), ["1", "2"]);
 }
 
@@ -153,14 +153,7 @@ async fn what_may_wait_for_something_is_not_handed_over() {
         let held = store.accept(held).await.expect("accepts");
         assert_eq!((held.deliveries, held.handed), (1, 0));
     }
-    assert_eq!(
-        store
-            .accept(batch(&["3"], &[PHONE]))
-            .await
-            .expect("accepts")
-            .handed,
-        1
-    );
+    assert_eq!(handed(&store, &["3"]).await, 1);
     let mut large = batch(&["4", "5"], &[PHONE]);
     large.events[0].0.payload = Bytes::from(vec![b'x'; 20_000]);
     let large = store.accept(large).await.expect("accepts");
@@ -191,19 +184,9 @@ async fn what_a_throttle_lets_pass_is_handed_over_and_the_rest_is_not() {
 async fn a_lane_that_has_left_gets_nothing_and_one_that_is_gone_loses_nothing() {
     let folder = TempDir::new().expect("a folder");
     let (store, mut inbox) = attended(&folder, 9).await;
-    store
-        .accept(batch(&["1"], &[PHONE]))
-        .await
-        .expect("accepts");
+    handed(&store, &["1"]).await;
     store.leave(&name(PHONE)).await.expect("leaves");
-    assert_eq!(
-        store
-            .accept(batch(&["2"], &[PHONE]))
-            .await
-            .expect("accepts")
-            .handed,
-        0
-    );
+    assert_eq!(handed(&store, &["2"]).await, 0);
     assert_eq!(drained(&mut inbox), ["1"]);
     assert!(inbox.next().await.is_none(), "nothing follows");
 
@@ -211,10 +194,7 @@ async fn a_lane_that_has_left_gets_nothing_and_one_that_is_gone_loses_nothing() 
     assert_eq!(claimed(&store, &mut inbox).await.len(), 1);
     inbox.set_room(9);
     drop(inbox);
-    store
-        .accept(batch(&["3"], &[PHONE]))
-        .await
-        .expect("accepts");
+    handed(&store, &["3"]).await;
     let third = claim(&store, PHONE, now(), 9).await.remove(0);
     assert_eq!((third.event.id.as_deref(), third.attempt), (Some("3"), 1));
 }
@@ -236,23 +216,9 @@ async fn a_transaction_that_fails_hands_nothing_over_and_takes_no_room() {
     failed.expect_err("fails");
     assert!(inbox.try_next().is_none());
     // Whoever fails leaves it open what waits, so the lane has to look first.
-    assert_eq!(
-        store
-            .accept(batch(&["1"], &[PHONE]))
-            .await
-            .expect("accepts")
-            .handed,
-        0
-    );
+    assert_eq!(handed(&store, &["1"]).await, 0);
     assert_eq!(claimed(&store, &mut inbox).await.len(), 1);
-    assert_eq!(
-        store
-            .accept(batch(&["2"], &[PHONE]))
-            .await
-            .expect("accepts")
-            .handed,
-        1
-    );
+    assert_eq!(handed(&store, &["2"]).await, 1);
     assert_eq!(drained(&mut inbox), ["2"]);
 }
 
@@ -260,28 +226,14 @@ async fn a_transaction_that_fails_hands_nothing_over_and_takes_no_room() {
 async fn room_that_is_taken_back_is_used_by_nobody() {
     let folder = TempDir::new().expect("a folder");
     let (store, mut inbox) = attended(&folder, 5).await;
-    store
-        .accept(batch(&["1"], &[PHONE]))
-        .await
-        .expect("accepts");
+    handed(&store, &["1"]).await;
     inbox.set_room(2);
-    let more = store.accept(batch(&["2", "3"], &[PHONE])).await;
-    assert_eq!(
-        more.expect("accepts").handed,
-        1,
-        "two in all, of which one is on its way"
-    );
+    let more = handed(&store, &["2", "3"]).await;
+    assert_eq!(more, 1, "two in all, of which one is on its way");
     assert_eq!(drained(&mut inbox), ["1", "2"]);
     inbox.set_room(0);
     assert_eq!(claimed(&store, &mut inbox).await.len(), 1);
-    assert_eq!(
-        store
-            .accept(batch(&["4"], &[PHONE]))
-            .await
-            .expect("accepts")
-            .handed,
-        0
-    );
+    assert_eq!(handed(&store, &["4"]).await, 0);
 }
 
 /// What an attempt has delivered.
