@@ -126,7 +126,7 @@ impl Sender {
     }
 
     /// Ends a delivery for which no request was made.
-    pub(super) fn end(
+    fn end(
         &self,
         claim: Claim,
         trace: Trace,

@@ -174,7 +174,8 @@ impl Lane {
                 Some(written) = self.writing.next() => self.written(written),
                 refused = refusal(&mut self.asking) => self.unclaimed(&refused),
                 handed = handed(&mut self.inbox) => self.take(handed),
-                () = sleep_until(self.look_at) => self.look = true,
+                // While the queue is being asked there is nothing to look for.
+                () = sleep_until(self.look_at), if self.asked.is_none() => self.look = true,
             }
             self.gather();
             self.write();

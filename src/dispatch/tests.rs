@@ -1,7 +1,6 @@
-//! How often a lane that has nothing to do asks the queue, and what it does when the queue takes nothing.
+//! How often a lane that has nothing to do asks the queue.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +10,10 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::attempt::Sender;
-use super::rests::KindRests;
 use super::{Mended, Parts, run};
 use crate::clock::Clock;
 use crate::config;
-use crate::model::{Batch, DataAt, Event, Name, Route, State, Trace};
+use crate::model::Name;
 use crate::rules::Current;
 use crate::sinks::{self, Sink};
 use crate::status::Status;
@@ -80,68 +77,7 @@ async fn an_idle_lane_looks_once_a_minute_and_not_more_often() {
     for more in ["", "rate_limit = \"30/min\"", "ordered = true"] {
         let looks = looks_in_an_hour(more).await;
         // At the start it also asks until when it rests, what has died, whether its sink is
-        // missed and what was told of it.
-        assert!((30..=66).contains(&looks), "{looks} looks with {more:?}");
+        // missed and what was told of it, and opens its inbox.
+        assert!((30..=67).contains(&looks), "{looks} looks with {more:?}");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn answers_are_written_at_once_when_the_queue_takes_something_again() {
-    const COUNT: usize = 40;
-    let folder = TempDir::new().expect("a folder");
-    let start = Timestamp::from_second(1_760_000_000).expect("in range");
-    let parts = parts(&folder, start);
-    let store = parts.store.clone();
-    let phone = Name::new("phone").expect("a name");
-    let event = |id: usize| Event {
-        source: Name::new("feed").expect("a name"),
-        id: Some(id.to_string().into()),
-        kind: "tp_hit".into(),
-        time: None,
-        received: start,
-        backfilled: false,
-        identity: None,
-        data: DataAt::Missing,
-        payload: "{}".into(),
-        about: None,
-    };
-    let route = Route::new(phone.clone(), "all".into());
-    let batch = Batch {
-        source: Name::new("feed").expect("a name"),
-        events: (0..COUNT)
-            .map(|id| (event(id), vec![route.clone()]))
-            .collect(),
-        checkpoint: None,
-        picture: Vec::new(),
-        heard: Vec::new(),
-    };
-    store.accept(batch).await.expect("accepts");
-    let limit = NonZeroUsize::new(COUNT).expect("some");
-    let claims = store.claim(&phone, start, limit, 0).await.expect("claims");
-    let sender = Arc::new(Sender::new(parts, sink(""), KindRests::default()));
-    let answers = claims.claims.into_iter();
-    let answers = answers
-        .map(|claim| sender.end(claim, Trace::EXAMPLE, State::Dead, "why".to_owned(), start));
-    let file = rusqlite::Connection::open(folder.path().join("bellwire.db")).expect("opens");
-    let refuse =
-        "CREATE TRIGGER refuse BEFORE UPDATE ON deliveries BEGIN SELECT RAISE(ABORT, 'no'); END";
-    file.execute_batch(refuse).expect("made");
-    let before = store.requests_made();
-    let begun = tokio::time::Instant::now();
-    let mut writing = std::pin::pin!(Arc::clone(&sender).write(answers.collect(), false));
-    let mut look = tokio::time::interval(Duration::from_millis(10));
-    while store.requests_made() < before + 3 {
-        tokio::select! {
-            _ = &mut writing => panic!("nothing can be written"),
-            _ = look.tick() => {}
-        }
-    }
-    file.execute_batch("DROP TRIGGER refuse").expect("gone");
-    assert_eq!(writing.await.len(), COUNT);
-    let waited = begun.elapsed();
-    assert!(
-        waited < Duration::from_secs(5),
-        "a wait for each of them: {waited:?}"
-    );
-    assert_eq!(store.undelivered(&phone).await.expect("reads"), (0, 0));
 }
