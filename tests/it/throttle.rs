@@ -94,7 +94,12 @@ async fn each_key_counts_for_itself_and_a_restart_forgets_nothing() {
         upstream.send(payload(number, trade)).await;
     }
     until("the last ring", || numbers().contains(&9)).await;
-    let mut numbers = numbers();
-    numbers.dedup();
-    assert_eq!(numbers, [1, 3, 4, 7, 8, 9]);
+    // A kill may repeat those whose answers were not yet on disk.
+    let mut first = Vec::new();
+    for number in numbers() {
+        if !first.contains(&number) {
+            first.push(number);
+        }
+    }
+    assert_eq!(first, [1, 3, 4, 7, 8, 9]);
 }
