@@ -90,7 +90,7 @@ impl Sender {
 
     /// Puts claims back for which nothing has been done, however long the store cannot.
     pub(super) async fn give_back(self: Arc<Self>, claims: Vec<Back>) {
-        while let Err(error) = self.store.give_back(claims.clone()).await {
+        while let Err(error) = self.store.give_back(&self.sink.name, claims.clone()).await {
             if matches!(error, StoreError::Closed) {
                 return;
             }

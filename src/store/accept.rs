@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::aside::or_default;
 use super::bundle;
+use super::depths::Tally;
 use super::hands::{Handed, Hands};
 use super::row::{data_columns, micros, state_column, time};
 use super::tags::Tags;
@@ -29,6 +30,7 @@ pub(super) fn accept(
     batch: &Batch,
 ) -> Result<Accepted, StoreError> {
     let mut accepted = Accepted::default();
+    let mut tally = Tally::default();
     // Only watches ask which of the events are new.
     let mut seqs = Vec::new();
     for (event, routes) in &batch.events {
@@ -42,7 +44,9 @@ pub(super) fn accept(
         };
         accepted.count(&event.kind);
         for route in routes {
-            match insert_delivery(connection, tags, hands, seq, event, route)? {
+            let state = insert_delivery(connection, tags, hands, seq, event, route)?;
+            tally.added(&route.sink, state);
+            match state {
                 State::Throttled => accepted.throttled(&route.sink),
                 State::Merged => accepted.merged(&route.sink),
                 state => {
@@ -54,6 +58,7 @@ pub(super) fn accept(
             }
         }
     }
+    tally.count(connection)?;
     if let Some(checkpoint) = &batch.checkpoint {
         store_checkpoint(connection, &batch.source, checkpoint)?;
     }
@@ -286,8 +291,10 @@ fn insert_row(
     let mut insert = connection.prepare_cached(
         "INSERT INTO deliveries
              (event, sink, rule, state, created, due, priority, key, ended, reason, suppressed_count,
-              suppressed_since, living, fallback, fallback_key, steps_in, asked, attempts)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+              suppressed_since, living, fallback, fallback_key, steps_in, asked, attempts, behind)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+             CASE WHEN ?8 IS NULL OR ?4 > 1 THEN 0
+                 ELSE EXISTS (SELECT 1 FROM deliveries o WHERE o.sink = ?2 AND o.key = ?8 AND o.state <= 1) END)",
     )?;
     insert.execute(params![
         event_seq,

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, Row, params};
 
-use super::StoreError;
 use super::deaths;
 use super::row::{micros, state_column};
+use super::{StoreError, schema};
 use crate::model::{DeliveryId, Name, State};
 
 /// A delivery that has been set aside.
@@ -77,7 +77,8 @@ pub(super) fn set_aside(
              ended = ?2, state = ?3, reason = ?4
          WHERE seq = ?1",
     )?;
-    update.execute(params![seq, micros(now), state_column(State::Dead), reason])?;
+    let values = params![seq, micros(now), state_column(State::Dead), reason];
+    schema::with_triggers(connection, || Ok(update.execute(values)?))?;
     deaths::count(connection, seq)?;
     tracing::error!(row = seq, "a delivery is set aside: {reason}");
     Ok(reason)

@@ -110,6 +110,17 @@ pub(super) fn events(connection: &Connection, bundle: i64) -> Result<Vec<Event>,
     Ok(events)
 }
 
+/// What is in the message of a delivery that has ended has ended with it, unless the message is still to
+/// reach somebody who steps in.
+pub(super) fn end(connection: &Connection, bundle: i64, at: i64) -> Result<(), StoreError> {
+    let mut update = connection.prepare_cached(
+        "UPDATE deliveries SET ended = ?2 WHERE bundle = ?1 AND state = 6
+         AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.bundle = ?1 AND o.state <= 1)",
+    )?;
+    update.execute([bundle, at])?;
+    Ok(())
+}
+
 /// Makes a delivery due at another moment, from which its ages count, and has whoever steps in for it do so
 /// as long after that as before.
 fn leave(connection: &Connection, delivery: i64, due: i64) -> Result<(), StoreError> {
@@ -121,7 +132,8 @@ fn leave(connection: &Connection, delivery: i64, due: i64) -> Result<(), StoreEr
     Ok(())
 }
 
-fn close(connection: &Connection, delivery: i64) -> Result<(), StoreError> {
+/// Nothing more joins a delivery.
+pub(super) fn close(connection: &Connection, delivery: i64) -> Result<(), StoreError> {
     let mut delete = connection.prepare_cached("DELETE FROM bundles WHERE delivery = ?1")?;
     delete.execute([delivery])?;
     Ok(())

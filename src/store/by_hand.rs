@@ -11,7 +11,7 @@ use rusqlite::{Connection, params};
 use super::row::{EVENT_COLUMN_COUNT, EVENT_COLUMNS, RECEIVED, event, micros, state_column};
 use super::shape::{DeliveryRow, Standing};
 use super::tags::Tags;
-use super::{Store, StoreError, inspect};
+use super::{Store, StoreError, inspect, schema};
 use crate::model::{Event, Name, Route, State};
 
 /// The reason on a delivery that a person gave up.
@@ -127,8 +127,10 @@ impl Store {
                     .await
             }
             false => {
-                self.call(move |connection, _| replay(connection, &routed, now, dry))
-                    .await
+                self.call(move |connection, _| {
+                    schema::with_triggers(connection, || replay(connection, &routed, now, dry))
+                })
+                .await
             }
         }
     }
@@ -314,7 +316,8 @@ fn change(
         Some(Some(found)) => found,
         _ => return Ok(ByHand::Unknown),
     };
-    match apply(&found) {
+    let applied = schema::with_triggers(connection, || Ok(apply(&found)))?;
+    match applied {
         Ok(()) => {}
         Err(Refusal::Reason(reason)) => return Ok(ByHand::Refused(reason)),
         Err(Refusal::Failed(error)) => return Err(error),

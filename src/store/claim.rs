@@ -8,6 +8,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::aside::{self, Aside, SOUND};
 use super::bundle;
+use super::depths::Tally;
 use super::row::{
     EVENT_COLUMN_COUNT, EVENT_COLUMNS, WOKEN, event, micros, moment, state_column, time,
 };
@@ -98,6 +99,7 @@ fn take(
     let mut take = connection.prepare_cached(
         "UPDATE deliveries SET state = ?2, attempts = ?3, due = ?4 WHERE seq = ?1",
     )?;
+    let mut tally = Tally::default();
     for claim in &claims {
         take.execute(params![
             claim.row,
@@ -105,7 +107,9 @@ fn take(
             claim.attempt,
             micros(now)
         ])?;
+        tally.moved(sink, State::Waiting, State::InFlight);
     }
+    tally.count(connection)?;
     Ok(Claims {
         claims,
         aside,
@@ -275,6 +279,7 @@ fn read_all(
         match select.query_row([seq], |row| read(row, tags, sink, now)) {
             Ok((mut claim, bundle)) => {
                 if let Some(bundle) = bundle {
+                    bundle::close(connection, seq)?;
                     gather(connection, &mut claim, bundle)?;
                 }
                 bytes += claim.event.payload.len();

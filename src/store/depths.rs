@@ -1,10 +1,10 @@
 //! How much is where in the queue, at a cost that does not grow with what waits.
 //!
-//! Triggers count the deliveries of each sink in each state, in the transaction that changes them, and
-//! an index has the oldest one that waits in front. So these numbers are exact, and whoever asks for
-//! them often, such as a page that is left open, costs the deliveries nothing.
+//! The deliveries of each sink in each state are counted in the transaction that changes them, and an index
+//! has the oldest one that waits in front. So these numbers are exact, and whoever asks for them often,
+//! such as a page that is left open, costs the deliveries nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -37,10 +37,55 @@ impl Depths {
     }
 }
 
+/// What a group of deliveries does to the counts, in place of triggers that would do it for each of them.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    by_sink: HashMap<Name, [i64; STATES]>,
+}
+
 /// One row for each sink and state; for those that wait, with the oldest one.
 pub(super) const DEPTHS: &str = "SELECT sink, state, count, CASE state WHEN 0 THEN
          (SELECT min(coalesce(d.asked, d.created)) FROM deliveries d WHERE d.sink = depths.sink AND d.state = 0) END
      FROM depths WHERE count > 0";
+
+/// The states that a column tells apart.
+const STATES: usize = 7;
+
+impl Tally {
+    /// A delivery has come in.
+    pub(super) fn added(&mut self, sink: &Name, state: State) {
+        self.change(sink, state, 1);
+    }
+
+    /// A delivery has gone from one state to another.
+    pub(super) fn moved(&mut self, sink: &Name, from: State, to: State) {
+        self.change(sink, from, -1);
+        self.change(sink, to, 1);
+    }
+
+    fn change(&mut self, sink: &Name, state: State, by: i64) {
+        if !self.by_sink.contains_key(sink) {
+            self.by_sink.insert(sink.clone(), [0; STATES]);
+        }
+        if let Some(counts) = self.by_sink.get_mut(sink) {
+            let column = usize::try_from(state_column(state)).expect("not negative");
+            counts[column] += by;
+        }
+    }
+
+    /// Writes it down; to be called before anybody else can ask for the counts.
+    pub(super) fn count(self, connection: &Connection) -> Result<(), StoreError> {
+        let mut upsert = connection.prepare_cached(
+            "INSERT INTO depths VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+        )?;
+        for (sink, counts) in &self.by_sink {
+            for (state, by) in (0_i64..).zip(counts).filter(|(_, by)| **by != 0) {
+                upsert.execute(params![sink.as_str(), state, by])?;
+            }
+        }
+        Ok(())
+    }
+}
 
 impl Store {
     /// How many deliveries of each sink are in each state, and since when the oldest waits. However

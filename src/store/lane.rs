@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::work::Manner;
 use super::{Claims, Due, Handed, Inbox, Store, StoreError, claim, settle};
-use crate::model::{Attempt, Back, Name, Settled, Settlement, Wake};
+use crate::model::{Attempt, Back, Ended, Name, Settled, Settlement, Wake};
 
 impl Store {
     /// Opens the inbox of a sink's lane, which takes deliveries as they come in once it has room for them
@@ -149,14 +149,18 @@ impl Store {
         attempt: Attempt,
         settlement: Settlement,
     ) -> Result<bool, StoreError> {
-        let sink = sink.clone();
-        self.call(move |connection, _| {
-            settle::settle(connection, row, &sink, &attempt, &settlement)
-        })
-        .await
+        let ended = Ended::Tried(attempt);
+        let one = Settled {
+            row,
+            ended,
+            settlement,
+        };
+        let settled = self.settle_all(sink, Arc::from([one]), false).await?;
+        Ok(settled == [true])
     }
 
-    /// As [`Store::settle`] and [`Store::end`], for several claims of one sink at once. Where nobody waits
+    /// As [`Store::settle`] for several claims of one sink at once. One for which no request was made, since it
+    /// had expired or could not be encoded, counts as an attempt no longer. Where nobody waits
     /// for what comes of it, it `rides`: it is written with whatever is written next, within 20 ms at most.
     ///
     /// # Errors
@@ -175,32 +179,14 @@ impl Store {
         .await
     }
 
-    /// Ends a claim without a request having been made: it had expired, or could not be encoded. It
-    /// counts as an attempt no longer. Durable once it returns; answers as [`Store::settle`] does.
-    ///
-    /// # Errors
-    /// [`StoreError`]; the delivery is then still in flight.
-    pub async fn end(
-        &self,
-        row: i64,
-        attempt: u32,
-        settlement: Settlement,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.call(move |connection, _| settle::end(connection, row, attempt, &settlement, now))
-            .await
-    }
-
-    /// Puts claims back for which nothing has been done, as they were.
+    /// Puts claims of a sink back for which nothing has been done, as they were.
     ///
     /// # Errors
     /// [`StoreError`]; they are then still in flight.
-    pub async fn give_back(&self, claims: Vec<Back>) -> Result<(), StoreError> {
-        self.call(move |connection, _| {
-            let mut claims = claims.iter();
-            claims.try_for_each(|back| settle::give_back(connection, back))
-        })
-        .await
+    pub async fn give_back(&self, sink: &Name, claims: Vec<Back>) -> Result<(), StoreError> {
+        let sink = sink.clone();
+        self.call(move |connection, _| settle::give_back(connection, &sink, &claims))
+            .await
     }
 
     /// Until when a sink rests because its receiver asked for it, over restarts.

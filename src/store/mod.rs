@@ -214,8 +214,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; nothing is then removed.
     pub async fn prune(&self, cutoff: Timestamp, from: Place) -> Result<Share, StoreError> {
-        self.call(move |connection, _| prune::prune(connection, cutoff, from))
-            .await
+        self.call(move |connection, _| {
+            schema::with_triggers(connection, || prune::prune(connection, cutoff, from))
+        })
+        .await
     }
 
     /// Carries out what is on the line, closes the file and frees the folder; all that is done once

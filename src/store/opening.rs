@@ -66,6 +66,7 @@ fn open(path: &Path, now: Timestamp) -> Result<Opened<(Connection, Tags)>, Store
         let mut connection = schema::open(path)?;
         let tags = Tags::begin(&mut connection)?;
         interrupted::take_back(&mut connection, now)?;
+        schema::set_triggers(&connection, false)?;
         Ok((connection, tags))
     };
     match open() {

@@ -289,7 +289,8 @@ impl Owner {
     /// Gives lanes what the transaction has written as theirs. What nobody takes waits for the next lane.
     fn hand_over(&mut self) {
         for claim in self.hands.committed() {
-            if let Err(error) = settle::give_back(&self.connection, &claim.back()) {
+            let back = [claim.back()];
+            if let Err(error) = settle::give_back(&self.connection, &claim.sink, &back) {
                 tracing::warn!(delivery.id = %claim.id, %error, "left in flight until the next start");
             }
         }

@@ -5,8 +5,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
 use super::aside::or_default;
-use super::deaths;
+use super::depths::Tally;
 use super::row::{micros, outcome_column, state_column, wake_column};
+use super::{bundle, deaths};
 use crate::model::{Attempt, Back, Ended, Name, Posted, Settled, Settlement, State};
 
 /// Attempts of one delivery that are kept, the newest: a receiver that says "later" all day must not
@@ -19,15 +20,28 @@ pub(super) fn settle_all(
     sink: &Name,
     group: &[Settled],
 ) -> Result<Vec<bool>, StoreError> {
-    let settle = |one: &Settled| match &one.ended {
-        Ended::Tried(attempt) => settle(connection, one.row, sink, attempt, &one.settlement),
-        Ended::Untried { attempt, at } => end(connection, one.row, *attempt, &one.settlement, *at),
+    let mut tally = Tally::default();
+    let settle = |one: &Settled| {
+        let is_newest = match &one.ended {
+            Ended::Tried(attempt) => settle(connection, one.row, sink, attempt, &one.settlement),
+            // It was no attempt after all. Its number is free again: nobody else has it, and whoever ends
+            // a claim has given it up.
+            Ended::Untried { attempt, at } => {
+                change(connection, one.row, *attempt, 1, &one.settlement, *at)
+            }
+        }?;
+        if is_newest {
+            tally.moved(sink, State::InFlight, one.settlement.state);
+        }
+        Ok(is_newest)
     };
-    group.iter().map(settle).collect()
+    let settled = group.iter().map(settle).collect();
+    tally.count(connection)?;
+    settled
 }
 
 /// Settles a claim, unless a newer claim of the same delivery exists.
-pub(super) fn settle(
+fn settle(
     connection: &Connection,
     row: i64,
     sink: &Name,
@@ -98,28 +112,24 @@ fn keep(
     Ok(())
 }
 
-/// Ends a claim for which no request was made, so that it was no attempt after all; answers whether it
-/// was still the newest. Its number is free again: nobody else has it, and whoever ends a claim has
-/// given it up.
-pub(super) fn end(
+/// Puts claims of a sink back for which nothing has been done, as they were: they were no attempts, and
+/// nothing of them changes.
+pub(super) fn give_back(
     connection: &Connection,
-    row: i64,
-    attempt: u32,
-    settlement: &Settlement,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    change(connection, row, attempt, 1, settlement, now)
-}
-
-/// Puts a claim back for which nothing has been done, as it was: it was no attempt, and nothing of it
-/// changes.
-pub(super) fn give_back(connection: &Connection, back: &Back) -> Result<(), StoreError> {
+    sink: &Name,
+    claims: &[Back],
+) -> Result<(), StoreError> {
     let mut update = connection.prepare_cached(
         "UPDATE deliveries SET state = 0, due = ?3, attempts = attempts - 1
          WHERE seq = ?1 AND state = 1 AND attempts = ?2",
     )?;
-    update.execute(params![back.row, back.attempt, micros(back.due)])?;
-    Ok(())
+    let mut tally = Tally::default();
+    for back in claims {
+        if update.execute(params![back.row, back.attempt, micros(back.due)])? > 0 {
+            tally.moved(sink, State::InFlight, State::Waiting);
+        }
+    }
+    tally.count(connection)
 }
 
 /// Changes the delivery alone, and takes so many `untried` attempts back; answers whether the claim was
@@ -151,10 +161,36 @@ fn change(
         wake_column(settlement.wake),
         untried,
     ])?;
-    if changed > 0 && settlement.state == State::Dead {
-        deaths::count(connection, row)?;
+    if changed > 0
+        && let Some(ended) = ended
+    {
+        let_go(connection, row, ended)?;
+        if settlement.state == State::Dead {
+            deaths::count(connection, row)?;
+        }
     }
     Ok(changed > 0)
+}
+
+/// What the end of a delivery means for others: the next one of its key has its turn, and what is in its
+/// message has ended as well.
+fn let_go(connection: &Connection, row: i64, at: i64) -> Result<(), StoreError> {
+    let mut select = connection
+        .prepare_cached("SELECT key IS NOT NULL, bundle FROM deliveries WHERE seq = ?1")?;
+    let (is_keyed, bundle): (bool, Option<i64>) =
+        select.query_row([row], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if is_keyed {
+        let mut next = connection.prepare_cached(
+            "UPDATE deliveries SET behind = 0 WHERE seq = (
+                 SELECT min(o.seq) FROM deliveries d JOIN deliveries o ON o.sink = d.sink AND o.key = d.key
+                 WHERE d.seq = ?1 AND o.behind = 1 AND o.state <= 1)",
+        )?;
+        next.execute([row])?;
+    }
+    match bundle {
+        Some(bundle) => bundle::end(connection, bundle, at),
+        None => Ok(()),
+    }
 }
 
 /// Until when a sink rests.

@@ -275,7 +275,8 @@ impl Space {
         if self.is_to_be_trimmed()
             && let Some((what, from)) = search
         {
-            search = match prune::trim(&transaction, what, from)? {
+            let trim = || prune::trim(&transaction, what, from);
+            search = match schema::with_triggers(&transaction, trim)? {
                 Some(next) => Some((what, next)),
                 None if self.missed && !self.again => {
                     begins_again = true;

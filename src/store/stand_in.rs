@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::row::{micros, state, state_column, time};
-use super::{Store, StoreError};
+use super::{Store, StoreError, schema};
 use crate::model::State;
 
 /// So many at once: whoever else needs the queue waits for no more.
@@ -37,8 +37,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; nobody has then stepped in.
     pub async fn stand_in(&self, now: Timestamp) -> Result<usize, StoreError> {
-        self.call(move |connection, _| stand_in(connection, now))
-            .await
+        self.call(move |connection, _| {
+            schema::with_triggers(connection, || stand_in(connection, now))
+        })
+        .await
     }
 }
 

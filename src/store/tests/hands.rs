@@ -81,7 +81,7 @@ async fn what_finds_room_is_in_flight_and_reads_as_if_it_had_been_claimed() {
         assert_eq!(format!("{one:?}"), format!("{like:?}"));
     }
     store
-        .give_back(vec![first.back()])
+        .give_back(&name("phone"), vec![first.back()])
         .await
         .expect("goes back");
     let again = claim(&store, PHONE, now(), 9).await.remove(0);

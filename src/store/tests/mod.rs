@@ -29,8 +29,8 @@ use tempfile::TempDir;
 
 use super::{Place, Standing, Store, StoreError};
 use crate::model::{
-    Attempt, Batch, Checkpoint, Claim, Cursor, DataAt, Event, Identity, Name, Notice, Outcome,
-    PictureRow, Posted, Route, Settlement, State, Wake,
+    Attempt, Batch, Checkpoint, Claim, Cursor, DataAt, Ended, Event, Identity, Name, Notice,
+    Outcome, PictureRow, Posted, Route, Settled, Settlement, State, Wake,
 };
 use crate::status::Status;
 
@@ -156,6 +156,23 @@ pub(super) async fn end_with(store: &Store, claim: &Claim, settled: Settlement) 
     let attempt = attempt(claim.attempt, Outcome::Retry);
     let written = store.settle(claim.row, &claim.sink, attempt, settled).await;
     assert!(written.expect("settles"));
+}
+
+/// Ends a claim for which no request was made; answers whether it was the newest.
+pub(super) async fn end_untried(
+    store: &Store,
+    claim: &Claim,
+    attempt: u32,
+    settlement: Settlement,
+    at: Timestamp,
+) -> bool {
+    let one = Settled {
+        row: claim.row,
+        ended: Ended::Untried { attempt, at },
+        settlement,
+    };
+    let settled = store.settle_all(&claim.sink, [one].into(), false).await;
+    settled.expect("ends") == [true]
 }
 
 /// Ends it so that its delivery waits for this to happen, or until it is due.

@@ -158,10 +158,7 @@ async fn a_claim_that_ends_without_a_request_is_no_attempt_and_settles_nothing_l
     let second = claim(&store, "phone", now(), 1).await.remove(0);
     assert_eq!(second.attempt, 2);
     let expired = settlement(State::Expired, now());
-    let end = async |number| {
-        let ended = store.end(first.row, number, expired.clone(), now()).await;
-        ended.expect("answers")
-    };
+    let end = async |number| end_untried(&store, &first, number, expired.clone(), now()).await;
     assert!(!end(1).await, "not the newest");
     assert!(end(2).await);
     let shown = async || {

@@ -31,8 +31,7 @@ async fn a_probe_takes_one_before_its_time_and_a_recovery_wakes_the_rest() {
     let early = probe(after(10)).await.remove(0);
     assert_eq!(early.early_for, Some(after(60)), "the soonest of the rest");
     let over = settlement(State::Delivered, after(10));
-    let ended = store.end(early.row, early.attempt, over, after(10)).await;
-    assert!(ended.expect("ends"));
+    assert!(end_untried(&store, &early, early.attempt, over, after(10)).await);
 
     assert_eq!(
         store.undelivered(&name("phone")).await.expect("reads"),
