@@ -293,7 +293,7 @@ fn insert_row(
              (event, sink, rule, state, created, due, priority, key, ended, reason, suppressed_count,
               suppressed_since, living, fallback, fallback_key, steps_in, asked, attempts, behind)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-             CASE WHEN ?8 IS NULL OR ?4 > 1 THEN 0
+             CASE WHEN ?8 IS NULL THEN 0
                  ELSE EXISTS (SELECT 1 FROM deliveries o WHERE o.sink = ?2 AND o.key = ?8 AND o.state <= 1) END)",
     )?;
     insert.execute(params![

@@ -28,6 +28,7 @@ mod inspect;
 mod interrupted;
 mod lane;
 mod lock;
+mod log;
 mod opening;
 mod owner;
 mod prune;

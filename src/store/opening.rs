@@ -16,6 +16,7 @@ use tokio::sync::mpsc::{self, error::TryRecvError};
 use super::alarm::Alarm;
 use super::file::QueueFile;
 use super::lock::FolderLock;
+use super::log::Log;
 use super::owner::{Owner, Request};
 use super::reader::{Look, Reader};
 use super::tags::Tags;
@@ -51,23 +52,25 @@ pub(super) struct Opening {
 /// What was opened, or what its disk says.
 type Opened<T> = Result<T, (Shortage, String)>;
 
-/// An open file, the tags of its ids, and whoever reads from it for people.
+/// An open file with its log, the tags of its ids, and whoever reads from it for people.
 pub(super) struct Open {
-    file: QueueFile,
-    connection: Connection,
-    tags: Tags,
-    reader: Reader,
+    pub(super) file: QueueFile,
+    pub(super) connection: Connection,
+    pub(super) log: Log,
+    pub(super) tags: Tags,
+    pub(super) reader: Reader,
 }
 
 /// Opens a queue's file, with all that an earlier process left in flight taken back. A disk that takes
 /// nothing is no error yet.
-fn open(path: &Path, now: Timestamp) -> Result<Opened<(Connection, Tags)>, StoreError> {
+fn open(path: &Path, now: Timestamp) -> Result<Opened<(Connection, Log, Tags)>, StoreError> {
     let open = || {
         let mut connection = schema::open(path)?;
         let tags = Tags::begin(&mut connection)?;
         interrupted::take_back(&mut connection, now)?;
         schema::set_triggers(&connection, false)?;
-        Ok((connection, tags))
+        let log = Log::of(&mut connection, path)?;
+        Ok((connection, log, tags))
     };
     match open() {
         Ok(opened) => Ok(Ok(opened)),
@@ -102,7 +105,7 @@ impl Opening {
 
     /// Opens the file, or says that its disk takes nothing.
     pub(super) fn open(&mut self, now: Timestamp) -> Result<Opened<Open>, StoreError> {
-        let (connection, tags) = match open(&self.path, now)? {
+        let (connection, log, tags) = match open(&self.path, now)? {
             Ok(opened) => opened,
             Err(full) => return Ok(Err(full)),
         };
@@ -112,6 +115,7 @@ impl Opening {
         Ok(Ok(Open {
             file,
             connection,
+            log,
             tags,
             reader,
         }))
@@ -183,14 +187,7 @@ impl Opening {
 
     /// Whoever serves the open file.
     fn owner(self, open: Open) -> Owner {
-        let Open {
-            file,
-            connection,
-            tags,
-            reader,
-        } = open;
-        let (lock, alarm, fault) = (self.lock, self.alarm, self.fault);
-        let mut owner = Owner::new(connection, reader, lock, file, tags, alarm, fault);
+        let mut owner = Owner::new(open, self.lock, self.alarm, self.fault);
         if let Some(limit) = self.limit
             && let Err(error) = owner.limit(limit)
         {

@@ -20,11 +20,12 @@ use super::error::is_damage;
 use super::file::QueueFile;
 use super::hands::Hands;
 use super::lock::FolderLock;
+use super::opening::Open;
 use super::reader::Reader;
-use super::space::{self, Space};
+use super::space::Space;
 use super::tags::Tags;
 use super::work::Work;
-use super::{StoreError, depths, settle};
+use super::{StoreError, depths, log, settle};
 use crate::model::Claim;
 
 /// Most requests in one transaction. It bounds how long the first of them waits for the others.
@@ -110,17 +111,21 @@ pub(super) struct Owner {
 
 impl Owner {
     pub(super) fn new(
-        connection: Connection,
-        reader: Reader,
+        open: Open,
         lock: FolderLock,
-        file: QueueFile,
-        tags: Tags,
         alarm: Alarm,
         fault: Arc<OnceLock<String>>,
     ) -> Self {
+        let Open {
+            file,
+            connection,
+            log,
+            tags,
+            reader,
+        } = open;
         Self {
             connection,
-            space: Space::new(file.path(), reader.in_the_way()),
+            space: Space::new(file.path(), log, reader.in_the_way()),
             reader,
             _lock: lock,
             file,
@@ -176,6 +181,9 @@ impl Owner {
             }
             self.carry_out(&mut group);
             self.make_room();
+            if self.fault.get().is_none() {
+                self.space.copy_log(&self.connection, !line.is_empty());
+            }
         }
         if self.fault.get().is_none() {
             let mut rest = std::mem::take(&mut self.riding);
@@ -326,7 +334,7 @@ impl Owner {
             self.space.look_anew();
             // What stands in the log can go into pages that the file has, and the log starts anew:
             // on a full disk that may be all the room there is.
-            let _ = space::checkpoint(&self.connection, "PASSIVE");
+            let _ = log::checkpoint(&self.connection, "PASSIVE");
         }
         work.answer(Some(error));
     }

@@ -5,14 +5,13 @@
 //! removes a share of what is finished, oldest first, or hands a share of the free pages back to the
 //! disk. What is not delivered is never removed.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::log::{self, Log};
 use super::prune::{self, Yield};
 use super::{Shortage, StoreError, schema};
 
@@ -26,9 +25,6 @@ const VACUUM_PAGES: u32 = 128;
 /// all. Without them every event would move pages about.
 const FREE_PAGES: u64 = 256;
 const FREE_SHARE: u64 = 16;
-
-/// Frames of the log after which SQLite copies it into the file by itself.
-const LOG_PAGES: u64 = 1000;
 
 /// The shares of a limit.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +50,7 @@ struct Measure {
 #[derive(Debug)]
 pub(super) struct Space {
     folder: PathBuf,
-    log_path: PathBuf,
+    log: Log,
     /// Whether the log is too long and could not be cut off, because somebody was reading from it.
     in_the_way: Arc<AtomicBool>,
     limit: Option<Limit>,
@@ -103,10 +99,10 @@ impl Measure {
 
 impl Space {
     /// The place of a queue file, without a limit, and where to say that a reader is in the way.
-    pub(super) fn new(file: &Path, in_the_way: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(file: &Path, log: Log, in_the_way: Arc<AtomicBool>) -> Self {
         Self {
             folder: file.parent().unwrap_or(file).to_owned(),
-            log_path: schema::beside(file, "-wal"),
+            log,
             in_the_way,
             limit: None,
             measure: Measure::default(),
@@ -135,8 +131,7 @@ impl Space {
         self.limit = Some(limit);
         self.pages_max = u64::MAX;
         self.measure(connection)?;
-        let frames = (limit.log / 2 / self.measure.page.max(1)).clamp(1, LOG_PAGES);
-        connection.pragma_update(None, "wal_autocheckpoint", as_i64(frames))?;
+        self.log.limit(limit.log / self.measure.page.max(1));
         connection.pragma_update(None, "journal_size_limit", as_i64(limit.log))?;
         self.hold_file(connection)
     }
@@ -154,15 +149,15 @@ impl Space {
             page,
             file: ask("page_count")? * page,
             free: ask("freelist_count")? * page,
-            log: self.log_length(),
+            log: self.log.length(),
         };
         self.stalled = false;
         if let Some(limit) = self.limit {
             if self.measure.log > limit.log {
                 // A large transaction has gone through the log, or somebody reads all the time; the
                 // file has it all after this.
-                cut_log(connection)?;
-                self.measure.log = self.log_length();
+                log::cut(connection)?;
+                self.measure.log = self.log.length();
             }
             let is_long = self.measure.log > limit.log;
             self.in_the_way.store(is_long, Ordering::Relaxed);
@@ -170,6 +165,11 @@ impl Space {
             self.trimming = rows > limit.high() || (self.trimming && rows > limit.low());
         }
         Ok(())
+    }
+
+    /// Keeps the log short, now or when nobody waits any more.
+    pub(super) fn copy_log(&self, connection: &Connection, somebody_waits: bool) {
+        self.log.copy(connection, somebody_waits);
     }
 
     /// Whether a batch of so many bytes has room: in the file, and meanwhile in the log as well.
@@ -303,7 +303,7 @@ impl Space {
             !begins_again && before == (self.search, self.measure.file, self.measure.free);
         if !self.has_work() {
             // The file itself becomes shorter only when the log is copied into it.
-            checkpoint(connection, "PASSIVE")?;
+            log::checkpoint(connection, "PASSIVE")?;
         }
         self.hold_file(connection)
     }
@@ -352,17 +352,6 @@ impl Space {
         }
         Ok(())
     }
-
-    fn log_length(&self) -> u64 {
-        // No log is a short one.
-        fs::metadata(&self.log_path).map_or(0, |log| log.len())
-    }
-}
-
-/// Copies the log into the file, so that the log can be written from its start again.
-pub(super) fn checkpoint(connection: &Connection, mode: &str) -> Result<(), StoreError> {
-    connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()))?;
-    Ok(())
 }
 
 /// A size for people.
@@ -370,15 +359,6 @@ fn mib(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "for people, to a tenth")]
     let mib = bytes as f64 / f64::from(1 << 20);
     format!("{mib:.1} MiB")
-}
-
-/// Copies the log into the file and cuts it off, unless somebody is reading from it: nobody waits for
-/// a reader.
-fn cut_log(connection: &Connection) -> Result<(), StoreError> {
-    connection.busy_timeout(Duration::ZERO)?;
-    let cut = checkpoint(connection, "TRUNCATE");
-    connection.busy_timeout(schema::BUSY_TIMEOUT)?;
-    cut
 }
 
 fn as_i64(bytes: u64) -> i64 {

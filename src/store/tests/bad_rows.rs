@@ -77,7 +77,10 @@ async fn a_row_that_cannot_be_read_becomes_a_dead_letter_and_the_others_go_on() 
             reason.starts_with("its row cannot be read: "),
             "{sql}: {reason}"
         );
-        store.depths().await.expect(sql);
+        let depths = store.depths().await.expect(sql);
+        let phone = depths.by_sink[&name("phone")].iter();
+        let counted: Vec<_> = phone.map(|(state, count)| (*state, *count)).collect();
+        assert_eq!(counted, [("dead", 1), ("in_flight", 2)], "{sql}");
         store.events(Standing::default(), None, 9).await.expect(sql);
         let arrived = store.arrived(Standing::default(), 0, None, 9).await;
         let (arrived, reached) = arrived.expect(sql);

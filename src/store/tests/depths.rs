@@ -15,6 +15,7 @@ enum Step {
     Arrive(u8, i64),
     Claim(bool, usize),
     End(usize, State),
+    GiveBack(usize),
     Retry(usize),
     Drop(usize),
     Replay(usize),
@@ -27,6 +28,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         6 => (1_u8..4, -9_i64..9).prop_map(|(sinks, at)| Step::Arrive(sinks, at)),
         4 => (any::<bool>(), 1_usize..4).prop_map(|(sink, limit)| Step::Claim(sink, limit)),
         4 => (any::<usize>(), any_end()).prop_map(|(which, end)| Step::End(which, end)),
+        1 => any::<usize>().prop_map(Step::GiveBack),
         1 => any::<usize>().prop_map(Step::Retry),
         1 => any::<usize>().prop_map(Step::Drop),
         1 => any::<usize>().prop_map(Step::Replay),
@@ -36,7 +38,7 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 /// What somebody finds who goes through every row.
-fn counted(folder: &TempDir) -> Depths {
+pub(super) fn counted(folder: &TempDir) -> Depths {
     let file = Connection::open(folder.path().join("bellwire.db")).expect("opens");
     let mut select = file
         .prepare("SELECT sink, state, coalesce(asked, created) FROM deliveries")
@@ -101,6 +103,11 @@ async fn live(steps: Vec<Step>) {
                 let settled = store.settle(one.row, &one.sink, attempt, end).await;
                 assert!(settled.expect("settles"));
             }
+            Step::GiveBack(which) if !claims.is_empty() => {
+                let one = claims.swap_remove(which % claims.len());
+                let given = store.give_back(&one.sink, vec![one.back()]).await;
+                given.expect("gives back");
+            }
             Step::Retry(which) => {
                 if let Some(row) = any(which) {
                     let done = store.retry(standing(), row.id.as_str(), now()).await;
@@ -129,7 +136,7 @@ async fn live(steps: Vec<Step>) {
                 claims.clear();
                 store = open(&folder).expect("opens again");
             }
-            Step::End(..) => {}
+            Step::End(..) | Step::GiveBack(_) => {}
         }
         let depths = store.depths().await.expect("reads");
         assert_eq!(depths, counted(&folder), "after {step:?}");

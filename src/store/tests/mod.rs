@@ -9,6 +9,7 @@ mod deaths;
 mod depths;
 mod files;
 mod hands;
+mod log;
 mod looks;
 mod order;
 mod queue;

@@ -6,9 +6,11 @@ use futures_util::future::join_all;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use super::depths::counted;
 use super::*;
 use crate::model::INTERNAL_SOURCE;
 use crate::store::Shortage;
+use crate::store::log::Log;
 use crate::store::space::Space;
 
 /// A small limit, and batches that are small against it.
@@ -99,6 +101,7 @@ async fn finished_rows_make_room_oldest_first_and_the_limit_holds_for_all_files(
         "not more went than had to: {}",
         left.len()
     );
+    assert_eq!(store.depths().await.expect("reads"), counted(&folder));
     assert_eq!(status.snapshot().store_fault, None);
     assert!(notices.try_recv().is_err(), "nothing was wrong");
 }
@@ -254,7 +257,8 @@ fn a_file_that_keeps_its_free_pages_is_left_alone() {
          INSERT INTO t VALUES (zeroblob(8000000)); DELETE FROM t;",
     )
     .expect("writes");
-    let mut space = Space::new(&path, Arc::default());
+    let log = Log::of(&mut file, &path).expect("a log");
+    let mut space = Space::new(&path, log, Arc::default());
     space.measure(&file).expect("measures");
     assert!(space.has_work());
     space.step(&mut file).expect("a step");
@@ -372,7 +376,8 @@ async fn a_full_disk_costs_what_was_delivered_and_no_dead_letter() {
     store.close().await;
     let path = folder.path().join("bellwire.db");
     let mut file = Connection::open(&path).expect("opens");
-    let mut space = Space::new(&path, Arc::default());
+    let log = Log::of(&mut file, &path).expect("a log");
+    let mut space = Space::new(&path, log, Arc::default());
     space.set_limit(&file, 1 << 30).expect("sets");
     space.press(true);
     while space.has_work() {

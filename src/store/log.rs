@@ -1,0 +1,85 @@
+//! The write-ahead log beside the file, and when it is copied into it.
+//!
+//! A file of its own because SQLite by itself copies it within a commit, which somebody waits for. Here it
+//! is copied when nobody waits, or when it has become twice as long.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use rusqlite::hooks::Wal;
+
+use super::{StoreError, schema};
+
+/// Frames after which it is copied when nobody waits.
+const FRAMES_MAX: u64 = 1000;
+
+/// The log of a queue file.
+#[derive(Debug)]
+pub(super) struct Log {
+    path: PathBuf,
+    /// Frames in it, as of the last commit.
+    frames: Arc<AtomicU64>,
+    frames_max: u64,
+}
+
+impl Log {
+    /// The log of an open file, which is copied by [`Self::copy`] from now on.
+    pub(super) fn of(connection: &mut Connection, file: &Path) -> Result<Self, StoreError> {
+        let frames = Arc::<AtomicU64>::default();
+        let count = Arc::clone(&frames);
+        connection.wal_hook(Some(move |_: &mut Wal, pages: i32| {
+            count.store(u64::from(pages.unsigned_abs()), Ordering::Relaxed);
+            Ok(())
+        }))?;
+        Ok(Self {
+            path: schema::beside(file, "-wal"),
+            frames,
+            frames_max: FRAMES_MAX,
+        })
+    }
+
+    /// Has it stay below so many frames, roughly.
+    pub(super) fn limit(&mut self, frames: u64) {
+        self.frames_max = (frames / 2).clamp(1, FRAMES_MAX);
+    }
+
+    /// Its length in bytes. No log is a short one.
+    pub(super) fn length(&self) -> u64 {
+        fs::metadata(&self.path).map_or(0, |log| log.len())
+    }
+
+    /// Copies one that has become long into the file, without waiting for whoever reads from it.
+    pub(super) fn copy(&self, connection: &Connection, somebody_waits: bool) {
+        let frames_max = match somebody_waits {
+            true => 2 * self.frames_max,
+            false => self.frames_max,
+        };
+        if self.frames.load(Ordering::Relaxed) < frames_max {
+            return;
+        }
+        // What could not be copied is counted again by the next commit.
+        self.frames.store(0, Ordering::Relaxed);
+        if let Err(error) = checkpoint(connection, "PASSIVE") {
+            tracing::debug!(%error, "the log cannot be copied into the file");
+        }
+    }
+}
+
+/// Copies the log into the file, so that the log can be written from its start again.
+pub(super) fn checkpoint(connection: &Connection, mode: &str) -> Result<(), StoreError> {
+    connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()))?;
+    Ok(())
+}
+
+/// Copies the log into the file and cuts it off, unless somebody is reading from it: nobody waits for
+/// a reader.
+pub(super) fn cut(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(Duration::ZERO)?;
+    let cut = checkpoint(connection, "TRUNCATE");
+    connection.busy_timeout(schema::BUSY_TIMEOUT)?;
+    cut
+}
