@@ -14,8 +14,8 @@ use bellwire::clock::Clock;
 use bellwire::config;
 use bellwire::expr::{Scope, Template};
 use bellwire::model::{
-    Attempt, Batch, Checkpoint, Claim, Cursor, DeliveryId, Event, Name, Outcome, Posted,
-    Settlement, State, Trace, Wake,
+    Attempt, Batch, Checkpoint, Claim, Cursor, DeliveryId, Ended, Event, Name, Outcome, Posted,
+    Settled, Settlement, State, Trace, Wake,
 };
 use bellwire::sinks::{Message, Wording};
 use bellwire::sources::{Frame, Recording, What};
@@ -23,7 +23,6 @@ use bellwire::status::Status;
 use bellwire::store::Store;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use futures_util::future::join_all;
 use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -285,7 +284,8 @@ impl Queue {
     }
 
     fn settle(&self, claims: &[Claim]) {
-        let settled = claims.iter().map(|claim| {
+        let hook = Name::new("hook").expect("a name");
+        let group = claims.iter().map(|claim| {
             let attempt = Attempt {
                 number: claim.attempt,
                 at: now(),
@@ -306,11 +306,15 @@ impl Queue {
                 rest_until: None,
                 suspend: None,
             };
-            self.store
-                .settle(claim.row, &claim.sink, attempt, settlement)
+            Settled {
+                row: claim.row,
+                ended: Ended::Tried(attempt),
+                settlement,
+            }
         });
-        let settled = self.runtime.block_on(join_all(settled));
-        assert!(settled.into_iter().all(|settled| settled.expect("settled")));
+        let settled = self.store.settle_all(&hook, group.collect(), false);
+        let settled = self.runtime.block_on(settled).expect("settled");
+        assert!(settled.into_iter().all(|settled| settled));
     }
 }
 

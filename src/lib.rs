@@ -65,8 +65,8 @@
 //!   in, from the stream or from REST, has the turn until both are committed.
 //! - A claim counts as an attempt when it is taken, so an event that ends the process every time becomes
 //!   a dead letter. One that ends without a request gives its number back.
-//! - Of the open deliveries of a sink with one key only the first can be claimed, and triggers in the
-//!   queue's schema keep it so, whoever ends or opens one.
+//! - Of the open deliveries of a sink with one key only the first can be claimed. What every delivery goes
+//!   through keeps that so by itself; for whatever else ends or opens one, triggers in the queue's schema do.
 //! - A bundle takes nothing more once its message has been claimed: every attempt tells the same. What is
 //!   merged stays in the queue for as long as its message does.
 //! - A fallback steps in once: its delivery comes into the queue in the transaction that ends the wait for it.
