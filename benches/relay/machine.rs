@@ -37,7 +37,7 @@ pub(crate) fn load() -> String {
 }
 
 /// The median time that a flush of one page takes.
-fn flush(folder: &Path) -> Duration {
+pub(crate) fn flush(folder: &Path) -> Duration {
     let mut file = tempfile::tempfile_in(folder).expect("a file");
     let mut took: Vec<Duration> = (0..FLUSHES)
         .map(|_| {

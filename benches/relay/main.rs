@@ -22,6 +22,9 @@ mod process;
 mod receiver;
 mod relay;
 mod scenarios;
+mod slow;
+mod soak;
+mod sources;
 mod table;
 mod trial;
 mod wire;
@@ -36,6 +39,7 @@ fn main() {
         Some("feed") => return feed::serve(&Options::read(&arguments[1..])),
         Some("receiver") => return receiver::serve(),
         Some("bare") => return bare::run(&Options::read(&arguments[1..])),
+        Some("flush") => return slow::run(&Options::read(&arguments[1..])),
         Some("yardstick") => return yardstick::run(&Options::read(&arguments[1..])),
         _ => {}
     }
@@ -55,7 +59,7 @@ fn main() {
     let mut table = Table::default();
     println!("{}\n", machine::told(&bench));
     for scenario in scenarios::ALL {
-        if bench.wants(scenario.name) {
+        if bench.wants(scenario) {
             (scenario.run)(&bench, &mut table);
         }
     }

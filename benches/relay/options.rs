@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::scenarios;
+use super::scenarios::{self, Scenario};
 
 /// What is measured, and how often.
 pub(crate) struct Bench {
@@ -16,6 +16,8 @@ pub(crate) struct Bench {
     pub(crate) waiting: u64,
     /// How long events come at a steady pace, in seconds.
     pub(crate) seconds: u64,
+    /// How long the soak takes.
+    pub(crate) minutes: u64,
     /// Where the queues lie.
     pub(crate) folder: PathBuf,
 }
@@ -28,6 +30,7 @@ impl Bench {
             rounds: 5,
             waiting: 100_000,
             seconds: 20,
+            minutes: 30,
             folder: PathBuf::from(env!("CARGO_TARGET_TMPDIR")),
         };
         let mut arguments = arguments.into_iter();
@@ -40,6 +43,7 @@ impl Bench {
             match argument.as_str() {
                 "--rounds" => bench.rounds = usize::try_from(number()?).unwrap_or(usize::MAX),
                 "--seconds" => bench.seconds = number()?,
+                "--minutes" => bench.minutes = number()?,
                 "--waiting" => bench.waiting = number()?,
                 "--large" => bench.waiting = 1_000_000,
                 "--folder" => {
@@ -55,9 +59,12 @@ impl Bench {
         Ok(bench)
     }
 
-    /// Whether a scenario was asked for; all of them are where none is named.
-    pub(crate) fn wants(&self, name: &str) -> bool {
-        self.names.is_empty() || self.names.iter().any(|wanted| wanted == name)
+    /// Whether a scenario was asked for; where none is named all are, but those that take long.
+    pub(crate) fn wants(&self, scenario: &Scenario) -> bool {
+        match self.names.is_empty() {
+            true => !scenario.is_long,
+            false => self.names.iter().any(|wanted| wanted == scenario.name),
+        }
     }
 }
 
@@ -67,7 +74,7 @@ fn usage() -> String {
         .map(|scenario| format!("  {:12} {}", scenario.name, scenario.what))
         .collect();
     format!(
-        "cargo bench --bench relay -- [SCENARIO …] [--rounds N] [--seconds N] [--waiting N | --large] [--folder PATH]\n{}",
+        "cargo bench --bench relay -- [SCENARIO …] [--rounds N] [--seconds N] [--minutes N] [--waiting N | --large] [--folder PATH]\n{}",
         list.join("\n")
     )
 }

@@ -22,6 +22,13 @@ impl Process {
         self.0.wait().expect("its end");
     }
 
+    /// Asks it to end, as a service manager does, and waits until it has; answers its exit code.
+    pub(crate) fn stop(&mut self) -> Option<i32> {
+        let own = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(own, rustix::process::Signal::TERM).expect("a process");
+        self.0.wait().expect("its end").code()
+    }
+
     /// Seconds that it has had a core, for itself and in the system.
     pub(crate) fn cpu(&self) -> f64 {
         let stat = self.read("stat");
@@ -99,6 +106,16 @@ impl Role {
     /// Has it wait until so many different deliveries have arrived, but not for ever.
     pub(crate) fn wait(&mut self, count: u64, seconds: u64) -> Report {
         self.tell(&format!("wait {count} {seconds}"));
+        self.report()
+    }
+
+    /// What has arrived so far, with the times of what has arrived since this was last asked.
+    pub(crate) fn lap(&mut self) -> Report {
+        self.tell("lap");
+        self.report()
+    }
+
+    fn report(&mut self) -> Report {
         let report = self.hear("report");
         let fields = report.split(' ').filter_map(|field| field.split_once('='));
         let fields =

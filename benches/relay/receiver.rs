@@ -2,17 +2,20 @@
 //!
 //! The last character of a path tells which sink a request comes from, and an event is known by the
 //! numbers in its body. On standard input it is told to `hold`, which keeps every request without an
-//! answer but those of [`MARKER`], to `answer` again, to `forget` what it has counted, and to `wait` until
-//! so many different deliveries have arrived.
+//! answer but those of [`MARKER`], to `answer` again, to `fail` now and then, to `forget` what it has
+//! counted, to `wait` until so many different deliveries have arrived, and to say what has since the last
+//! `lap`.
 
 use std::collections::HashSet;
-use std::convert::Infallible;
+use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
+use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -24,6 +27,15 @@ use super::machine::nanoseconds;
 
 /// The sink whose requests are answered also while all others are held.
 pub(crate) const MARKER: char = '9';
+
+/// Requests between two of a kind that are not answered well, where some are not.
+const FAULT_EVERY: u64 = 1000;
+
+/// Requests between two that are told to come later. That lets all of the sink rest for a second.
+const REST_EVERY: u64 = 20_000;
+
+/// How long a slow answer takes.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// What has arrived.
 #[derive(Default)]
@@ -46,6 +58,9 @@ struct Receiver {
     counts: Mutex<Counts>,
     reached: Condvar,
     holding: watch::Sender<bool>,
+    failing: AtomicBool,
+    /// Requests since it fails.
+    asked: AtomicU64,
 }
 
 /// Receives until standard input ends.
@@ -54,10 +69,12 @@ pub(crate) fn serve() {
         counts: Mutex::default(),
         reached: Condvar::new(),
         holding: watch::Sender::new(false),
+        failing: AtomicBool::new(false),
+        asked: AtomicU64::new(0),
     });
     let told = Arc::clone(&receiver);
     thread::spawn(move || {
-        for line in std::io::stdin().lines() {
+        for line in io::stdin().lines() {
             told.obey(&line.expect("a line"));
         }
         std::process::exit(0);
@@ -82,10 +99,7 @@ impl Receiver {
         }
     }
 
-    async fn receive(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-    ) -> Result<Response<String>, Infallible> {
+    async fn receive(self: Arc<Self>, request: Request<Incoming>) -> io::Result<Response<String>> {
         let arrived = nanoseconds();
         let sink = request.uri().path().chars().next_back().unwrap_or('/');
         let mut body = request.into_body();
@@ -102,10 +116,33 @@ impl Receiver {
             // The other end is never dropped.
             let _ = holding.wait_for(|holding| !holding).await;
         }
-        self.count(sink, &bytes, arrived);
         let mut response = Response::new(String::new());
-        *response.status_mut() = StatusCode::NO_CONTENT;
+        *response.status_mut() = self.status().await?;
+        match response.status() {
+            StatusCode::NO_CONTENT => self.count(sink, &bytes, arrived),
+            StatusCode::TOO_MANY_REQUESTS => {
+                let second = HeaderValue::from_static("1");
+                response.headers_mut().insert(RETRY_AFTER, second);
+            }
+            _ => {}
+        }
         Ok(response)
+    }
+
+    /// What a request is answered; nothing where its connection is to be dropped.
+    async fn status(&self) -> io::Result<StatusCode> {
+        if !self.failing.load(Ordering::Relaxed) {
+            return Ok(StatusCode::NO_CONTENT);
+        }
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+        match asked % FAULT_EVERY {
+            100 => return Ok(StatusCode::SERVICE_UNAVAILABLE),
+            400 => return Err(io::Error::other("dropped")),
+            700 => tokio::time::sleep(SLOW).await,
+            _ if asked % REST_EVERY == 900 => return Ok(StatusCode::TOO_MANY_REQUESTS),
+            _ => {}
+        }
+        Ok(StatusCode::NO_CONTENT)
     }
 
     fn count(&self, sink: char, body: &[u8], arrived: u64) {
@@ -139,6 +176,12 @@ impl Receiver {
         let words: Vec<&str> = line.split(' ').collect();
         match words[..] {
             ["hold"] => drop(self.holding.send_replace(true)),
+            ["fail"] => self.failing.store(true, Ordering::Relaxed),
+            ["lap"] => {
+                let mut counts = self.counts.lock().expect("whole");
+                counts.say();
+                counts.took.clear();
+            }
             ["answer"] => drop(self.holding.send_replace(false)),
             ["forget"] => *self.counts.lock().expect("whole") = Counts::default(),
             ["wait", count, seconds] => self.wait(
@@ -157,20 +200,26 @@ impl Receiver {
         let waited = self.reached.wait_timeout_while(counts, at_most, is_missing);
         let (mut counts, _) = waited.expect("whole");
         counts.wanted = None;
-        counts.took.sort_unstable();
+        counts.say();
+    }
+}
+
+impl Counts {
+    fn say(&mut self) {
+        self.took.sort_unstable();
         let share = |part: usize| {
-            let place = counts.took.len().saturating_sub(1) * part / 100;
-            counts.took.get(place).copied().unwrap_or_default()
+            let place = self.took.len().saturating_sub(1) * part / 100;
+            self.took.get(place).copied().unwrap_or_default()
         };
         println!(
             "report distinct={} repeats={} late={} p50={} p99={} first={} last={}",
-            counts.seen.len(),
-            counts.repeats,
-            counts.late,
+            self.seen.len(),
+            self.repeats,
+            self.late,
             share(50),
             share(99),
-            counts.first,
-            counts.last
+            self.first,
+            self.last
         );
     }
 }

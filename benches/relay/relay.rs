@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::process::{Process, myself};
+use super::slow;
+use super::trial::Load;
 use super::wire::SECRET;
 
 /// The program itself.
@@ -13,6 +15,9 @@ pub(crate) const BELLWIRE: &str = env!("CARGO_BIN_EXE_bellwire");
 
 /// The type of the events that are to be delivered.
 pub(crate) const KIND: &str = "tp_hit";
+
+/// The type of the events of the loud source.
+pub(crate) const LOUD: &str = "loud";
 
 /// Who relays.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,16 +61,25 @@ pub(crate) struct Way<'a> {
     pub(crate) feed: &'a str,
     /// The receiver's address.
     pub(crate) receiver: &'a str,
-    /// So many sinks get every event.
-    pub(crate) sinks: usize,
-    pub(crate) rules: Rules,
+    /// The address of the receiver for what the loud source sends, if any of it is wanted.
+    pub(crate) aside: Option<&'a str>,
+    pub(crate) load: &'a Load,
     /// A last event of the type `marker` goes to a sink of its own, and no sink gives up a request soon.
     pub(crate) marker: bool,
 }
 
 impl Way<'_> {
     fn addresses(&self) -> impl Iterator<Item = String> {
-        (0..self.sinks).map(|sink| format!("{}{sink}", self.receiver))
+        (0..self.load.sinks).map(|sink| format!("{}{sink}", self.receiver))
+    }
+
+    /// The sources by name. Where there are many, the first is the loud one.
+    fn sources(&self) -> impl Iterator<Item = (String, String)> {
+        (0..self.load.sources).map(|number| match (self.load.sources, number) {
+            (1, _) => ("feed".to_owned(), self.feed.to_owned()),
+            (_, 0) => (LOUD.to_owned(), format!("{}{LOUD}", self.feed)),
+            _ => (format!("q{number}"), format!("{}{number}", self.feed)),
+        })
     }
 }
 
@@ -89,6 +103,9 @@ pub(crate) fn start(relay: Relay, folder: &Path, way: &Way<'_>) -> Process {
         command.arg(format!("folder={}", folder.display()));
         command.args(way.addresses().map(|address| format!("sink={address}")));
     }
+    if way.load.slow {
+        command.env(slow::LOADED_FIRST, slow::library());
+    }
     let log = File::options()
         .create(true)
         .append(true)
@@ -103,11 +120,14 @@ pub(crate) fn start(relay: Relay, folder: &Path, way: &Way<'_>) -> Process {
 
 fn configuration(relay: Relay, folder: &Path, way: &Way<'_>) -> String {
     let mut text = format!(
-        "data_dir = \"{}\"\n[http]\nlisten = \"127.0.0.1:0\"\n[retention]\nmax_disk = \"16GiB\"\n\
-         [sources.feed]\nkind = \"sse\"\nurl = \"{}\"\n",
+        "data_dir = \"{}\"\n[http]\nlisten = \"127.0.0.1:0\"\n[retention]\nmax_disk = \"16GiB\"\nevents = \"{}\"\n",
         folder.join("data").display(),
-        way.feed
+        way.load.keep
     );
+    for (name, address) in way.sources() {
+        let table = format!("[sources.{name}]\nkind = \"sse\"\nurl = \"{address}\"\n");
+        text.push_str(&table);
+    }
     let mut sink = |name: &str, address: &str| {
         let table = format!(
             "[sinks.{name}]\nkind = \"webhook\"\nurl = \"{address}\"\nsecret = \"{SECRET}\"\n"
@@ -129,7 +149,10 @@ fn configuration(relay: Relay, folder: &Path, way: &Way<'_>) -> String {
             &format!("{}{}", way.receiver, super::receiver::MARKER),
         );
     }
-    let to: Vec<String> = (0..way.sinks)
+    if let Some(address) = way.aside {
+        sink(LOUD, &format!("{address}0"));
+    }
+    let to: Vec<String> = (0..way.load.sinks)
         .map(|number| format!("\"s{number}\""))
         .collect();
     let to = to.join(", ");
@@ -138,7 +161,7 @@ fn configuration(relay: Relay, folder: &Path, way: &Way<'_>) -> String {
             format!("[[rules]]\nname = \"r{name}\"\nevents = [\"{kind}\"]\n{when}to = [{to}]\n");
         text.push_str(&rule);
     };
-    match way.rules {
+    match way.load.rules {
         Rules::One => rule(1, KIND, "", &to),
         Rules::Types(count) => {
             for number in 1..count {
@@ -154,10 +177,11 @@ fn configuration(relay: Relay, folder: &Path, way: &Way<'_>) -> String {
             rule(count, KIND, "when = 'data.realized_pl > 0'\n", &to);
         }
     }
-    if way.marker {
+    for name in [way.marker.then_some("marker"), way.aside.map(|_| LOUD)] {
+        let Some(name) = name else { continue };
         write!(
             text,
-            "[[rules]]\nname = \"marker\"\nevents = [\"marker\"]\nto = [\"marker\"]\n"
+            "[[rules]]\nname = \"{name}\"\nevents = [\"{name}\"]\nto = [\"{name}\"]\n"
         )
         .expect("room");
     }

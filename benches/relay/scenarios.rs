@@ -3,11 +3,11 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::backlog;
 use super::options::Bench;
 use super::relay::{BELLWIRE, Relay, Rules};
 use super::table::{Samples, Table};
 use super::trial::{self, Load, Set};
+use super::{backlog, slow, soak, sources};
 
 /// Events of a burst.
 const BURST: u64 = 20_000;
@@ -25,53 +25,76 @@ pub(crate) struct Scenario {
     /// What it measures.
     pub(crate) what: &'static str,
     pub(crate) run: fn(&Bench, &mut Table),
+    /// It is measured only by name.
+    pub(crate) is_long: bool,
+}
+
+/// One that belongs to everything.
+const fn scenario(name: &'static str, what: &'static str, run: fn(&Bench, &mut Table)) -> Scenario {
+    Scenario {
+        name,
+        what,
+        run,
+        is_long: false,
+    }
 }
 
 pub(crate) const ALL: &[Scenario] = &[
+    scenario(
+        "throughput",
+        "20,000 events to one sink: deliveries a second, CPU, memory, order",
+        throughput,
+    ),
+    scenario(
+        "fanout",
+        "5,000 events to four sinks each: deliveries a second, CPU",
+        fanout,
+    ),
+    scenario(
+        "latency",
+        "100 events a second: from made to arrived",
+        latency,
+    ),
+    scenario("unmatched", "events that no rule wants", unmatched),
+    scenario("rules", "one rule against a thousand", rules),
+    scenario(
+        "backlog",
+        "many deliveries waiting: start, memory, cost of one more",
+        backlog::run,
+    ),
+    scenario(
+        "kill",
+        "a kill -9 in the middle of 2,400 events: lost, repeated",
+        kill,
+    ),
+    scenario(
+        "slowdisk",
+        "throughput and latency where a flush takes 5 ms longer",
+        slowdisk,
+    ),
+    scenario(
+        "sources",
+        "a thousand sources: memory of one more, delay by a loud one",
+        sources::run,
+    ),
+    scenario("size", "the size of the program", size),
     Scenario {
-        name: "throughput",
-        what: "20,000 events to one sink: deliveries a second, CPU, memory, order",
-        run: throughput,
-    },
-    Scenario {
-        name: "fanout",
-        what: "5,000 events to four sinks each: deliveries a second, CPU",
-        run: fanout,
-    },
-    Scenario {
-        name: "latency",
-        what: "100 events a second: from made to arrived",
-        run: latency,
-    },
-    Scenario {
-        name: "unmatched",
-        what: "events that no rule wants",
-        run: unmatched,
-    },
-    Scenario {
-        name: "rules",
-        what: "one rule against a thousand",
-        run: rules,
-    },
-    Scenario {
-        name: "backlog",
-        what: "many deliveries waiting: start, memory, cost of one more",
-        run: backlog::run,
-    },
-    Scenario {
-        name: "kill",
-        what: "a kill -9 in the middle of 2,400 events: lost, repeated",
-        run: kill,
-    },
-    Scenario {
-        name: "size",
-        what: "the size of the program",
-        run: size,
+        is_long: true,
+        ..scenario(
+            "soak",
+            "2,000 events a second with faults for half an hour; only by name",
+            soak::run,
+        )
     },
 ];
 
 /// Everyone in turn, for as many rounds as were asked for.
-fn interleaved(bench: &Bench, scenario: &str, who: &[Relay], mut run: impl FnMut(Relay)) {
+pub(crate) fn interleaved(
+    bench: &Bench,
+    scenario: &str,
+    who: &[Relay],
+    mut run: impl FnMut(Relay),
+) {
     for round in 1..=bench.rounds {
         for &relay in who {
             eprintln!(
@@ -196,6 +219,35 @@ fn kill(bench: &Bench, table: &mut Table) {
     });
     table.add("lost in one kill -9 of 2,400 events", &lost);
     table.add("repeated after it", &repeated);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+fn slowdisk(bench: &Bench, table: &mut Table) {
+    match slow::make(&bench.folder) {
+        Ok(took) => eprintln!("slowdisk: a flush of 4 KiB takes {took:.2?}"),
+        Err(why) => return eprintln!("slowdisk: NOT MEASURED: {why}"),
+    }
+    let [mut rate, mut p50, mut p99] = [const { Samples::new() }; 3];
+    let who = [Relay::Yardstick, Relay::Bellwire, Relay::Defaults];
+    interleaved(bench, "slowdisk", &who, |who| {
+        let burst = Load {
+            slow: true,
+            ..Load::of(BURST)
+        };
+        let outcome = trial::run(bench, who, burst);
+        rate.add(who, burst.deliveries() as f64 / outcome.seconds);
+        let steady = Load {
+            rate: 100,
+            events: 100 * bench.seconds,
+            ..burst
+        };
+        let outcome = trial::run(bench, who, steady);
+        p50.add(who, outcome.p50);
+        p99.add(who, outcome.p99);
+    });
+    table.add("slow disk: deliveries/s, one sink", &rate);
+    table.add("slow disk: event to request at 100/s, p50, ms", &p50);
+    table.add("slow disk: event to request at 100/s, p99, ms", &p99);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]

@@ -28,6 +28,26 @@ pub(crate) struct Load {
     pub(crate) last: &'static str,
     pub(crate) sinks: usize,
     pub(crate) rules: Rules,
+    /// Where it is more than one, the first is [`LOUD`], and the others share the events.
+    pub(crate) sources: u64,
+    pub(crate) loud: Loud,
+    /// The feed ends each connection after so many seconds; 0 for never.
+    pub(crate) recycle: u64,
+    /// How long bellwire keeps what is finished.
+    pub(crate) keep: &'static str,
+    /// Whether the relay's disk is slow.
+    pub(crate) slow: bool,
+}
+
+/// What the first of many sources does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loud {
+    /// It is as quiet as can be.
+    Silent,
+    /// As many events as are read, and no rule wants them.
+    Unwanted,
+    /// As many events as are read, each for a sink of their own.
+    Wanted,
 }
 
 impl Load {
@@ -41,6 +61,11 @@ impl Load {
             last: KIND,
             sinks: 1,
             rules: Rules::One,
+            sources: 1,
+            loud: Loud::Silent,
+            recycle: 0,
+            keep: "7d",
+            slow: false,
         }
     }
 
@@ -60,14 +85,19 @@ impl Load {
             rate,
             kind,
             last,
+            recycle,
             ..
         } = self;
+        let (shares, is_loud) = (self.sources.max(2) - 1, self.loud != Loud::Silent);
         let options = [
             format!("events={events}"),
             format!("bytes={bytes}"),
             format!("rate={rate}"),
             format!("kind={kind}"),
             format!("last={last}"),
+            format!("recycle={recycle}"),
+            format!("shares={shares}"),
+            format!("loud={is_loud}"),
         ];
         Role::start("feed", &options)
     }
@@ -93,6 +123,8 @@ pub(crate) struct Outcome {
 pub(crate) struct Set {
     pub(crate) feed: Role,
     pub(crate) receiver: Role,
+    /// For what the loud source sends, so that no receiver is busy with two things.
+    aside: Option<Role>,
     pub(crate) relay: Process,
     pub(crate) folder: TempDir,
     who: Relay,
@@ -104,19 +136,23 @@ impl Set {
     pub(crate) fn up(bench: &Bench, who: Relay, load: Load, marker: bool) -> Self {
         let (mut feed, receiver) = (load.feed(), Role::start("receiver", &[]));
         let folder = TempDir::new_in(&bench.folder).expect("a folder");
+        let aside = (load.loud == Loud::Wanted).then(|| Role::start("receiver", &[]));
         let way = Way {
             feed: &feed.address,
             receiver: &receiver.address,
-            sinks: load.sinks,
-            rules: load.rules,
+            aside: aside.as_ref().map(|role| role.address.as_str()),
+            load: &load,
             marker,
         };
         let relay = relay::start(who, folder.path(), &way);
-        feed.hear("connected");
+        for _ in 0..load.sources {
+            feed.hear("connected");
+        }
         sleep(REST);
         Self {
             feed,
             receiver,
+            aside,
             relay,
             folder,
             who,
@@ -125,13 +161,13 @@ impl Set {
         }
     }
 
-    /// Starts the relay anew, which has been killed.
+    /// Starts the relay anew, which has been killed or has ended.
     pub(crate) fn restart(&mut self) {
         let way = Way {
             feed: &self.feed.address,
             receiver: &self.receiver.address,
-            sinks: self.load.sinks,
-            rules: self.load.rules,
+            aside: self.aside.as_ref().map(|role| role.address.as_str()),
+            load: &self.load,
             marker: self.marker,
         };
         self.relay = relay::start(self.who, self.folder.path(), &way);
