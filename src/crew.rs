@@ -68,7 +68,8 @@ impl<M: PartialEq> Crew<M> {
     {
         let (leave, ended) = (self.stop.child_token(), CancellationToken::new());
         let earlier = self.leaving.remove(&name);
-        let work = task(leave.clone());
+        // Boxed, since a future has room for what it begins with and once more for what it then waits for.
+        let work = Box::pin(task(leave.clone()));
         let (left, done) = (leave.clone(), ended.clone());
         self.tasks.spawn(async move {
             if let Some(earlier) = earlier {

@@ -12,6 +12,8 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use launchdarkly_sdk_transport::{ByteStream, HttpTransport, ResponseFuture, TransportError};
+use rustls::client::Resumption;
+use rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
 use super::{ClientError, failure, tls};
@@ -73,6 +75,15 @@ impl fmt::Display for StreamError {
 
 impl std::error::Error for StreamError {}
 
+/// What is set up where nothing is encrypted. Redirects stay within the origin, so no certificate will ever
+/// be checked and no session kept, and a system without any certificates can still read a plain stream.
+fn plain() -> ClientConfig {
+    let builder = ClientConfig::builder().with_root_certificates(RootCertStore::empty());
+    let mut config = builder.with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    config
+}
+
 impl StreamTransport {
     /// Prepares to open streams to an address, through a proxy if one is given. The proxy variables
     /// of the environment are not read.
@@ -105,9 +116,7 @@ impl StreamTransport {
             .flatten()
             .any(|url| url.scheme() == "https");
         if !needs_roots {
-            // Redirects stay within the origin, so no certificate will ever be checked, and a
-            // system without any can still read a plain stream.
-            builder = builder.tls_certs_only([]);
+            builder = builder.tls_backend_preconfigured(plain());
         }
         let http = builder.build().map_err(|error| tls::explain(&error))?;
         Ok(Self { http, limits })

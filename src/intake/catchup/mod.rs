@@ -33,7 +33,8 @@ const TELL_AFTER: Duration = Duration::from_secs(110);
 /// Catches up for as long as it is polled.
 pub(super) async fn run(desk: &Desk<'_>) {
     match &desk.parts.backfill {
-        Some(rest) => with_rest(desk, &rest.bulk).await,
+        // Boxed, so that sources without an API do not carry the room that this needs.
+        Some(rest) => Box::pin(with_rest(desk, &rest.bulk)).await,
         None => without_rest(desk).await,
     }
 }
