@@ -14,8 +14,9 @@ use rusqlite::hooks::Wal;
 
 use super::{StoreError, schema};
 
-/// Frames after which it is copied when nobody waits.
-const FRAMES_MAX: u64 = 1000;
+/// Frames after which it is copied when nobody waits. Whoever comes meanwhile waits for it, so it is not to be
+/// often; what is changed often is copied once.
+const FRAMES_MAX: u64 = 4000;
 
 /// The log of a queue file.
 #[derive(Debug)]

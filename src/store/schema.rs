@@ -19,6 +19,7 @@ use rustix::fs::Access;
 use rustix::io::Errno;
 
 use super::StoreError;
+use super::space::LOG_BYTES_MAX;
 
 /// Name of the queue file in the data folder.
 pub(super) const FILE_NAME: &str = "bellwire.db";
@@ -161,7 +162,7 @@ fn open_and_migrate(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "foreign_keys", false)?;
     // In KiB. It fills up with the backlog; draining a million was not measurably faster with four times as much.
     connection.pragma_update(None, "cache_size", -1024)?;
-    connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX.cast_signed())?;
     // Statements are compiled once, not anew for the values of each use.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);

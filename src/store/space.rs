@@ -26,6 +26,9 @@ const VACUUM_PAGES: u32 = 128;
 const FREE_PAGES: u64 = 256;
 const FREE_SHARE: u64 = 16;
 
+/// The longest log that a limit leaves room for, in bytes.
+pub(super) const LOG_BYTES_MAX: u64 = 32 << 20;
+
 /// The shares of a limit.
 #[derive(Clone, Copy, Debug)]
 struct Limit {
@@ -125,7 +128,7 @@ impl Space {
     ) -> Result<(), StoreError> {
         let limit = Limit {
             all,
-            log: (all / 8).min(16 << 20),
+            log: (all / 8).min(LOG_BYTES_MAX),
             reserve: (all / 16).min(64 << 20),
         };
         self.limit = Some(limit);

@@ -8,10 +8,17 @@ use super::*;
 /// More than goes into a page beside another one.
 const PAYLOAD: usize = 4 << 10;
 
-/// Frames after which it is copied when nobody waits, with the head of each, and what one group of
-/// requests adds at most.
-const SHORT: u64 = 1000 * (4096 + 24);
+/// A limit of which a sixteenth is for the log when nobody waits, and what one group of requests adds to it
+/// at most, with the head of each frame.
+const LIMIT: u64 = 64 << 20;
+const SHORT: u64 = LIMIT / 16;
 const GROUP: u64 = 256 * 2 * (4096 + 24);
+
+async fn limited(folder: &TempDir) -> Store {
+    let store = open(folder).expect("opens");
+    store.limit(LIMIT).await.expect("limits");
+    store
+}
 
 fn length(folder: &TempDir) -> u64 {
     let log = std::fs::metadata(folder.path().join("bellwire.db-wal"));
@@ -30,7 +37,7 @@ fn large(number: usize) -> Batch {
 #[tokio::test]
 async fn it_stays_short_while_events_come_one_by_one() {
     let folder = TempDir::new().expect("a folder");
-    let store = open(&folder).expect("opens");
+    let store = limited(&folder).await;
     for number in 0..2500 {
         store.accept(large(number)).await.expect("accepts");
     }
@@ -42,7 +49,7 @@ async fn it_stays_short_while_events_come_one_by_one() {
 #[tokio::test]
 async fn it_stays_short_while_somebody_always_waits() {
     let folder = TempDir::new().expect("a folder");
-    let store = open(&folder).expect("opens");
+    let store = limited(&folder).await;
     let all = (0..6000).map(|number| store.accept(large(number)));
     for accepted in join_all(all).await {
         accepted.expect("accepts");
