@@ -38,7 +38,7 @@ fn large(number: usize) -> Batch {
 async fn it_stays_short_while_events_come_one_by_one() {
     let folder = TempDir::new().expect("a folder");
     let store = limited(&folder).await;
-    for number in 0..2500 {
+    for number in 0..1200 {
         store.accept(large(number)).await.expect("accepts");
     }
     let length = length(&folder);
