@@ -3,10 +3,14 @@
 //! A room in the room because what it says is said to other programs. Each reader of a table has a type
 //! beside it that is never made, only described: its fields are the keys, its comments what an editor
 //! shows. Kinds of sources and sinks bring theirs, so that a new one brings its part of the schema along.
-//! A test holds the forms to the readers, key by key and file by file.
+//! All of it is there for tests alone: one writes the schema that the program carries, and others hold
+//! that to the readers, key by key and file by file.
 
 mod tables;
 mod values;
+
+use std::path::Path;
+use std::{env, fs};
 
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{Schema, json_schema};
@@ -49,6 +53,21 @@ pub fn schema(source: Form, sink: Form) -> Value {
     headed["description"] = json!(ABOUT);
     tidy(&mut headed);
     headed
+}
+
+/// Holds committed files to what they are made of; with `BELLWIRE_DOCS=write` in the environment they are
+/// written anew.
+pub fn hold(places: [&str; 2], should_be: &str) {
+    for place in places {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(place);
+        if env::var_os("BELLWIRE_DOCS").is_some_and(|wish| wish == "write") {
+            fs::write(&path, should_be).expect("written");
+        }
+        assert!(
+            fs::read_to_string(&path).expect("it is committed") == should_be,
+            "{place} is not what the program says: `BELLWIRE_DOCS=write cargo test --lib the_committed` writes it anew"
+        );
+    }
 }
 
 /// A table of one of several kinds, told apart by `kind`, with the keys that all kinds have.
