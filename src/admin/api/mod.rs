@@ -25,7 +25,7 @@ use serde_json::Value;
 use super::openapi::NoToken;
 use super::{Parts, Refusal};
 
-/// Made of what stands beside the handlers, and committed.
+/// Made of what stands beside the handlers, and committed. Without spaces, since it is part of the program.
 const DESCRIPTION: &str = include_str!("openapi.json");
 
 /// Most bytes of a request's body: an event as large as a source takes by default fits in.
@@ -63,7 +63,8 @@ pub(super) fn routes() -> Router<Arc<Parts>> {
 ))]
 pub(super) async fn describe() -> Response {
     let headers = [(header::CONTENT_TYPE, "application/json")];
-    (headers, DESCRIPTION).into_response()
+    let description: Value = serde_json::from_str(DESCRIPTION).expect("a test has read it");
+    (headers, format!("{description:#}\n")).into_response()
 }
 
 fn json(status: StatusCode, value: &Value) -> Response {

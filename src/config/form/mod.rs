@@ -55,17 +55,23 @@ pub fn schema(source: Form, sink: Form) -> Value {
     headed
 }
 
-/// Holds committed files to what they are made of; with `BELLWIRE_DOCS=write` in the environment they are
-/// written anew.
-pub fn hold(places: [&str; 2], should_be: &str) {
-    for place in places {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(place);
+/// Holds a committed document to what it is made of: that of the program, below `src`, and that of the same
+/// name in `deploy`, for readers. With `BELLWIRE_DOCS=write` in the environment both are written anew.
+pub fn hold(place: &str, should_be: &Value) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let own = root.join("src").join(place);
+    let read = root.join("deploy").join(own.file_name().expect("a name"));
+    for (path, should_be) in [
+        (own, format!("{should_be}\n")),
+        (read, format!("{should_be:#}\n")),
+    ] {
         if env::var_os("BELLWIRE_DOCS").is_some_and(|wish| wish == "write") {
-            fs::write(&path, should_be).expect("written");
+            fs::write(&path, &should_be).expect("written");
         }
         assert!(
             fs::read_to_string(&path).expect("it is committed") == should_be,
-            "{place} is not what the program says: `BELLWIRE_DOCS=write cargo test --lib the_committed` writes it anew"
+            "{} is not what the program says: `BELLWIRE_DOCS=write cargo test --lib the_committed` writes it anew",
+            path.display()
         );
     }
 }
