@@ -2,8 +2,6 @@
 //!
 //! The program is the same without this, only larger.
 
-#![expect(clippy::print_stdout, reason = "cargo reads it")]
-
 use std::env;
 use std::fs;
 use std::process::Command;
