@@ -7,7 +7,7 @@ FROM ${BUILD_IMAGE} AS build
 WORKDIR /build
 # Dependencies first: they change rarely and take most of the time.
 COPY .cargo .cargo
-COPY Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock build.rs ./
 RUN mkdir src && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
     && cargo build --release --locked \
     && rm -r src

@@ -17,6 +17,7 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
+#[cfg(test)]
 use super::openapi::{NoQueue, NoToken};
 use super::{Parts, Setup, problem, standing};
 use crate::model::{INTERNAL_SOURCE, Name, State as DeliveryState};
@@ -27,7 +28,7 @@ use crate::store::Depths;
 const OPEN: [DeliveryState; 2] = [DeliveryState::Waiting, DeliveryState::InFlight];
 
 /// All counts and how things stand, for Prometheus.
-#[utoipa::path(
+#[cfg_attr(test, utoipa::path(
     get,
     path = "/metrics",
     operation_id = "metrics",
@@ -36,7 +37,7 @@ const OPEN: [DeliveryState; 2] = [DeliveryState::Waiting, DeliveryState::InFligh
         NoToken,
         NoQueue,
     ),
-)]
+))]
 pub(super) async fn show(State(parts): State<Arc<Parts>>) -> Response {
     let snapshot = parts.status.snapshot();
     let setup = Arc::clone(&parts.setup.borrow());

@@ -10,6 +10,7 @@ mod access;
 mod api;
 mod connections;
 mod metrics;
+#[cfg(test)]
 mod openapi;
 mod page;
 mod ready;
@@ -149,12 +150,12 @@ async fn sealed(mut response: Response) -> Response {
 }
 
 /// Whether the process is alive.
-#[utoipa::path(
+#[cfg_attr(test, utoipa::path(
     get,
     path = "/healthz",
     security(()),
     responses((status = 200, description = "It is.", body = String)),
-)]
+))]
 async fn alive() -> &'static str {
     "alive\n"
 }

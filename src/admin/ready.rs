@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::access::Door;
+#[cfg(test)]
 use super::openapi::Readiness;
 use super::{Parts, standing};
 use crate::status::{SinkStatus, Snapshot, SourceStatus};
@@ -19,7 +20,7 @@ use crate::status::{SinkStatus, Snapshot, SourceStatus};
 const QUEUE_ANSWERS: Duration = Duration::from_secs(1);
 
 /// Answers 200 or 503. Without the token, where one is set, only the bare status is told.
-#[utoipa::path(
+#[cfg_attr(test, utoipa::path(
     get,
     path = "/readyz",
     operation_id = "ready",
@@ -28,7 +29,7 @@ const QUEUE_ANSWERS: Duration = Duration::from_secs(1);
         (status = 200, description = "An alert would get through.", body = Readiness),
         (status = 503, description = "It would not.", body = Readiness),
     ),
-)]
+))]
 pub(super) async fn show(
     State(parts): State<Arc<Parts>>,
     Extension(door): Extension<Arc<Door>>,

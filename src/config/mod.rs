@@ -10,6 +10,7 @@ mod context;
 mod document;
 mod environment;
 mod find;
+#[cfg(test)]
 pub mod form;
 mod keypath;
 mod layers;

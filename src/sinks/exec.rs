@@ -7,11 +7,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+#[cfg(test)]
 use schemars::{JsonSchema, SchemaGenerator, json_schema};
 
 use super::record;
 use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator};
-use crate::config::{Table, form};
+use crate::config::Table;
+#[cfg(test)]
+use crate::config::form;
 use crate::model::{Reply, Rests, Secret, Verdict};
 use crate::transport::Outgoing;
 use crate::transport::program::Call;
@@ -24,6 +27,7 @@ pub(super) const KIND: Kind = Kind {
         max: Duration::from_secs(15 * 60),
     },
     build,
+    #[cfg(test)]
     form: SchemaGenerator::subschema_for::<Form>,
 };
 
@@ -49,6 +53,7 @@ struct Exec {
 }
 
 /// Its options, as the schema of the configuration shows them.
+#[cfg(test)]
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "described and never made")]
 #[schemars(deny_unknown_fields)]
@@ -59,6 +64,7 @@ struct Form {
     allow_exec: Allowed,
 }
 
+#[cfg(test)]
 form::value! {
     Command = {
         let part = form::secret_like(".");
@@ -66,6 +72,7 @@ form::value! {
     }
 }
 
+#[cfg(test)]
 form::value! { Allowed = json_schema!({ "type": "boolean", "const": true }) }
 
 fn build(options: &mut Table) -> Option<Parts> {

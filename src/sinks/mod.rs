@@ -10,10 +10,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
+#[cfg(test)]
 use schemars::{Schema, SchemaGenerator};
 
 use self::credentials::Credentials;
-use crate::config::{SinkConfig, Table, form};
+#[cfg(test)]
+use crate::config::form;
+use crate::config::{SinkConfig, Table};
 use crate::expr::Template;
 use crate::model::{
     DeliveryId, Event, Failure, Ladder, Living, Name, Reply, Rests, Trace, Verdict,
@@ -260,6 +263,7 @@ pub struct Kind {
     /// Reads the options of this kind.
     build: fn(&mut Table) -> Option<Parts>,
     /// Describes them.
+    #[cfg(test)]
     form: form::Form,
 }
 
@@ -271,6 +275,7 @@ struct Parts {
 }
 
 /// Describes the table of a sink: for each kind its own options and those of all.
+#[cfg(test)]
 pub fn form(generator: &mut SchemaGenerator) -> Schema {
     let kinds = KINDS.iter().map(|kind| (kind.name, kind.form));
     form::kinds(

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+#[cfg(test)]
 use schemars::{JsonSchema, SchemaGenerator, json_schema};
 use serde_json::json;
 use url::Url;
@@ -15,7 +16,9 @@ use url::Url;
 use super::address::Address;
 use super::question::Heard;
 use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, record, wording};
-use crate::config::{Table, form};
+use crate::config::Table;
+#[cfg(test)]
+use crate::config::form;
 use crate::model::{Reply, Rests, Secret, Verdict};
 use crate::transport::Outgoing;
 use crate::transport::mqtt::{self, Broker, Post, Publication, Trust};
@@ -28,6 +31,7 @@ pub(super) const KIND: Kind = Kind {
         max: Duration::from_secs(15 * 60),
     },
     build,
+    #[cfg(test)]
     form: SchemaGenerator::subschema_for::<Form>,
 };
 
@@ -58,6 +62,7 @@ struct Mqtt {
 }
 
 /// Its options, as the schema of the configuration shows them.
+#[cfg(test)]
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "described and never made")]
 #[schemars(deny_unknown_fields, extend("dependentRequired" = json!({ "password": ["username"] })))]
@@ -78,12 +83,15 @@ struct Form {
     ca: Option<form::Secret>,
 }
 
+#[cfg(test)]
 form::value! { BrokerAddress = form::secret_like(r"^\s*[Mm][Qq][Tt][Tt][Ss]?:") }
 
+#[cfg(test)]
 form::value! {
     Topic = form::text_like(r"^[^$#+\u0000][^#+\u0000]*$")
 }
 
+#[cfg(test)]
 form::value! {
     Prefix = json_schema!({ "type": ["boolean", "string"], "pattern": r"^[^#+\u0000]+$" })
 }

@@ -5,10 +5,13 @@
 
 use std::time::Duration;
 
+#[cfg(test)]
 use schemars::JsonSchema;
 
 use super::Kind;
-use crate::config::{Table, form};
+use crate::config::Table;
+#[cfg(test)]
+use crate::config::form;
 use crate::expr::{Compiled, Expression, Fault, Mistake, Scope, Template};
 use crate::model::Ladder;
 
@@ -211,6 +214,7 @@ fn ladder(table: &mut Table) -> Ladder {
 }
 
 /// What every sink takes, as the schema of the configuration shows it.
+#[cfg(test)]
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "described and never made")]
 pub(super) struct Form {
@@ -239,6 +243,7 @@ pub(super) struct Form {
 }
 
 /// The waits between two attempts, and when they end.
+#[cfg(test)]
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "described and never made")]
 #[schemars(deny_unknown_fields)]
@@ -260,6 +265,7 @@ struct Retry {
     max_attempts: Option<u32>,
 }
 
+#[cfg(test)]
 form::value! {
     Pace = schemars::json_schema!({
         "type": "string",
@@ -268,6 +274,7 @@ form::value! {
     })
 }
 
+#[cfg(test)]
 form::value! {
     Order = schemars::json_schema!({ "type": ["boolean", "string"], "examples": [true, "data.trade_id"] })
 }

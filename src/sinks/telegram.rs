@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use http::Uri;
+#[cfg(test)]
 use schemars::{JsonSchema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 use url::Url;
@@ -16,7 +17,9 @@ use super::cut::{Unit, cut};
 use super::options::RateLimit;
 use super::question::{Heard, odd};
 use super::{EncodeError, Facts, Kind, Message, Parts, Question, Ring, Translator, judge, request};
-use crate::config::{Table, form};
+use crate::config::Table;
+#[cfg(test)]
+use crate::config::form;
 use crate::model::{Reply, Rests, Secret, Verdict};
 use crate::transport::{self, Outgoing};
 
@@ -33,6 +36,7 @@ pub(super) const KIND: Kind = Kind {
         max: Duration::from_secs(15 * 60),
     },
     build,
+    #[cfg(test)]
     form: SchemaGenerator::subschema_for::<Form>,
 };
 
@@ -60,6 +64,7 @@ struct Telegram {
 }
 
 /// Its options, as the schema of the configuration shows them.
+#[cfg(test)]
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "described and never made")]
 #[schemars(deny_unknown_fields)]
@@ -80,8 +85,10 @@ struct Form {
     server: Option<form::Address>,
 }
 
+#[cfg(test)]
 form::value! { Token = form::secret_like("^[0-9]+:[A-Za-z0-9_-]{20,128}$") }
 
+#[cfg(test)]
 form::value! {
     Chat = json_schema!({
         "type": ["integer", "string"],

@@ -35,6 +35,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+#[cfg(test)]
 use schemars::{Schema, SchemaGenerator};
 use url::Url;
 
@@ -44,7 +45,9 @@ pub use self::options::EVENT_BYTES_MAX;
 pub use self::recording::{Input, Recorded, Recording};
 use self::ttmt_rest::Uuid;
 use crate::clock::Clock;
-use crate::config::{SourceConfig, Table, form};
+#[cfg(test)]
+use crate::config::form;
+use crate::config::{SourceConfig, Table};
 use crate::model::{Cursor, Event, Failure, Name, Secret};
 
 /// Every kind of source, in the order of their names.
@@ -56,6 +59,7 @@ pub struct Kind {
     pub name: &'static str,
     build: fn(&SourceConfig, &mut Table, &Clock) -> Option<Source>,
     /// Describes them.
+    #[cfg(test)]
     form: form::Form,
 }
 
@@ -92,6 +96,7 @@ pub struct RestAccess {
 }
 
 /// Describes the table of a source: for each kind its own options and those of all.
+#[cfg(test)]
 pub fn form(generator: &mut SchemaGenerator) -> Schema {
     let kinds = KINDS.iter().map(|kind| (kind.name, kind.form));
     form::kinds(

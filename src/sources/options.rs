@@ -5,10 +5,13 @@
 
 use std::time::Duration;
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use url::Url;
 
-use crate::config::{Table, form};
+use crate::config::Table;
+#[cfg(test)]
+use crate::config::form;
 use crate::model::Secret;
 
 /// Largest event where nothing else is configured.
@@ -80,6 +83,7 @@ pub(super) fn secrets(url: &Url) -> Vec<Secret> {
 }
 
 /// What every source takes, as the schema of the configuration shows it.
+#[cfg(test)]
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "described and never made")]
 pub(super) struct Form {

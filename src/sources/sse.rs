@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, header};
 use jiff::Timestamp;
+#[cfg(test)]
 use schemars::{JsonSchema, SchemaGenerator};
 
 use super::body::Patience;
@@ -17,7 +18,9 @@ use super::json::{self, Pointer};
 use super::resume::Ids;
 use super::{Kind, Source, What, options};
 use crate::clock::Clock;
-use crate::config::{SourceConfig, Table, form};
+#[cfg(test)]
+use crate::config::form;
+use crate::config::{SourceConfig, Table};
 use crate::model::{DataAt, Event, Name, Secret};
 use crate::transport::{StreamLimits, StreamTransport};
 
@@ -25,6 +28,7 @@ use crate::transport::{StreamLimits, StreamTransport};
 pub(super) const KIND: Kind = Kind {
     name: "sse",
     build,
+    #[cfg(test)]
     form: SchemaGenerator::subschema_for::<Form>,
 };
 
@@ -44,6 +48,7 @@ const RESERVED: [HeaderName; 5] = [
 ];
 
 /// Its options, as the schema of the configuration shows them.
+#[cfg(test)]
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "described and never made")]
 #[schemars(deny_unknown_fields)]
@@ -64,6 +69,7 @@ struct Form {
 }
 
 /// RFC 6901.
+#[cfg(test)]
 const POINTER: &str = "^(/([^~]|~[01])*)?$";
 
 fn build(config: &SourceConfig, options: &mut Table, clock: &Clock) -> Option<Source> {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::header;
+#[cfg(test)]
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::value::RawValue;
 use url::Url;
@@ -21,7 +22,9 @@ use super::resume::Ids;
 use super::ttmt_rest::Uuid;
 use super::{Control, Kind, RestAccess, Source, What, json, options};
 use crate::clock::Clock;
-use crate::config::{SourceConfig, Table, form};
+#[cfg(test)]
+use crate::config::form;
+use crate::config::{SourceConfig, Table};
 use crate::model::{DataAt, Event, INTERNAL_SOURCE, Name, Secret};
 use crate::transport::{StreamLimits, StreamTransport};
 
@@ -29,6 +32,7 @@ use crate::transport::{StreamLimits, StreamTransport};
 pub(super) const KIND: Kind = Kind {
     name: "ttmt",
     build,
+    #[cfg(test)]
     form: SchemaGenerator::subschema_for::<Form>,
 };
 
@@ -42,6 +46,7 @@ const KEY_PREFIX: &str = "ttmt_live_";
 const KEY_CHARS: usize = 53;
 
 /// Its options, as the schema of the configuration shows them.
+#[cfg(test)]
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "described and never made")]
 #[schemars(deny_unknown_fields)]
@@ -59,6 +64,7 @@ struct Form {
     backfill: Option<bool>,
 }
 
+#[cfg(test)]
 form::value! { Key = form::secret_like("^[!-~]+$") }
 
 fn build(config: &SourceConfig, options: &mut Table, clock: &Clock) -> Option<Source> {

@@ -109,10 +109,11 @@ impl Client {
     /// # Errors
     /// [`ClientError`] where the system has no CA certificates, or the proxy cannot be used.
     pub fn new(proxy: Option<&Url>) -> Result<Self, ClientError> {
-        install_crypto_provider();
+        let tls = tls::config()?;
+        let adjust = |builder: reqwest::ClientBuilder| builder.dns_resolver(GuardedResolver);
         Ok(Self {
-            guarded: build(proxy, |builder| builder.dns_resolver(GuardedResolver))?,
-            open: build(proxy, |builder| builder)?,
+            guarded: build(proxy, tls.clone(), adjust)?,
+            open: build(proxy, tls, |builder| builder)?,
             reply_bytes_max: REPLY_BYTES_MAX,
         })
     }
@@ -254,6 +255,7 @@ fn sort(error: &reqwest::Error) -> Failure {
 
 fn build(
     proxy: Option<&Url>,
+    tls: rustls::ClientConfig,
     adjust: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
 ) -> Result<reqwest::Client, ClientError> {
     let mut builder = reqwest::Client::builder()
@@ -262,6 +264,7 @@ fn build(
         .pool_idle_timeout(IDLE_CONNECTION)
         .tcp_nodelay(true)
         .user_agent(concat!("bellwire/", env!("CARGO_PKG_VERSION")))
+        .tls_backend_preconfigured(tls)
         .no_proxy();
     if let Some(proxy) = proxy {
         let proxy =

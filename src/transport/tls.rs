@@ -2,6 +2,9 @@
 //!
 //! A file of its own because both halves of this room need it before they can build a client.
 
+use rustls::ClientConfig;
+use rustls_platform_verifier::BuilderVerifierExt;
+
 use super::{ClientError, failure};
 
 /// Chooses ring as the crypto provider of this process. Later calls change nothing.
@@ -12,14 +15,32 @@ pub fn install_crypto_provider() {
     let _already = rustls::crypto::ring::default_provider().install_default();
 }
 
+/// How connections are encrypted that may be HTTP/2: they trust whom the system trusts. Clones share the
+/// certificates, which are many, and read them once.
+///
+/// # Errors
+/// [`ClientError`] where the system has no CA certificates.
+pub(super) fn config() -> Result<ClientConfig, ClientError> {
+    install_crypto_provider();
+    let trusting = ClientConfig::builder().with_platform_verifier();
+    let mut config = trusting
+        .map_err(|error| impossible(&error.to_string()))?
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
 /// What helps where no client could be built, which on Linux is nearly always for want of CA certificates.
 const REMEDY: &str = "install CA certificates (package `ca-certificates`), or name a file of them with the variable \
                           SSL_CERT_FILE; a container needs them inside";
 
 /// Says why no client could be built, in the words of the library that knows.
 pub(super) fn explain(error: &reqwest::Error) -> ClientError {
-    let cause = failure::deepest(error);
-    let cause = cause.strip_prefix("unexpected error: ").unwrap_or(&cause);
+    impossible(&failure::deepest(error))
+}
+
+fn impossible(cause: &str) -> ClientError {
+    let cause = cause.strip_prefix("unexpected error: ").unwrap_or(cause);
     ClientError {
         what: format!("HTTPS is not possible here: {cause}"),
         remedy: REMEDY,

@@ -218,7 +218,11 @@ fn tasks_are_spawned_by_those_who_join_them() {
         if test_file || ["app", "dispatch", "simulator"].contains(&source.room.as_str()) {
             continue;
         }
-        let code = source.text.split("#[cfg(test)]").next().unwrap_or_default();
+        let code = source
+            .text
+            .split("#[cfg(test)]\nmod tests {")
+            .next()
+            .unwrap_or_default();
         for (number, line) in code_lines(code) {
             if line.contains("tokio::spawn(")
                 || line.contains(".spawn_local(")

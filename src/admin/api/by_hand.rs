@@ -7,19 +7,20 @@ use axum::http::StatusCode;
 
 use super::super::{Parts, Refusal, standing};
 use super::{Answer, Named, json, named};
+#[cfg(test)]
 use crate::admin::openapi::{
     Delivery, NoQueue, NoToken, NotNow, NotUnderstood, OtherOrigin, Unknown, Whole,
 };
 use crate::store::ByHand;
 
 /// The delivery with every attempt.
-#[utoipa::path(
+#[cfg_attr(test, utoipa::path(
     get,
     path = "/api/v1/deliveries/{id}",
     operation_id = "delivery",
     params(("id" = String, Path, description = "The delivery's id.")),
     responses((status = 200, description = "It, with every attempt.", body = Whole), NotUnderstood, NoToken, Unknown, NoQueue),
-)]
+))]
 pub(in crate::admin) async fn show(State(parts): State<Arc<Parts>>, id: Named) -> Answer {
     let id = named(id)?;
     let standing = standing(&parts.status.snapshot());
@@ -30,12 +31,12 @@ pub(in crate::admin) async fn show(State(parts): State<Arc<Parts>>, id: Named) -
 }
 
 /// Due now, its ladder anew, its id as before.
-#[utoipa::path(
+#[cfg_attr(test, utoipa::path(
     post,
     path = "/api/v1/deliveries/{id}/retry",
     params(("id" = String, Path, description = "The delivery's id.")),
     responses((status = 200, description = "The delivery as it stands now.", body = Delivery), NotUnderstood, NoToken, OtherOrigin, Unknown, NotNow, NoQueue),
-)]
+))]
 pub(in crate::admin) async fn retry(State(parts): State<Arc<Parts>>, id: Named) -> Answer {
     let id = named(id)?;
     let (standing, now) = (standing(&parts.status.snapshot()), parts.clock.now());
@@ -45,12 +46,12 @@ pub(in crate::admin) async fn retry(State(parts): State<Arc<Parts>>, id: Named) 
 }
 
 /// A dead letter, by a person's will.
-#[utoipa::path(
+#[cfg_attr(test, utoipa::path(
     post,
     path = "/api/v1/deliveries/{id}/drop",
     params(("id" = String, Path, description = "The delivery's id.")),
     responses((status = 200, description = "The delivery as it stands now.", body = Delivery), NotUnderstood, NoToken, OtherOrigin, Unknown, NotNow, NoQueue),
-)]
+))]
 pub(in crate::admin) async fn drop(State(parts): State<Arc<Parts>>, id: Named) -> Answer {
     let id = named(id)?;
     let (standing, now) = (standing(&parts.status.snapshot()), parts.clock.now());

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::super::{Parts, Refusal, no_such, ready, standing};
 use super::query::Query;
 use super::{Answer, json};
+#[cfg(test)]
 use crate::admin::openapi::{
     self, Delivery, Event, NoQueue, NoToken, NotUnderstood, Page, Paging, Source, Unknown, Which,
 };
@@ -19,12 +20,12 @@ use crate::sinks::Sink;
 use crate::store::{DeliveryRow, EventRow, Filter};
 
 /// Events, newest first.
-#[utoipa::path(
+#[cfg_attr(test, utoipa::path(
     get,
     path = "/api/v1/events",
     params(Paging),
     responses((status = 200, description = "A page of them.", body = Page<Event>), NotUnderstood, NoToken, NoQueue),
-)]
+))]
 pub(in crate::admin) async fn events(
     State(parts): State<Arc<Parts>>,
     RawQuery(raw): RawQuery,
@@ -37,13 +38,13 @@ pub(in crate::admin) async fn events(
 }
 
 /// Deliveries, newest first.
-#[utoipa::path(
+#[cfg_attr(test, utoipa::path(
     get,
     path = "/api/v1/deliveries",
     params(Which, Paging),
     responses((status = 200, description = "A page of them.", body = Page<Delivery>), NotUnderstood, NoToken,
         Unknown, NoQueue),
-)]
+))]
 pub(in crate::admin) async fn deliveries(
     State(parts): State<Arc<Parts>>,
     RawQuery(raw): RawQuery,
@@ -98,12 +99,12 @@ async fn check_sink(parts: &Parts, name: &str) -> Result<(), Refusal> {
 }
 
 /// Sources, in the order of the configuration.
-#[utoipa::path(
+#[cfg_attr(test, utoipa::path(
     get,
     path = "/api/v1/sources",
     params(Paging),
     responses((status = 200, description = "A page of them.", body = Page<Source>), NotUnderstood, NoToken),
-)]
+))]
 pub(in crate::admin) async fn sources(
     State(parts): State<Arc<Parts>>,
     RawQuery(raw): RawQuery,
@@ -120,12 +121,12 @@ pub(in crate::admin) async fn sources(
 
 /// Sinks, in the order of the configuration, with what of their deliveries is where; behind them those
 /// that are no longer configured and that something still waits for.
-#[utoipa::path(
+#[cfg_attr(test, utoipa::path(
     get,
     path = "/api/v1/sinks",
     params(Paging),
     responses((status = 200, description = "A page of them.", body = Page<openapi::Sink>), NotUnderstood, NoToken, NoQueue),
-)]
+))]
 pub(in crate::admin) async fn sinks(
     State(parts): State<Arc<Parts>>,
     RawQuery(raw): RawQuery,
@@ -162,12 +163,12 @@ pub(in crate::admin) async fn sinks(
 }
 
 /// Rules, in the order of the configuration.
-#[utoipa::path(
+#[cfg_attr(test, utoipa::path(
     get,
     path = "/api/v1/rules",
     params(Paging),
     responses((status = 200, description = "A page of them.", body = Page<openapi::Rule>), NotUnderstood, NoToken),
-)]
+))]
 pub(in crate::admin) async fn rules(
     State(parts): State<Arc<Parts>>,
     RawQuery(raw): RawQuery,

@@ -21,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+#[cfg(test)]
 use super::super::openapi::{NoQueue, NoToken, NotUnderstood, Since, Unknown};
 use super::super::{Ending, Parts, Refusal, no_such, standing};
 use super::Answer;
@@ -61,7 +62,7 @@ pub(super) fn get() -> MethodRouter<Arc<Parts>> {
 
 /// Events as they arrive, oldest first, without an end: Server-Sent Events whose `data` is an event as the
 /// list has it, with its `title`, the `rules` that match it, and its `data`.
-#[utoipa::path(
+#[cfg_attr(test, utoipa::path(
     get,
     path = "/api/v1/events/live",
     operation_id = "live",
@@ -72,7 +73,7 @@ pub(super) fn get() -> MethodRouter<Arc<Parts>> {
     ),
     responses((status = 200, description = "The stream.", content_type = "text/event-stream", body = String),
         NotUnderstood, NoToken, Unknown, NoQueue),
-)]
+))]
 pub(in crate::admin) async fn open(
     places: &Arc<Semaphore>,
     ending: Option<Extension<Ending>>,

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::super::{Parts, Refusal, Setup, no_such};
 use super::query::since;
 use super::{Answer, json, object, whole};
+#[cfg(test)]
 use crate::admin::openapi::{
     Counted, NoQueue, NoToken, NotUnderstood, OtherOrigin, Replay, TooLarge, Unknown,
 };
@@ -38,12 +39,12 @@ struct Wish {
 }
 
 /// Puts new deliveries of past events into the queue, or counts them.
-#[utoipa::path(
+#[cfg_attr(test, utoipa::path(
     post,
     path = "/api/v1/replay",
     request_body = Replay,
     responses((status = 200, description = "What was sent again, or would be.", body = Counted), NotUnderstood, NoToken, OtherOrigin, Unknown, TooLarge, NoQueue),
-)]
+))]
 pub(in crate::admin) async fn replay(
     State(parts): State<Arc<Parts>>,
     body: Result<Bytes, BytesRejection>,

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use super::super::{Parts, Refusal};
 use super::{Answer, Named, json, named, object, whole};
+#[cfg(test)]
 use crate::admin::openapi::{NoToken, NotUnderstood, OtherOrigin, Test, Tested, TooLarge, Unknown};
 use crate::model::{DataAt, Event, INTERNAL_SOURCE, Name, Outcome};
 
@@ -41,7 +42,7 @@ struct Envelope<'a> {
 }
 
 /// Sends one message to a sink, now: 200 where the receiver accepted it, 502 where it did not.
-#[utoipa::path(
+#[cfg_attr(test, utoipa::path(
     post,
     path = "/api/v1/sinks/{name}/test",
     params(("name" = String, Path, description = "The sink's name.")),
@@ -51,7 +52,7 @@ struct Envelope<'a> {
         (status = 502, description = "The receiver did not accept it.", body = Tested),
         NotUnderstood, NoToken, OtherOrigin, Unknown, TooLarge,
     ),
-)]
+))]
 pub(in crate::admin) async fn test(
     State(parts): State<Arc<Parts>>,
     name: Named,

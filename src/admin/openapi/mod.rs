@@ -2,7 +2,8 @@
 //!
 //! A room in the room because it is said to other programs, as the page is to people. Each handler has
 //! its part beside it; what handlers share, and the forms of what they answer, stand here. The page and
-//! what belongs to it are for browsers and not described.
+//! what belongs to it are for browsers and not described. All of it is there for a test alone, which
+//! writes the description that is served.
 
 mod answers;
 mod shared;
@@ -20,6 +21,7 @@ pub(super) use standing::{Readiness, Sink, Source};
 
 use super::api::{self, by_hand, lists, live, replay, trial};
 use super::{metrics, ready};
+use crate::config::form;
 
 /// Forms that have all members of another one, and more.
 const EXTENDED: [(&str, &str); 5] = [
@@ -31,8 +33,7 @@ const EXTENDED: [(&str, &str); 5] = [
 ];
 
 /// The description as it is served and committed.
-#[must_use]
-pub(super) fn description() -> Value {
+fn description() -> Value {
     let mut description = json!(Description::openapi());
     let schemas = &mut description["components"]["schemas"];
     for (form, base) in EXTENDED {
@@ -125,4 +126,9 @@ impl Modify for Token {
         let components = description.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(scheme));
     }
+}
+
+#[test]
+fn the_committed_description_is_what_the_handlers_say() {
+    form::hold("admin/api/openapi.json", &description());
 }

@@ -3,10 +3,14 @@
 //! A room in the room because what it says is said to other programs. Each reader of a table has a type
 //! beside it that is never made, only described: its fields are the keys, its comments what an editor
 //! shows. Kinds of sources and sinks bring theirs, so that a new one brings its part of the schema along.
-//! A test holds the forms to the readers, key by key and file by file.
+//! All of it is there for tests alone: one writes the schema that the program carries, and others hold
+//! that to the readers, key by key and file by file.
 
 mod tables;
 mod values;
+
+use std::path::Path;
+use std::{env, fs};
 
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{Schema, json_schema};
@@ -49,6 +53,27 @@ pub fn schema(source: Form, sink: Form) -> Value {
     headed["description"] = json!(ABOUT);
     tidy(&mut headed);
     headed
+}
+
+/// Holds a committed document to what it is made of: that of the program, below `src`, and that of the same
+/// name in `deploy`, for readers. With `BELLWIRE_DOCS=write` in the environment both are written anew.
+pub fn hold(place: &str, should_be: &Value) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let own = root.join("src").join(place);
+    let read = root.join("deploy").join(own.file_name().expect("a name"));
+    for (path, should_be) in [
+        (own, format!("{should_be}\n")),
+        (read, format!("{should_be:#}\n")),
+    ] {
+        if env::var_os("BELLWIRE_DOCS").is_some_and(|wish| wish == "write") {
+            fs::write(&path, &should_be).expect("written");
+        }
+        assert!(
+            fs::read_to_string(&path).expect("it is committed") == should_be,
+            "{} is not what the program says: `BELLWIRE_DOCS=write cargo test --lib the_committed` writes it anew",
+            path.display()
+        );
+    }
 }
 
 /// A table of one of several kinds, told apart by `kind`, with the keys that all kinds have.

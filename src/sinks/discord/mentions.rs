@@ -7,11 +7,14 @@
 
 use std::num::NonZeroU64;
 
+#[cfg(test)]
 use schemars::json_schema;
 use serde_json::{Value, json};
 
 use super::super::wording::{Author, Wording};
-use crate::config::{Table, form};
+use crate::config::Table;
+#[cfg(test)]
+use crate::config::form;
 
 const HELP: &str =
     "`everyone`, `roles`, `users`, or one of them as Discord writes it: `<@USER>`, `<@&ROLE>`";
@@ -44,6 +47,7 @@ pub(super) enum Ping {
     User(NonZeroU64),
 }
 
+#[cfg(test)]
 form::value! {
     pub(super) Form = {
         let one = form::text_like("^(everyone|roles|users|<@&?[1-9][0-9]{0,19}>)$");

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::header::USER_AGENT;
 use http::{HeaderValue, Method};
+#[cfg(test)]
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
@@ -17,7 +18,9 @@ use super::wording::{Author, Tone};
 use super::{
     EncodeError, Facts, Kind, Message, Parts, Question, Ring, Translator, address, request,
 };
-use crate::config::{Table, form};
+use crate::config::Table;
+#[cfg(test)]
+use crate::config::form;
 use crate::model::{Reply, Rests, Verdict};
 use crate::transport::Outgoing;
 
@@ -46,6 +49,7 @@ pub(super) const KIND: Kind = Kind {
         max: Duration::from_secs(15 * 60),
     },
     build,
+    #[cfg(test)]
     form: SchemaGenerator::subschema_for::<Form>,
 };
 
@@ -86,6 +90,7 @@ struct Discord {
 }
 
 /// Its options, as the schema of the configuration shows them.
+#[cfg(test)]
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "described and never made")]
 #[schemars(deny_unknown_fields)]

@@ -4,6 +4,7 @@
 //! stands in them but what a template of their address or body has put there.
 
 use http::{HeaderName, HeaderValue};
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -12,7 +13,9 @@ use super::super::address::sensitive;
 use super::super::options;
 use super::super::slot::{self, Filled, Fit, Slot};
 use super::link::Schemes;
-use crate::config::{Table, form};
+use crate::config::Table;
+#[cfg(test)]
+use crate::config::form;
 use crate::expr::Template;
 use crate::model::Secret;
 
@@ -38,6 +41,7 @@ enum Tap {
 }
 
 /// A button, as the schema of the configuration shows it.
+#[cfg(test)]
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "described and never made")]
 #[schemars(deny_unknown_fields, extend("if" = is_request(), "else" = without_request()))]
@@ -63,6 +67,7 @@ pub(super) struct Form {
     body: Option<form::Secret>,
 }
 
+#[cfg(test)]
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "described and never made")]
 #[schemars(rename_all = "lowercase")]
@@ -71,6 +76,7 @@ enum Word {
     Http,
 }
 
+#[cfg(test)]
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "described and never made")]
 #[schemars(rename_all = "UPPERCASE")]
@@ -82,10 +88,12 @@ enum Method {
     Delete,
 }
 
+#[cfg(test)]
 fn is_request() -> Value {
     json!({ "required": ["action"], "properties": { "action": { "const": "http" } } })
 }
 
+#[cfg(test)]
 fn without_request() -> Value {
     json!({ "properties": { "method": false, "headers": false, "body": false } })
 }

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use http::HeaderValue;
+#[cfg(test)]
 use schemars::{JsonSchema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -16,7 +17,9 @@ use super::address::{self, Address};
 use super::cut::{Unit, cut};
 use super::options::RateLimit;
 use super::{EncodeError, Facts, Kind, Message, Parts, Question, Ring, Translator, request};
-use crate::config::{Table, form};
+use crate::config::Table;
+#[cfg(test)]
+use crate::config::form;
 use crate::model::{Reply, Rests, Secret, Verdict};
 use crate::transport::Outgoing;
 
@@ -25,7 +28,7 @@ mod answer;
 mod link;
 mod look;
 
-use actions::{ACTIONS_MAX, Actions};
+use actions::Actions;
 use link::Schemes;
 
 #[cfg(test)]
@@ -44,6 +47,7 @@ pub(super) const KIND: Kind = Kind {
         max: Duration::from_secs(300),
     },
     build,
+    #[cfg(test)]
     form: SchemaGenerator::subschema_for::<Form>,
 };
 
@@ -85,6 +89,7 @@ struct Ntfy {
 }
 
 /// Its options, as the schema of the configuration shows them.
+#[cfg(test)]
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "described and never made")]
 #[schemars(deny_unknown_fields, extend("dependentRequired" = pairs(), "not" = token_and_user()))]
@@ -111,20 +116,24 @@ struct Form {
     #[schemars(regex(pattern = "^\\s*[Hh][Tt][Tt][Pp][Ss]?:"))]
     icon: Option<String>,
     /// Up to three buttons.
-    #[schemars(length(max = ACTIONS_MAX))]
+    #[schemars(length(max = actions::ACTIONS_MAX))]
     actions: Option<Vec<actions::Form>>,
 }
 
+#[cfg(test)]
 fn token_and_user() -> Value {
     json!({ "required": ["token", "username"] })
 }
 
+#[cfg(test)]
 fn pairs() -> Value {
     json!({ "username": ["password"], "password": ["username"] })
 }
 
+#[cfg(test)]
 form::value! { Topic = form::secret_like(&format!("^[A-Za-z0-9_-]{{1,{TOPIC_MAX}}}$")) }
 
+#[cfg(test)]
 form::value! {
     Tags = {
         let tag = form::text_like(r"^[^,]*[^,\s][^,]*$");

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+#[cfg(test)]
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 use url::Url;
@@ -15,7 +16,9 @@ use super::cut::{Unit, cut_escaped};
 use super::options::RateLimit;
 use super::wording::{Author, Field};
 use super::{EncodeError, Facts, Kind, Message, Parts, Question, Ring, Translator, judge, request};
-use crate::config::{Table, form};
+use crate::config::Table;
+#[cfg(test)]
+use crate::config::form;
 use crate::model::{Reply, Rests, Verdict};
 use crate::transport::Outgoing;
 
@@ -34,6 +37,7 @@ pub(super) const KIND: Kind = Kind {
         max: Duration::from_secs(15 * 60),
     },
     build,
+    #[cfg(test)]
     form: SchemaGenerator::subschema_for::<Form>,
 };
 
@@ -57,6 +61,7 @@ struct Slack {
 }
 
 /// Its options, as the schema of the configuration shows them.
+#[cfg(test)]
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "described and never made")]
 #[schemars(deny_unknown_fields)]

@@ -9,13 +9,16 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 
+#[cfg(test)]
 use schemars::{JsonSchema, SchemaGenerator, json_schema};
 
 use super::address::{self, Address};
 use super::request::{AGENT, WEBHOOK_ID, identity};
 use super::slot::{self, Filled, Slot};
 use super::{EncodeError, Facts, Kind, Message, Parts, Question, Translator, judge};
-use crate::config::{Table, form};
+use crate::config::Table;
+#[cfg(test)]
+use crate::config::form;
 use crate::model::{Reply, Rests, Verdict};
 use crate::transport::Outgoing;
 
@@ -38,6 +41,7 @@ pub(super) const KIND: Kind = Kind {
         max: Duration::from_secs(15 * 60),
     },
     build,
+    #[cfg(test)]
     form: SchemaGenerator::subschema_for::<Form>,
 };
 
@@ -95,6 +99,7 @@ struct Webhook {
 }
 
 /// Its options, as the schema of the configuration shows them.
+#[cfg(test)]
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "described and never made")]
 #[schemars(deny_unknown_fields, extend("anyOf" = signed_or_not()))]
@@ -119,6 +124,7 @@ struct Form {
     headers: Option<form::Headers>,
 }
 
+#[cfg(test)]
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "described and never made")]
 #[schemars(rename_all = "UPPERCASE")]
@@ -128,6 +134,7 @@ enum Word {
     Patch,
 }
 
+#[cfg(test)]
 form::value! {
     BodyForm = json_schema!({
         "anyOf": [
@@ -137,6 +144,7 @@ form::value! {
     })
 }
 
+#[cfg(test)]
 fn signed_or_not() -> serde_json::Value {
     serde_json::json!([
         { "required": ["secret"] },

@@ -7,12 +7,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderName, HeaderValue};
+#[cfg(test)]
 use schemars::json_schema;
 use sha2::Sha256;
 
 use super::super::Message;
 use super::body::kind;
-use crate::config::{Table, form};
+use crate::config::Table;
+#[cfg(test)]
+use crate::config::form;
 use crate::model::Secret;
 
 /// Most secrets at once. Rotation needs two.
@@ -75,6 +78,7 @@ const SCHEMES: [(&str, Scheme); 4] = [
     ("none", Scheme::None),
 ];
 
+#[cfg(test)]
 form::value! {
     pub(super) Form = {
         let signing = ["standard", "github", "stripe"];
