@@ -31,6 +31,9 @@ use crate::model::Claim;
 /// Most requests in one transaction. It bounds how long the first of them waits for the others.
 const GROUP_MAX: usize = 256;
 
+/// Bytes of a batch above which others do not share its transaction.
+const LARGE: u64 = 64 * 1024;
+
 /// What a claim yields.
 #[derive(Debug, Default)]
 pub struct Claims {
@@ -179,7 +182,11 @@ impl Owner {
                 // In front: whoever has ended something and then asks is to see it ended.
                 group.splice(..0, self.riding.drain(..));
             }
+            let mut large = set_apart(&mut group);
             self.carry_out(&mut group);
+            if self.fault.get().is_none() {
+                self.carry_out(&mut large);
+            }
             self.make_room();
             if self.fault.get().is_none() {
                 self.space.copy_log(&self.connection, !line.is_empty());
@@ -368,5 +375,19 @@ impl Owner {
             tracing::debug!(%error, "its log may be copied into it");
         }
         let _ = self.fault.set(fault);
+    }
+}
+
+/// Takes the large batches out of a group in which there are others: an event of a quiet source is not to wait for
+/// a thousand of a busy one, and a flush more is cheap against those. One batch alone shares its flush with
+/// whatever else there is to do.
+fn set_apart(group: &mut Vec<Box<dyn Work>>) -> Vec<Box<dyn Work>> {
+    let is_large = |work: &dyn Work| work.manner().bytes.is_some_and(|bytes| bytes > LARGE);
+    let mut batches = group.iter().filter(|work| work.manner().bytes.is_some());
+    match batches.any(|work| !is_large(work.as_ref())) {
+        true => group
+            .extract_if(.., |work| is_large(work.as_ref()))
+            .collect(),
+        false => Vec::new(),
     }
 }

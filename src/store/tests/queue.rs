@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 
+use futures_util::future::join_all;
 use tempfile::TempDir;
 
 use super::*;
@@ -229,4 +230,48 @@ async fn a_living_notification_is_forgotten_with_what_is_old() {
     prune(&store, after(1)).await;
     let next = claim(&store, "phone", now(), 1).await.remove(0);
     assert_eq!(next.living.expect("a key").message, None);
+}
+
+/// Takes a batch of each source in, all while the queue is busy with something else; answers the sources
+/// in the order in which their first events stand in the queue.
+async fn in_order(batches: Vec<(&str, usize)>) -> Vec<String> {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let busy = store.call(move |_, _| Ok(held.recv().is_ok()));
+    let accepted = join_all(batches.into_iter().map(|(source, events)| {
+        let ids: Vec<String> = (0..events).map(|n| format!("{source}-{n}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let mut batch = batch(&ids, &[]);
+        batch.source = name(source);
+        for (event, _) in &mut batch.events {
+            event.source = name(source);
+        }
+        store.accept(batch)
+    }));
+    let released = async { release.send(()) };
+    let (busy, accepted, released) = tokio::join!(biased; busy, accepted, released);
+    assert!(busy.expect("does"));
+    released.expect("it waits");
+    for accepted in accepted {
+        accepted.expect("accepts");
+    }
+    let (arrived, _) = store
+        .arrived(Standing::default(), 0, None, 5000)
+        .await
+        .expect("reads");
+    let mut sources: Vec<String> = arrived
+        .iter()
+        .map(|one| one.row.head.source.to_string())
+        .collect();
+    sources.dedup();
+    sources
+}
+
+#[tokio::test]
+async fn an_event_of_a_quiet_source_waits_for_no_thousand_of_a_busy_one() {
+    let order = in_order(vec![("busy", 1000), ("quiet", 1)]).await;
+    assert_eq!(order, ["quiet", "busy"]);
+    let order = in_order(vec![("busy", 1000), ("other", 1000)]).await;
+    assert_eq!(order, ["busy", "other"], "neither is quiet");
 }
