@@ -16,7 +16,7 @@ use super::{StoreError, schema};
 
 /// Frames after which it is copied when nobody waits. Whoever comes meanwhile waits for it, so it is not to be
 /// often; what is changed often is copied once.
-const FRAMES_MAX: u64 = 4000;
+const FRAMES_MAX: u64 = 3000;
 
 /// The log of a queue file.
 #[derive(Debug)]
