@@ -41,6 +41,7 @@ mod outage;
 mod pace;
 mod pages;
 mod power;
+mod protocol;
 mod queue;
 mod reload;
 mod replay;
