@@ -238,19 +238,29 @@ async fn in_order(batches: Vec<(&str, usize)>) -> Vec<String> {
     let folder = TempDir::new().expect("a folder");
     let store = open(&folder).expect("opens");
     let (release, held) = std::sync::mpsc::channel::<()>();
-    let busy = store.call(move |_, _| Ok(held.recv().is_ok()));
-    let accepted = join_all(batches.into_iter().map(|(source, events)| {
-        let ids: Vec<String> = (0..events).map(|n| format!("{source}-{n}")).collect();
-        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let mut batch = batch(&ids, &[]);
-        batch.source = name(source);
-        for (event, _) in &mut batch.events {
-            event.source = name(source);
-        }
-        store.accept(batch)
-    }));
-    let released = async { release.send(()) };
-    let (busy, accepted, released) = tokio::join!(biased; busy, accepted, released);
+    let (begin, begun) = tokio::sync::oneshot::channel();
+    let mut begin = Some(begin);
+    let busy = store.call(move |_, _| {
+        drop(begin.take());
+        Ok(held.recv().is_ok())
+    });
+    let accepted = async {
+        // It is dropped once the queue is busy, so that all that follows is on the line together.
+        let _ = begun.await as Result<(), _>;
+        let accepted = join_all(batches.into_iter().map(|(source, events)| {
+            let ids: Vec<String> = (0..events).map(|n| format!("{source}-{n}")).collect();
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            let mut batch = batch(&ids, &[]);
+            batch.source = name(source);
+            for (event, _) in &mut batch.events {
+                event.source = name(source);
+            }
+            store.accept(batch)
+        }));
+        let released = async { release.send(()) };
+        tokio::join!(biased; accepted, released)
+    };
+    let (busy, (accepted, released)) = tokio::join!(busy, accepted);
     assert!(busy.expect("does"));
     released.expect("it waits");
     for accepted in accepted {
