@@ -1,8 +1,14 @@
 //! The connections of callers: only so many at once, and none that says nothing for long.
 //!
 //! What callers hold open must never keep an event from coming in or an alert from going out, and both
-//! need the same file descriptors.
+//! need the same file descriptors. Nor may it keep another caller away: where all places are taken, the
+//! one that has been silent for longest has to go, so that whoever knows what it wants is answered.
 
+mod guest;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -10,6 +16,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -19,17 +28,22 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep};
 use tokio_util::sync::CancellationToken;
-use tower_http::timeout::RequestBodyTimeoutLayer;
+use tower::ServiceExt as _;
+
+use guest::{Arriving, Guest};
 
 /// Most connections at once: every page and reader that may listen, and as many again for requests. More
-/// wait to be accepted.
+/// wait until one of these is silent or has ended.
 const CONNECTIONS_MAX: usize = 128;
+
+/// So many free places are a crowd: whoever comes then is answered once and has to come again.
+const CROWDED_BELOW: usize = CONNECTIONS_MAX / 2;
 
 /// Longest wait for the head of a request, the first one or the next.
 const HEAD_WAIT: Duration = Duration::from_secs(10);
 
-/// Longest wait for the next part of a body.
-const BODY_WAIT: Duration = Duration::from_secs(10);
+/// Most bytes of a head, and of what is read or written at once. Browsers and proxies stay far below it.
+const HEAD_BYTES_MAX: usize = 32 << 10;
 
 /// Longest wait for a caller to take more of an answer. However slowly it reads, each part that it takes
 /// begins the wait anew; whoever takes nothing would otherwise keep its place for as long as it likes.
@@ -40,14 +54,31 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(500);
 
 /// Serves until `stop`, then lets open requests finish.
 pub(super) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let router = router.layer(RequestBodyTimeoutLayer::new(BODY_WAIT));
+    serve_for(HEAD_WAIT, listener, router, stop).await;
+}
+
+async fn serve_for(
+    head_wait: Duration,
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    // Those that were silent when they were last looked at, the oldest first.
+    let mut silent: VecDeque<Arc<Guest>> = VecDeque::new();
     let mut open = JoinSet::new();
     loop {
         let next = async {
+            let accepted = listener.accept().await;
+            let is_full = places.available_permits() == 0;
+            if is_full || silent.len() >= CONNECTIONS_MAX {
+                silent.retain(|guest| guest.is_silent());
+            }
+            if is_full && let Some(oldest) = silent.pop_front() {
+                oldest.dismiss();
+            }
             let place = Arc::clone(&places).acquire_owned().await;
-            let place = place.expect("never closed");
-            (listener.accept().await, place)
+            (accepted, place.expect("never closed"))
         };
         let (accepted, place) = tokio::select! {
             biased;
@@ -57,9 +88,22 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
         while open.try_join_next().is_some() {}
         match accepted {
             Ok((stream, _)) => {
-                let talk = talk(stream, router.clone(), stop.clone());
+                let guest = Arc::<Guest>::default();
+                silent.push_back(Arc::clone(&guest));
+                let terms = Terms {
+                    head_wait,
+                    stays: places.available_permits() >= CROWDED_BELOW,
+                };
+                let talk = talk(
+                    stream,
+                    router.clone(),
+                    Arc::clone(&guest),
+                    terms,
+                    stop.clone(),
+                );
                 open.spawn(async move {
                     talk.await;
+                    guest.done();
                     drop(place);
                 });
             }
@@ -72,17 +116,33 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
     while open.join_next().await.is_some() {}
 }
 
-/// Answers what comes over one connection, until it ends or says nothing more.
+/// What a connection has to keep to.
+struct Terms {
+    /// Longest wait for the head of a request.
+    head_wait: Duration,
+    /// Whether it may make another request.
+    stays: bool,
+}
+
+/// Answers what comes over one connection, until it ends, says nothing more, or has to go.
 async fn talk(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     router: Router,
+    guest: Arc<Guest>,
+    terms: Terms,
     stop: CancellationToken,
 ) {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WAIT);
-    let service = TowerToHyperService::new(router);
+        .header_read_timeout(terms.head_wait)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .keep_alive(terms.stays);
+    let whose = Arc::clone(&guest);
+    let service = router.map_request(move |request: Request<Incoming>| {
+        request.map(|body| Body::new(Arriving::new(body, Arc::clone(&whose))))
+    });
+    let service = TowerToHyperService::new(service);
     let stream = TokioIo::new(Taken {
         stream,
         stuck: None,
@@ -91,6 +151,7 @@ async fn talk(
     tokio::select! {
         // However it ends, there is nobody to tell.
         ended = connection.as_mut() => drop(ended),
+        () = guest.dismissed() => {}
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             drop(connection.await);
@@ -160,53 +221,5 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Taken<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::convert::Infallible;
-
-    use axum::body::Body;
-    use axum::routing::get;
-    use bytes::Bytes;
-    use futures_util::stream;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::time::{Instant, timeout};
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn who_takes_nothing_is_let_go_and_who_takes_a_little_is_not() {
-        const SHORT: Duration = Duration::from_secs(29);
-        let place = Arc::new(Semaphore::new(1));
-        let held = Arc::clone(&place);
-        let endless = || async move {
-            let held = held.try_acquire_owned().expect("a place");
-            Body::from_stream(stream::repeat_with(move || {
-                assert_eq!(held.num_permits(), 1);
-                Ok::<_, Infallible>(Bytes::from_static(&[b'x'; 1024]))
-            }))
-        };
-        let router = Router::new().route("/", get(endless));
-        let (mut caller, ours) = tokio::io::duplex(4096);
-        let talk = tokio::spawn(talk(ours, router, CancellationToken::new()));
-        let head = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
-        caller.write_all(head).await.expect("is sent");
-        let mut some = [0; 1024];
-        for part in 0..5 {
-            caller.read_exact(&mut some).await.expect("it goes on");
-            // The paused clock: nobody waits for it.
-            sleep(SHORT).await;
-            assert!(!talk.is_finished(), "{part}");
-            assert_eq!(place.available_permits(), 0, "{part}");
-        }
-        let began = Instant::now();
-        timeout(TAKE_WAIT * 2, talk)
-            .await
-            .expect("it ends")
-            .expect("no panic");
-        assert_eq!(began.elapsed(), TAKE_WAIT - SHORT);
-        assert_eq!(place.available_permits(), 1, "its place is free");
     }
 }

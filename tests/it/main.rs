@@ -53,6 +53,7 @@ mod shutdown;
 mod silence;
 mod source;
 mod strangers;
+mod surface;
 mod tail;
 mod templates;
 mod terminal;
