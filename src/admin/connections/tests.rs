@@ -1,3 +1,5 @@
+//! Who may stay, and who has to go.
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 
