@@ -63,7 +63,8 @@ impl Mistake {
     }
 
     pub(super) fn at(mut self, span: Span) -> Self {
-        self.line = Some(usize::from(span.start_line));
+        // What the engine puts together begins for it at the token before, and the first one has none.
+        self.line = Some(usize::from(span.start_line).max(1));
         self
     }
 }
