@@ -32,7 +32,7 @@ impl Schedule {
     ///
     /// # Errors
     /// What is wrong with them; also where they name no time that there ever is.
-    pub(super) fn new(text: &str, zone: TimeZone) -> Result<Self, String> {
+    pub fn new(text: &str, zone: TimeZone) -> Result<Self, String> {
         if text.len() > BYTES_MAX {
             return Err(format!("a schedule has at most {BYTES_MAX} characters"));
         }
@@ -59,7 +59,8 @@ impl Schedule {
     }
 
     /// The first time after a moment.
-    pub(super) fn next(&self, after: Timestamp) -> Option<Timestamp> {
+    #[must_use]
+    pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
         let after = Moment(after.to_zoned_datetime(self.zone.clone()));
         let next = self.cron.find_next_occurrence(&after, false).ok()?;
         Some(next.0.timestamp())
