@@ -40,6 +40,11 @@ impl Schedule {
         if fields != FIELDS && !text.trim_start().starts_with('@') {
             return Err(format!("it has {fields} fields in place of {FIELDS}"));
         }
+        // The library takes it for no value, and then looks for seconds for a time that there never is.
+        let is_bare = |field: &str| field.split(',').any(str::is_empty);
+        if text.split_whitespace().any(is_bare) {
+            return Err("a comma has nothing beside it".to_owned());
+        }
         let parser = CronParser::builder()
             .seconds(Seconds::Disallowed)
             .year(Year::Disallowed)
@@ -245,6 +250,10 @@ mod tests {
             "@",
         ] {
             assert!(schedule(wrong, "UTC").is_err(), "{wrong}");
+        }
+        for wrong in [", 0 * * *", "0 22, * * *", "0 0 1,,2 * *", "0 0 * * ,"] {
+            let mistake = schedule(wrong, "UTC").expect_err(wrong);
+            assert_eq!(mistake, "a comma has nothing beside it", "{wrong}");
         }
         assert!(schedule(&"0,".repeat(200), "UTC").is_err());
         assert!(schedule("@daily", "UTC").is_ok());
