@@ -63,8 +63,7 @@ impl Mistake {
     }
 
     pub(super) fn at(mut self, span: Span) -> Self {
-        // What the engine puts together begins for it at the token before, and the first one has none.
-        self.line = Some(usize::from(span.start_line).max(1));
+        self.line = Some(usize::from(span.start_line));
         self
     }
 }
