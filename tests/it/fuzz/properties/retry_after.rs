@@ -32,7 +32,7 @@ fn any_value(input: &[u8], value: &HeaderValue) {
     let text = String::from_utf8_lossy(input);
     let text = text.trim();
     let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if is_digits(text) && !text.is_empty() {
+    if input.is_ascii() && is_digits(text) && !text.is_empty() {
         // So many seconds that no clock has them are still a wish for a very long wait.
         let number = text.parse::<u32>().map_or(u64::from(u32::MAX), u64::from);
         let wait = wait.expect("a number is a wait");
