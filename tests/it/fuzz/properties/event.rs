@@ -7,10 +7,12 @@ use std::sync::LazyLock;
 
 use bellwire::app::Plan;
 use bellwire::config;
-use bellwire::model::{DeliveryId, Event, Living, Trace, mended};
+use bellwire::model::{DataAt, DeliveryId, Event, Living, Secret, Trace, mended};
+use bellwire::sinks::verify::{Captured, Finding, TOLERANCE, verify};
 use bellwire::sinks::{Message, Sink, Wording};
 use bellwire::sources::{Frame, What};
 use bellwire::transport::Outgoing;
+use bytes::Bytes;
 use serde_json::Value;
 
 use super::now;
@@ -75,6 +77,9 @@ static PLAN: LazyLock<Plan> = LazyLock::new(|| {
     Plan::make(loaded, false).unwrap_or_else(|refused| panic!("{refused}"))
 });
 
+/// The secret of the first of them.
+const SIGNING: &str = "whsec_YmVsbHdpcmUgZnV6eiB0YXJnZXRzIHNpZ24gd2l0aCB0aGlzIQ==";
+
 /// A byte that says how the message is to be, the type and the id of the stream on a line each, and the payload.
 pub fn event(input: &[u8]) {
     let mut parts = input.splitn(3, |byte| *byte == b'\n');
@@ -132,7 +137,14 @@ fn meets(event: &Event, manner: u8) {
     };
     for sink in &PLAN.sinks {
         match sink.translator.encode(&message) {
-            Ok(Outgoing::Http(request)) => http(sink, &request, event),
+            Ok(Outgoing::Http(request)) => {
+                http(sink, &request, event);
+                match sink.name.as_str() {
+                    "hook" => genuine(&request),
+                    "canonical" => settled(sink, request.body(), &message),
+                    _ => {}
+                }
+            }
             Ok(Outgoing::Program(call)) => {
                 serde_json::from_slice::<Value>(&call.input).expect("JSON");
             }
@@ -142,7 +154,7 @@ fn meets(event: &Event, manner: u8) {
     }
 }
 
-fn http(sink: &Sink, request: &http::Request<bytes::Bytes>, event: &Event) {
+fn http(sink: &Sink, request: &http::Request<Bytes>, event: &Event) {
     let kind = request.headers().get("content-type");
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let is_json = kind.split(';').any(|part| part.ends_with("json"));
@@ -187,6 +199,41 @@ fn http(sink: &Sink, request: &http::Request<bytes::Bytes>, event: &Event) {
             assert!((1..=4_096).contains(&length), "{length} in {json}");
         }
         _ => {}
+    }
+}
+
+/// A receiver that checks any of the signatures believes the request.
+fn genuine(request: &http::Request<Bytes>) {
+    let mut captured = Vec::new();
+    for (name, value) in request.headers() {
+        captured.extend_from_slice(name.as_str().as_bytes());
+        captured.extend_from_slice(b": ");
+        captured.extend_from_slice(value.as_bytes());
+        captured.push(b'\n');
+    }
+    captured.push(b'\n');
+    captured.extend_from_slice(request.body());
+    let captured = Captured::read(&captured).expect("a request");
+    let secrets = [Secret::new(SIGNING.to_owned())];
+    let findings = verify(&captured, &secrets, now(), TOLERANCE);
+    assert_eq!(findings.len(), 3, "one for each scheme");
+    assert!(findings.iter().all(Finding::is_genuine), "{findings:?}");
+}
+
+/// What was printed as JavaScript prints it, and is printed so again, stays as it is.
+fn settled(sink: &Sink, body: &Bytes, message: &Message<'_>) {
+    let event = Event {
+        payload: body.clone(),
+        data: DataAt::Missing,
+        ..message.event.clone()
+    };
+    let again = Message {
+        event: &event,
+        ..*message
+    };
+    match sink.translator.encode(&again) {
+        Ok(Outgoing::Http(request)) => assert_eq!(request.body(), body),
+        other => panic!("{other:?}"),
     }
 }
 

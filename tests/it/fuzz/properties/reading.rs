@@ -12,6 +12,8 @@ use http::{HeaderMap, HeaderName, Request, Response};
 use launchdarkly_sdk_transport::{ByteStream, HttpTransport, ResponseFuture, TransportError};
 use tokio::runtime::{Builder, Runtime};
 
+use super::now;
+
 /// A credential that every request of a stream shows.
 pub const TOKEN: &str = "tok/hunter2-hunter2";
 
@@ -43,18 +45,18 @@ impl Canned {
     }
 
     /// A feed that is read over it.
-    pub fn feed(&self, event_bytes_max: usize) -> impl Connect + use<> {
+    fn feed(&self, event_bytes_max: usize) -> impl Connect + use<> {
         let name = Name::new("feed").expect("a name");
         let shown = Secret::new(format!("Bearer {TOKEN}"));
         let headers: Vec<(HeaderName, Secret)> = vec![(http::header::AUTHORIZATION, shown)];
-        let clock = Clock::system();
+        let clock = Clock::runtime(now());
         feed_over(name, self.clone(), headers, event_bytes_max, &clock)
     }
 
     /// Everything that a connection from this cursor yields, and how it ends.
     pub fn read(&self, event_bytes_max: usize, from: &Cursor) -> (Vec<Item>, End) {
-        let feed = self.feed(event_bytes_max);
         run(async {
+            let feed = self.feed(event_bytes_max);
             let mut items = match feed.connect(from).await {
                 Ok(items) => items,
                 Err(end) => return (Vec::new(), end),

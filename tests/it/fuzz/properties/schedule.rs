@@ -45,6 +45,11 @@ pub fn schedule(input: &[u8]) {
         let again = schedule.next(moment.max(after));
         assert_eq!(again, Some(next), "{text:?} in {name} after {moment}");
     }
+    let second = schedule.next(next);
+    assert!(
+        second.is_none_or(|second| second > next),
+        "{text:?} in {name}: {next} twice"
+    );
     if name == "UTC" {
         plainly(text, after, next);
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bellwire::app::Plan;
 use bellwire::config;
-use bellwire::model::{DeliveryId, Living, Reply, Trace, Verdict};
+use bellwire::model::{DeliveryId, Living, Reply, Secret, Trace, Verdict};
+use bellwire::sinks::verify::{Captured, Finding, TOLERANCE, verify};
 use bellwire::sinks::{Facts, Message, Sink, Wording};
 use bellwire::sources::{Frame, What, read_internal};
 use bellwire::transport::Outgoing;
@@ -64,11 +65,17 @@ static PLAN: LazyLock<Plan> = LazyLock::new(|| {
     Plan::make(loaded, false).unwrap_or_else(|refused| panic!("{refused}"))
 });
 
-/// A byte that says what the request was, and an answer as [`answer::read`] has it.
+/// A byte that says what the request was, and an answer as [`answer::read`] has it. Taken for a request that
+/// somebody captured, it is never genuine.
 pub fn verdict(input: &[u8]) {
     let Some((asked, input)) = input.split_first() else {
         return;
     };
+    if let Ok(captured) = Captured::read(input) {
+        let secrets = [Secret::new(SECRET.to_owned())];
+        let findings = verify(&captured, &secrets, now(), TOLERANCE);
+        assert!(!findings.is_empty() && !findings.iter().any(Finding::is_genuine));
+    }
     let Some(reply) = answer::read(input) else {
         return;
     };
