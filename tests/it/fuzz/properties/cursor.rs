@@ -118,8 +118,7 @@ fn follow(track: &mut Track, cursor: &Cursor, time: Option<Timestamp>) {
 
 /// A queue on disk, which goes with the thread that asks it.
 struct Queue {
-    runtime: Runtime,
-    store: Option<Store>,
+    open: Option<(Runtime, Store)>,
     _folder: TempDir,
 }
 
@@ -129,15 +128,14 @@ impl Queue {
         let store = Store::open(folder.path(), Status::new().0, now()).expect("opens");
         let runtime = Builder::new_current_thread().enable_time().build();
         Self {
-            runtime: runtime.expect("a runtime"),
-            store: Some(store),
+            open: Some((runtime.expect("a runtime"), store)),
             _folder: folder,
         }
     }
 
     /// What it gives back of a checkpoint.
     fn keep(&self, checkpoint: &Checkpoint) -> Checkpoint {
-        let store = self.store.as_ref().expect("open");
+        let (runtime, store) = self.open.as_ref().expect("open");
         let source = Name::new("feed").expect("a name");
         let batch = Batch {
             source: source.clone(),
@@ -146,7 +144,7 @@ impl Queue {
             picture: Vec::new(),
             heard: Vec::new(),
         };
-        self.runtime.block_on(async {
+        runtime.block_on(async {
             store.accept(batch).await.expect("accepts");
             store.checkpoint(&source).await.expect("reads")
         })
@@ -155,8 +153,10 @@ impl Queue {
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        if let Some(store) = self.store.take() {
-            self.runtime.block_on(store.close());
+        if let Some((runtime, store)) = self.open.take() {
+            // The runtime may be gone from a thread that ends.
+            let closed = std::thread::spawn(move || runtime.block_on(store.close()));
+            closed.join().expect("it closes");
         }
     }
 }
