@@ -233,7 +233,7 @@ impl Rewriter {
             _ => None,
         };
         if is_comparison(function) {
-            self.not_with_none(&binary.left, &binary.right, span);
+            self.not_with_none(&binary.left, &binary.right);
         }
         let left = self.expression(&binary.left);
         let right = self.expression(&binary.right);
@@ -254,7 +254,7 @@ impl Rewriter {
         for link in &compare.ops {
             let operator = link_sign(&link.op);
             if is_comparison(Some(operator)) {
-                self.not_with_none(left, &link.expr, span);
+                self.not_with_none(left, &link.expr);
             }
             parts.push(Expr::Const(Spanned::new(
                 ast::Const {
@@ -332,12 +332,12 @@ impl Rewriter {
     }
 
     /// Such a comparison can never be true, which is surely not what was meant.
-    fn not_with_none(&mut self, left: &Expr<'_>, right: &Expr<'_>, span: Span) {
-        let is_none = |expr: &Expr<'_>| matches!(expr, Expr::Const(value) if value.value.is_none());
-        if is_none(left) || is_none(right) {
+    fn not_with_none(&mut self, left: &Expr<'_>, right: &Expr<'_>) {
+        let is_none = |expr: &&Expr<'_>| matches!(expr, Expr::Const(it) if it.value.is_none());
+        if let Some(none) = [left, right].into_iter().find(is_none) {
             let mistake = Mistake::new("comparing with `none` is always false")
                 .help("write `is none` or `is not none`");
-            self.wrong(mistake, span);
+            self.wrong(mistake, none.span());
         }
     }
 

@@ -32,13 +32,18 @@ impl Schedule {
     ///
     /// # Errors
     /// What is wrong with them; also where they name no time that there ever is.
-    pub(super) fn new(text: &str, zone: TimeZone) -> Result<Self, String> {
+    pub fn new(text: &str, zone: TimeZone) -> Result<Self, String> {
         if text.len() > BYTES_MAX {
             return Err(format!("a schedule has at most {BYTES_MAX} characters"));
         }
         let fields = text.split_whitespace().count();
         if fields != FIELDS && !text.trim_start().starts_with('@') {
             return Err(format!("it has {fields} fields in place of {FIELDS}"));
+        }
+        // The library takes it for no value, and then looks for seconds for a time that there never is.
+        let is_bare = |field: &str| field.split(',').any(str::is_empty);
+        if text.split_whitespace().any(is_bare) {
+            return Err("a comma has nothing beside it".to_owned());
         }
         let parser = CronParser::builder()
             .seconds(Seconds::Disallowed)
@@ -59,7 +64,8 @@ impl Schedule {
     }
 
     /// The first time after a moment.
-    pub(super) fn next(&self, after: Timestamp) -> Option<Timestamp> {
+    #[must_use]
+    pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
         let after = Moment(after.to_zoned_datetime(self.zone.clone()));
         let next = self.cron.find_next_occurrence(&after, false).ok()?;
         Some(next.0.timestamp())
@@ -244,6 +250,10 @@ mod tests {
             "@",
         ] {
             assert!(schedule(wrong, "UTC").is_err(), "{wrong}");
+        }
+        for wrong in [", 0 * * *", "0 22, * * *", "0 0 1,,2 * *", "0 0 * * ,"] {
+            let mistake = schedule(wrong, "UTC").expect_err(wrong);
+            assert_eq!(mistake, "a comma has nothing beside it", "{wrong}");
         }
         assert!(schedule(&"0,".repeat(200), "UTC").is_err());
         assert!(schedule("@daily", "UTC").is_ok());

@@ -152,7 +152,7 @@ impl Wire {
         self.cut.cancel();
     }
 
-    #[cfg(test)]
+    /// Of no connection, so that there is nothing to break.
     pub(super) fn unconnected() -> Self {
         Self {
             cut: CancellationToken::new(),

@@ -79,7 +79,12 @@ impl<T: HttpTransport> Gate<T> {
         let (parts, body) = answer.into_parts();
         let body = refusal::start_of(body).await;
         let body = self.without_secrets(&String::from_utf8_lossy(&body));
-        refusal::read(parts.status, &parts.headers, &body, self.pass.clock.now())
+        let now = self.pass.clock.now();
+        let mut refusal = refusal::read(parts.status, &parts.headers, &body, now);
+        // Its escapes are undone only now.
+        let is_shown = |problem: &mut String| self.without_secrets(problem) != *problem;
+        refusal.problem.take_if(is_shown);
+        refusal
     }
 
     fn check(&self, headers: &HeaderMap) -> Result<(), End> {
@@ -125,6 +130,8 @@ impl<T: HttpTransport> Gate<T> {
             for part in [whole, last] {
                 if part.len() >= CREDENTIAL_BYTES_MIN {
                     text = text.replace(part, "…");
+                    // As some write it in JSON.
+                    text = text.replace(&part.replace('/', "\\/"), "…");
                 }
             }
         }

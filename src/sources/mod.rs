@@ -43,6 +43,7 @@ pub use self::decode::Frame;
 pub use self::live::Live;
 pub use self::options::EVENT_BYTES_MAX;
 pub use self::recording::{Input, Recorded, Recording};
+pub use self::sse::feed_over;
 use self::ttmt_rest::Uuid;
 use crate::clock::Clock;
 #[cfg(test)]

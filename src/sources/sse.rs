@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, header};
 use jiff::Timestamp;
+use launchdarkly_sdk_transport::HttpTransport;
 #[cfg(test)]
 use schemars::{JsonSchema, SchemaGenerator};
 
@@ -16,7 +17,7 @@ use super::connection::Connector;
 use super::decode::{Decode, Frame, identity, time};
 use super::json::{self, Pointer};
 use super::resume::Ids;
-use super::{Kind, Source, What, options};
+use super::{Connect, Kind, Source, What, options};
 use crate::clock::Clock;
 #[cfg(test)]
 use crate::config::form;
@@ -34,6 +35,9 @@ pub(super) const KIND: Kind = Kind {
 
 /// How long such a stream may be silent where nothing else is configured.
 const IDLE_DEFAULT: Duration = Duration::from_secs(5 * 60);
+
+/// What is asked for where the transport alone knows where it goes.
+const ANYWHERE: &str = "http://feed.invalid/";
 
 /// Numbers from here on are milliseconds: as seconds they would be the year 5138.
 const MILLISECONDS_FROM: f64 = 100_000_000_000.0;
@@ -109,6 +113,36 @@ fn build(config: &SourceConfig, options: &mut Table, clock: &Clock) -> Option<So
         rest: None,
         warnings: Vec::new(),
     })
+}
+
+/// A feed whose requests are carried by a transport of the caller's own, with these headers on each.
+/// Nothing is looked up in its events, and it may be silent for as long as it likes.
+pub fn feed_over<T: HttpTransport>(
+    source: Name,
+    transport: T,
+    headers: Vec<(HeaderName, Secret)>,
+    event_bytes_max: usize,
+    clock: &Clock,
+) -> impl Connect + use<T> {
+    Connector {
+        address: Secret::new(ANYWHERE.to_owned()),
+        headers: Arc::new(move || headers.clone()),
+        secrets: Vec::new(),
+        transport,
+        event_bytes_max,
+        patience: Patience {
+            idle: None,
+            age: None,
+        },
+        ids: Arc::new(Ids::new(source.clone())),
+        decoder: Arc::new(Feed {
+            source,
+            kind: None,
+            time: None,
+            data: None,
+        }),
+        clock: clock.clone(),
+    }
 }
 
 /// A healthy stream of any other kind may live for ever, but not in silence.

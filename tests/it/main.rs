@@ -21,6 +21,7 @@ mod example;
 mod expected;
 mod explain;
 mod feed;
+mod fuzz;
 mod guidance;
 mod harness;
 mod heartbeat;

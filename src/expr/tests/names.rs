@@ -103,6 +103,23 @@ fn unknown_names_are_mistakes_with_a_suggestion() {
 }
 
 #[test]
+fn a_comparison_with_none_is_told_on_the_line_of_none() {
+    for (source, line) in [
+        ("1 < 2 != none", 1),
+        ("none == data.x", 1),
+        ("data.x > 1 or\ndata.y == none", 2),
+        ("data.x >\n1 and\nnone != data.y", 3),
+    ] {
+        let mistake = mistake(source, Expression::compile(source));
+        assert_eq!(mistake.line, Some(line), "{source}");
+    }
+    // Whatever else is put together from its first word on.
+    let deep = format!("1{}", " + 1".repeat(200));
+    let mistake = mistake(&deep, Expression::compile(&deep));
+    assert_eq!(mistake.line, Some(1), "{}", mistake.message);
+}
+
+#[test]
 fn every_mistake_of_a_text_is_told_with_its_line_and_its_suggestion() {
     let told = |mistakes: Vec<Mistake>| -> Vec<_> {
         let told = mistakes.into_iter();

@@ -14,16 +14,17 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
 use super::answer::{Answer, Answers};
 use super::wire::{Listener, Wire, serve};
@@ -149,7 +150,7 @@ impl Receivers {
     /// When the listening socket fails.
     pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
         let end = self.desk.stop.clone();
-        let router = Router::new().fallback(receive).with_state(self.desk);
+        let router = router(self.desk);
         let serving = async {
             let served = serve(self.listener, router, end.clone()).await;
             end.cancel();
@@ -178,6 +179,14 @@ impl Handle {
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Answers one request without a socket. What only a socket can do, such as a reset, does not happen.
+    pub async fn ask(&self, request: Request<Bytes>) -> Response {
+        let wire = Extension(ConnectInfo(Wire::unconnected()));
+        let router = router(Arc::clone(&self.desk)).layer(wire);
+        let Ok(response) = router.oneshot(request.map(Body::from)).await;
+        response
     }
 
     /// What a sink of this kind has for its URL, and an ntfy sink for its server.
@@ -268,6 +277,10 @@ struct Kept {
     list: VecDeque<Received>,
     bytes: usize,
     count: u64,
+}
+
+fn router(desk: Arc<Desk>) -> Router {
+    Router::new().fallback(receive).with_state(desk)
 }
 
 async fn receive(

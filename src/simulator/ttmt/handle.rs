@@ -7,13 +7,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
 use bytes::Bytes;
+use tower::ServiceExt;
 
 use super::super::answer::Answer;
+use super::super::wire::Wire;
 use super::api::Api;
 use super::fault::Fault;
 use super::message::Message;
 use super::requests::Request;
+use super::router;
 
 /// A running simulator. Clones lead to the same one.
 #[derive(Clone)]
@@ -39,6 +45,14 @@ impl Handle {
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.api.requests.list()
+    }
+
+    /// Answers one request without a socket. What only a socket can do, such as a reset, does not happen.
+    pub async fn ask(&self, request: http::Request<Bytes>) -> http::Response<Body> {
+        let wire = Extension(ConnectInfo(Wire::unconnected()));
+        let router = router(&self.api, self.addr.ip().is_loopback()).layer(wire);
+        let Ok(response) = router.oneshot(request.map(Body::from)).await;
+        response
     }
 
     /// Waits for a request of which this is true. Also looks at those that are over.

@@ -137,6 +137,23 @@ fn feed_r6_an_endless_error_body_holds_nothing_up() {
 }
 
 #[test]
+fn feed_s1_what_was_shown_does_not_come_back_in_an_end_that_escapes_it() {
+    for body in [
+        r#"{"type":"about:hunter2\u002fkey"}"#,
+        r#"{"type":"hunter2\/key","detail":"hunter2\/key"}"#,
+    ] {
+        let canned = Canned::chunks([body.as_bytes()]).status(401);
+        let mut connector = canned.connector();
+        connector.secrets = vec![Secret::new("hunter2/key".to_owned())];
+        let End::Status(refusal) = run(read(&connector, Cursor::Unknown)).end else {
+            panic!("a refusal of {body}");
+        };
+        assert_eq!(refusal.problem.filter(|it| it.contains("hunter2")), None);
+        assert!(!refusal.body.contains(r"hunter2\/key"), "{}", refusal.body);
+    }
+}
+
+#[test]
 fn feed_s1_what_was_shown_does_not_come_back_in_an_end() {
     let echo = "you sent Bearer hunter2-key, ?token=hunter2-query and hunter2-key";
     let kinds = [

@@ -14,7 +14,7 @@ use super::answer::{Answer, Unreadable};
 use super::cache::Cache;
 use super::page::Page;
 use super::query::{Pairs, SignalQuery, TradeQuery, Uuid, segment};
-use super::wire::Api;
+use super::wire::{Api, BEARER, Wire};
 use super::{Account, Probe};
 use crate::clock::Clock;
 use crate::model::Secret;
@@ -53,8 +53,23 @@ impl Rest {
         budget: Arc<Budget>,
         clock: Clock,
     ) -> Result<Self, KeyError> {
+        Self::by(Arc::new(client), base, key, account_id, budget, clock)
+    }
+
+    /// The same API over a wire of the caller's own.
+    ///
+    /// # Errors
+    /// [`KeyError`] when the key cannot stand in a header.
+    pub fn by(
+        wire: Arc<dyn Wire>,
+        base: &Url,
+        key: &Secret,
+        account_id: Option<Uuid>,
+        budget: Arc<Budget>,
+        clock: Clock,
+    ) -> Result<Self, KeyError> {
         Ok(Self::over(Api {
-            wire: Arc::new(client),
+            wire,
             base: base.clone(),
             authorization: authorization(key)?,
             account_id,
@@ -163,7 +178,7 @@ impl Account for Rest {
 }
 
 pub(super) fn authorization(key: &Secret) -> Result<HeaderValue, KeyError> {
-    let bearer = format!("Bearer {}", key.expose());
+    let bearer = format!("{BEARER}{}", key.expose());
     let mut authorization = HeaderValue::from_str(&bearer).map_err(|_| KeyError)?;
     authorization.set_sensitive(true);
     Ok(authorization)

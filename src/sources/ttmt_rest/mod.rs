@@ -24,6 +24,7 @@ pub use page::{Page, PageCursor};
 pub use pages::{Pages, Stop};
 pub use query::{Include, Limit, SignalQuery, TradeQuery, Uuid, UuidError};
 pub use retries::{Retries, retried};
+pub use wire::Wire;
 
 use super::Pending;
 

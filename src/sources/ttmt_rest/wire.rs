@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, HeaderValue, IF_NONE_MATCH};
+use memchr::memmem;
 use serde_json::Value;
 use url::Url;
 
@@ -18,17 +19,25 @@ use super::query::Uuid;
 use crate::clock::Clock;
 use crate::model::{Failure, Reply};
 use crate::sources::budget::{self, Budget, Share};
+use crate::sources::gate::CREDENTIAL_BYTES_MIN;
 use crate::sources::{Pending, refusal};
 use crate::transport::{self, Reach};
 
 /// The limit for one request, from dialling to the end of its answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
+/// What stands before the key.
+pub(super) const BEARER: &str = "Bearer ";
+
 /// The rest after a 429 that does not say how long.
 const RATE_REST: Duration = Duration::from_mins(1);
 
-/// Sends a request and brings its answer; a seam for tests.
-pub(super) trait Wire: Send + Sync {
+/// Sends a request and brings its answer.
+pub trait Wire: Send + Sync {
+    /// Sends one request.
+    ///
+    /// # Errors
+    /// The [`Failure`] that kept an answer from coming.
     fn send(&self, request: http::Request<Bytes>) -> Pending<'_, Result<Reply, Failure>>;
 
     /// Most bytes of a body that are brought.
@@ -138,7 +147,19 @@ impl Api {
     }
 
     fn read<T>(&self, reply: &Reply, shape: impl FnOnce(Value) -> Option<T>) -> Answer<T> {
-        answer::read(reply, self.wire.reply_bytes_max(), self.clock.now(), shape)
+        let bytes_max = self.wire.reply_bytes_max();
+        let mut answer = answer::read(reply, bytes_max, self.clock.now(), shape);
+        if let Answer::Refused(refused) = &mut answer {
+            refused.problem.take_if(|problem| self.is_shown_by(problem));
+        }
+        answer
+    }
+
+    /// Whether a text holds the key, which some servers repeat.
+    fn is_shown_by(&self, text: &str) -> bool {
+        let bearer = self.authorization.as_bytes();
+        let key = bearer.strip_prefix(BEARER.as_bytes()).unwrap_or(bearer);
+        key.len() >= CREDENTIAL_BYTES_MIN && memmem::find(text.as_bytes(), key).is_some()
     }
 
     fn request(

@@ -27,6 +27,16 @@ async fn err_1_err_2_only_status_and_type_count() {
 }
 
 #[tokio::test]
+async fn err_2_a_problem_that_repeats_the_key_is_not_told() {
+    let escaped = KEY.replace('_', "\\u005f");
+    for kind in [KEY, &format!("urn:{KEY}:bad"), &escaped] {
+        let body = format!(r#"{{"type":"{kind}"}}"#);
+        let (rest, _) = rest(None, [reply(401, &[], body)]);
+        assert_eq!(rest.trade("1").await, Answer::Refused(Refused::of(401)));
+    }
+}
+
+#[tokio::test]
 async fn err_3_any_error_body_leads_to_the_action_for_its_status() {
     for body in [
         "",
