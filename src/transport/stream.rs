@@ -248,6 +248,9 @@ mod tests {
             ("https://x/a", "https://x@y/d", None),
             ("https://x/a", "//y/d", None),
             ("https://x/a", "https://", None),
+            ("http://x/a", "file:///etc/passwd", None),
+            ("http://x/a", "http://169.254.169.254/", None),
+            ("http://x/a", "data:text/event-stream,data", None),
         ] {
             let hop = hop(&url(from), target, HeaderMap::new());
             let went = hop.as_ref().ok().map(|request| request.url().as_str());

@@ -10,6 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use super::{Client, REPLY_BYTES_MAX, Reach};
 use crate::model::{Failure, Reply};
 
+mod hostile;
+
 const SOON: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_secs(20);
 
@@ -208,15 +210,17 @@ async fn wh_12_a_failure_never_names_the_address_it_was_sent_to() {
 #[tokio::test]
 async fn metadata_addresses_are_refused_before_anything_is_sent() {
     let client = Client::new(None).expect("a client");
-    let request = http::Request::get("http://169.254.169.254/latest/meta-data")
-        .body(Bytes::new())
-        .expect("a request");
-    let failure = client
-        .send(request, LONG, Reach::Guarded)
-        .await
-        .expect_err("refused");
-    assert!(
-        matches!(&failure, Failure::Blocked(why) if why.contains("allow_link_local")),
-        "{failure:?}"
-    );
+    for host in ["169.254.169.254", "0xa9fea9fe", "[::ffff:a9fe:a9fe]"] {
+        let request = http::Request::get(format!("http://{host}/latest/meta-data"))
+            .body(Bytes::new())
+            .expect("a request");
+        let failure = client
+            .send(request, LONG, Reach::Guarded)
+            .await
+            .expect_err("refused");
+        assert!(
+            matches!(&failure, Failure::Blocked(why) if why.contains("allow_link_local")),
+            "{host}: {failure:?}"
+        );
+    }
 }

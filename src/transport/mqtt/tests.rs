@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::transport::Outgoing;
 
 fn post(payload: &'static [u8], optional: bool) -> Post {
     Post {
@@ -173,8 +174,16 @@ async fn a_port_of_another_language_is_asked_about() {
 
 #[tokio::test]
 async fn the_same_addresses_are_shut_as_for_every_other_request() {
+    // Of the second the system's resolver makes an address without asking anybody.
+    for host in ["169.254.169.254", "0xa9fea9fe"] {
+        is_shut(host).await;
+    }
+}
+
+async fn is_shut(host: &str) {
     let mut publication = publication(Vec::new());
-    publication.broker.host = "169.254.169.254".to_owned();
+    publication.broker.host = host.to_owned();
+    assert!(Outgoing::Mqtt(publication.clone()).is_blocked(), "{host}");
     let failure = publish(publication, Reach::Guarded)
         .await
         .expect_err("shut");
