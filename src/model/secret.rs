@@ -6,6 +6,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use secrecy::{ExposeSecret, SecretString};
 
+pub use secrecy::zeroize::{Zeroize, Zeroizing};
+
 /// A secret text. It prints as dots, is wiped from memory when dropped, and has no `Display`.
 #[derive(Clone)]
 pub struct Secret(SecretString);
@@ -14,7 +16,9 @@ impl Secret {
     /// Takes ownership of a secret text.
     #[must_use]
     pub fn new(text: String) -> Self {
-        Self(SecretString::from(text))
+        // A copy of just its length, since cutting a text to it may move it and leave what it moved from.
+        let text = Zeroizing::new(text);
+        Self(SecretString::from(text.as_str()))
     }
 
     /// The text itself, for the one place that needs it on the wire.
