@@ -6,7 +6,7 @@ use std::fs;
 use bellwire::simulator::receivers::{Kind, Received};
 use serde_json::Value;
 
-use crate::harness::{Bridge, Phones, Server, until};
+use crate::harness::{Bridge, Page, Phones, Server, until};
 
 const LEVELS: usize = 10_000;
 
@@ -114,6 +114,11 @@ async fn whoever_reads_such_an_event_goes_on_and_says_what_it_could_not_read() {
     let lines = tail.has_lines(2).await;
     for (line, name) in lines.iter().zip(["deep", "long"]) {
         assert!(line.contains(&format!("  feed  {name}  ")), "{lines:?}");
+    }
+    for (path, body) in payloads().map(|(_, payload)| ("/api/v1/replay", payload)) {
+        let json = ["Content-Type: application/json".to_owned()];
+        let page = Page::post(bridge.address().await, path, &json, &body).await;
+        assert_eq!(page.status, 400, "{page:?}");
     }
     for arguments in [
         &["queue", "--json"][..],

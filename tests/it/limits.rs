@@ -222,3 +222,29 @@ async fn a_file_of_too_many_rules_is_refused_by_its_size_and_ten_thousand_are_ta
         assert!(said.contains(words), "{said:.500}");
     }
 }
+
+#[tokio::test]
+async fn a_file_that_is_nested_without_an_end_is_a_mistake() {
+    const LEVELS: usize = 100_000;
+    let names = vec!["a"; LEVELS].join(".");
+    let folder = TempDir::new().expect("a folder");
+    for text in [
+        format!("a = {}{}", "[".repeat(LEVELS), "]".repeat(LEVELS)),
+        format!("a = {}1{}", "{a=".repeat(LEVELS), "}".repeat(LEVELS)),
+        format!("{names} = 1"),
+        format!("[{names}]\nb = 1"),
+        format!("[[{names}]]\nb = 1"),
+    ] {
+        std::fs::write(folder.path().join("config.toml"), &text).expect("written");
+        let told = ran(program(folder.path()).arg("check")).await;
+        assert_eq!(told.status, Some(2), "{text:.20}: {told:?}");
+        assert!(told.complaint.contains("recur"), "{text:.20}: {told:?}");
+    }
+    let sink = "[sinks.phone]\nkind = \"ntfy\"\ntopic = \"a\"\ntags = []\n";
+    std::fs::write(folder.path().join("config.toml"), sink).expect("written");
+    let mut line = program(folder.path());
+    line.arg("check")
+        .env("BELLWIRE_SINKS__PHONE__TAGS", "[".repeat(LEVELS));
+    let told = ran(&mut line).await;
+    assert_eq!(told.status, Some(2), "{told:?}");
+}

@@ -153,6 +153,17 @@ fn data_nested_ten_thousand_deep_fails_whoever_asks_for_it() {
         let rendered = template.expect("right").render(&bundle.expect("events"));
         assert_eq!(rendered.map_err(told), Err(words));
     }
+    for (levels, expected) in [
+        (127, Ok(true)),
+        (
+            128,
+            Err("the data is nested too deeply to be read".to_owned()),
+        ),
+    ] {
+        let nested = "[".repeat(levels) + &"]".repeat(levels);
+        let found = matches("data is defined", &nested).map_err(told);
+        assert_eq!(found, expected, "{levels}");
+    }
     let beside = Expression::compile("event.type == 'tp_hit' or data.a").expect("right");
     assert_eq!(beside.matches(&scope), Ok(true), "nobody has asked");
     let open = "[".repeat(120) + &"]".repeat(120);

@@ -134,6 +134,18 @@ async fn feed_t6_a_port_where_nobody_listens_is_refused() {
 }
 
 #[tokio::test]
+async fn the_head_of_a_stream_has_limits() {
+    let too_large = Failure::Other("message head is too large".to_owned());
+    for lines in [
+        "X: y\r\n".repeat(101),
+        format!("X: {}\r\n", "y".repeat(1 << 20)),
+    ] {
+        let server = Server::say(format!("HTTP/1.1 200 OK\r\n{lines}\r\n")).await;
+        assert_eq!(unreachable(&server.url()).await, too_large);
+    }
+}
+
+#[tokio::test]
 async fn feed_t6_a_name_that_does_not_resolve_is_told_as_such() {
     // A label of 64 characters is refused by the resolver without asking anybody.
     let url = format!("http://{}.invalid/", "x".repeat(64));
