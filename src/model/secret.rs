@@ -52,7 +52,45 @@ impl Eq for Secret {}
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Display;
+    use std::marker::PhantomData;
+
+    use secrecy::zeroize::ZeroizeOnDrop;
+    use serde::Serialize;
+
     use super::*;
+
+    /// Whether a type can be shown. What the type has by itself goes before what the trait gives it.
+    struct Shown<T>(PhantomData<T>);
+
+    impl<T: Display> Shown<T> {
+        const AS_TEXT: bool = true;
+    }
+
+    impl<T: Serialize> Shown<T> {
+        const AS_JSON: bool = true;
+    }
+
+    trait Hidden {
+        const AS_TEXT: bool = false;
+        const AS_JSON: bool = false;
+    }
+
+    impl<T> Hidden for Shown<T> {}
+
+    #[test]
+    fn can_be_shown_in_no_way_and_is_wiped() {
+        assert_eq!(
+            [Shown::<String>::AS_TEXT, Shown::<String>::AS_JSON],
+            [true; 2]
+        );
+        assert_eq!(
+            [Shown::<Secret>::AS_TEXT, Shown::<Secret>::AS_JSON],
+            [false; 2]
+        );
+        fn is_wiped_when_dropped(_: &impl ZeroizeOnDrop) {}
+        is_wiped_when_dropped(&Secret::new("hunter2".to_owned()).0);
+    }
 
     #[test]
     fn prints_as_dots_wherever_it_stands() {

@@ -3,6 +3,11 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -69,16 +74,41 @@ async fn a_packed_body_is_neither_asked_for_nor_unpacked() {
     }
 }
 
-/// What becomes of a request to a server behind this certificate, whose authority is trusted or not.
-async fn behind(certificate: &'static [u8], is_trusted: bool) -> Failure {
+/// A server's side of TLS.
+fn acceptor(certificate: &'static [u8], key: &'static [u8]) -> TlsAcceptor {
     install_crypto_provider();
-    let key = include_bytes!("../../../tests/fixtures/tls/odd.key.der");
-    let key = PrivateKeyDer::try_from(key.as_slice()).expect("a key");
-    let config = ServerConfig::builder()
+    let key = PrivateKeyDer::try_from(key).expect("a key");
+    let mut config = ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(vec![CertificateDer::from(certificate)], key)
         .expect("a server");
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// A client that trusts this authority alone, or nobody.
+fn trusting(authority: Option<&[u8]>) -> Client {
+    install_crypto_provider();
+    let mut roots = RootCertStore::empty();
+    if let Some(authority) = authority {
+        let authority = CertificateDer::from_pem_slice(authority).expect("a certificate");
+        roots.add(authority).expect("an authority");
+    }
+    let tls = ClientConfig::builder().with_root_certificates(roots);
+    let mut tls = tls.with_no_client_auth();
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    let http = build(None, tls, |builder| builder).expect("a client");
+    Client {
+        guarded: http.clone(),
+        open: http,
+        reply_bytes_max: REPLY_BYTES_MAX,
+    }
+}
+
+/// What becomes of a request to a server behind this certificate, whose authority is trusted or not.
+async fn behind(certificate: &'static [u8], is_trusted: bool) -> Failure {
+    let key = include_bytes!("../../../tests/fixtures/tls/odd.key.der");
+    let acceptor = acceptor(certificate, key);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
     let port = listener.local_addr().expect("bound").port();
     tokio::spawn(async move {
@@ -86,18 +116,7 @@ async fn behind(certificate: &'static [u8], is_trusted: bool) -> Failure {
         drop(acceptor.accept(stream).await);
     });
     let authority = include_bytes!("../../../tests/fixtures/tls/odd_authority.pem");
-    let mut roots = RootCertStore::empty();
-    if is_trusted {
-        let authority = CertificateDer::from_pem_slice(authority).expect("a certificate");
-        roots.add(authority).expect("an authority");
-    }
-    let tls = ClientConfig::builder().with_root_certificates(roots);
-    let http = build(None, tls.with_no_client_auth(), |builder| builder).expect("a client");
-    let client = Client {
-        guarded: http.clone(),
-        open: http,
-        reply_bytes_max: REPLY_BYTES_MAX,
-    };
+    let client = trusting(is_trusted.then_some(&authority[..]));
     let request = http::Request::get(format!("https://localhost:{port}/"))
         .body(Bytes::new())
         .expect("a request");
@@ -148,4 +167,46 @@ async fn a_handshake_that_is_cut_off_is_no_broken_request() {
     });
     let failure = get_by("https", address, LONG).await.expect_err("no TLS");
     assert_eq!(failure, hung_up);
+}
+
+/// What becomes of a request that is answered over HTTP/2 with so many headers, each of 40 bytes and what HTTP/2
+/// counts for one.
+async fn answered_with(headers: usize) -> Result<Reply, Failure> {
+    let acceptor = acceptor(
+        include_bytes!("../../../tests/fixtures/tls/localhost.der"),
+        include_bytes!("../../../tests/fixtures/tls/localhost.key.der"),
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+    let port = listener.local_addr().expect("bound").port();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.expect("a connection");
+        let stream = acceptor.accept(stream).await.expect("encrypted");
+        let answer = service_fn(move |_: http::Request<Incoming>| async move {
+            let mut answer = http::Response::new(Body::empty());
+            for number in 0..headers {
+                let name = format!("x-{number:08}").parse::<http::HeaderName>();
+                let value = http::HeaderValue::from_static("012345678901234567890123456789");
+                answer.headers_mut().append(name.expect("a name"), value);
+            }
+            Ok::<_, std::convert::Infallible>(answer)
+        });
+        let server = auto::Builder::new(TokioExecutor::new());
+        drop(server.serve_connection(TokioIo::new(stream), answer).await);
+    });
+    let authority = include_bytes!("../../../tests/fixtures/tls/authority.pem");
+    let request = http::Request::get(format!("https://localhost:{port}/"))
+        .body(Bytes::new())
+        .expect("a request");
+    let client = trusting(Some(authority));
+    client.send(request, LONG, Reach::Guarded).await
+}
+
+#[tokio::test]
+async fn the_head_of_an_answer_has_limits_over_http_2_too() {
+    // 16 KiB of 72 bytes each are 227.
+    assert_eq!(answered_with(220).await.expect("an answer").status, 200);
+    for headers in [235, 10_000] {
+        let failure = answered_with(headers).await.expect_err("no answer");
+        assert!(matches!(failure, Failure::Other(_)), "{failure:?}");
+    }
 }
