@@ -132,10 +132,7 @@ fn write(folder: &Path, name: &str, text: &str) {
 /// A bridge with all of that, among receivers that repeat what they are sent.
 fn troubled(upstream: &Upstream, server: &Server, phones: &Phones) -> Bridge {
     let key = format!("ttmt_live_{HUSH}{}", "k".repeat(35));
-    let refused = format!(
-        "http://me:{HUSH_ENCODED}@{}/{HUSH}",
-        free_address().to_string()
-    );
+    let refused = format!("http://me:{HUSH_ENCODED}@{}/{HUSH}", free_address());
     let token = format!("the {HUSH_SIGNS} token").replace(' ', "-");
     let bridge = Bridge::new(&config(upstream, server, phones))
         .env("KEY", &key)
