@@ -12,6 +12,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::Host;
 
 use super::Outgoing;
+use crate::model::Failure;
 
 /// Metadata services outside the link-local range: of Alibaba, Azure, Oracle, AWS, Google and Scaleway.
 const METADATA: [IpAddr; 8] = [
@@ -31,15 +32,24 @@ pub(super) struct BlockedAddress(pub(super) IpAddr);
 
 impl fmt::Display for BlockedAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} is a link-local or metadata address; `allow_link_local = true` lifts this",
-            self.0
-        )
+        write!(f, "{} is a link-local or metadata address", self.0)
     }
 }
 
 impl std::error::Error for BlockedAddress {}
+
+/// What lifts it for a sink.
+pub(super) const ALLOWED_BY_OPTION: &str = "`allow_link_local = true` lifts this";
+
+/// What lifts it for a source, whose address is its configuration's own choice: that has to be written there.
+pub(super) const ALLOWED_AS_NUMBER: &str = "where it is meant, write it in place of the name";
+
+impl BlockedAddress {
+    /// The failure that it is, with what lifts it.
+    pub(super) fn failure(self, remedy: &str) -> Failure {
+        Failure::Blocked(format!("{self}; {remedy}"))
+    }
+}
 
 /// Whether an address is one that must not be dialled.
 pub(super) fn is_blocked(address: IpAddr) -> bool {
@@ -102,9 +112,25 @@ pub(super) struct GuardedResolver;
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            Ok(Box::new(allowed(found.collect())?.into_iter()) as Addrs)
+            let found = look_up(name.as_str()).await?;
+            Ok(Box::new(allowed(found)?.into_iter()) as Addrs)
         })
+    }
+}
+
+#[cfg(not(test))]
+use system as look_up;
+
+async fn system(name: &str) -> std::io::Result<Vec<SocketAddr>> {
+    Ok(tokio::net::lookup_host((name, 0)).await?.collect())
+}
+
+/// The same with names of tests: what stands before `.resolved.test` is the address, with `-` in place of `.`.
+#[cfg(test)]
+async fn look_up(name: &str) -> std::io::Result<Vec<SocketAddr>> {
+    match name.strip_suffix(".resolved.test") {
+        Some(address) => system(&address.replace('-', ".")).await,
+        None => system(name).await,
     }
 }
 

@@ -153,6 +153,15 @@ async fn feed_t6_a_name_that_does_not_resolve_is_told_as_such() {
 }
 
 #[tokio::test]
+async fn a_name_that_has_come_to_mean_a_metadata_address_is_not_dialled() {
+    let words = "169.254.169.254 is a link-local or metadata address; where it is meant, write it in place of the name";
+    assert_eq!(
+        unreachable("http://169-254-169-254.resolved.test/").await,
+        Failure::Blocked(words.to_owned())
+    );
+}
+
+#[tokio::test]
 async fn feed_t6_broken_tls_is_told_as_such() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
