@@ -144,7 +144,7 @@ waiting() { # waiting NUMBER
 limit_memory 64M
 receive
 start
-[ "$(stat -c %u "/proc/$program")" = 65532 ] || fail "it does not run as its user"
+[ "$(sed -n 's/^Uid:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$program/status")" = 65532 ] || fail "it does not run as its user"
 ring 1
 until_ready "a ring" received 1 || fail "nothing was delivered"
 idle=$(memory VmRSS)

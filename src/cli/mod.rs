@@ -16,6 +16,7 @@ mod health;
 mod init;
 mod instance;
 mod look;
+mod memory;
 mod output;
 mod progress;
 mod queue;
@@ -103,6 +104,7 @@ impl From<Exit> for ExitCode {
 /// known; `--version` has it behind the version.
 #[must_use]
 pub fn main(commit: &str) -> ExitCode {
+    memory::shut();
     let is_json = output::wants_json(std::env::args_os());
     let line = match parsed(commit) {
         Ok(line) => line,

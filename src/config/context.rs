@@ -6,21 +6,40 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::keypath;
 use super::problem::Problems;
-use crate::model::Secret;
+use crate::model::{Secret, Zeroize};
 
 /// What is handed out in place of a secret, given its full key and its text.
 pub type StandIn = Arc<dyn Fn(&str, &str) -> String + Send + Sync>;
+
+/// Variables of the environment, wiped when dropped.
+#[derive(Clone, Default)]
+pub(super) struct Environment(pub(super) BTreeMap<String, String>);
+
+impl Deref for Environment {
+    type Target = BTreeMap<String, String>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Drop for Environment {
+    fn drop(&mut self) {
+        self.0.values_mut().for_each(Zeroize::zeroize);
+    }
+}
 
 /// What every table of one configuration shares.
 #[derive(Default)]
 pub(super) struct Context {
     /// The environment that `{ env = "NAME" }` looks into.
-    pub(super) environment: BTreeMap<String, String>,
+    pub(super) environment: Environment,
     /// The folder that relative paths count from.
     pub(super) folder: PathBuf,
     /// Where mistakes go.

@@ -14,7 +14,8 @@ const VARIABLE: &str = "BELLWIRE_CONFIG";
 /// Where the file is looked for when nobody names it, in this order.
 const PLACES: [&str; 2] = ["config.toml", "/etc/bellwire/config.toml"];
 
-/// Largest configuration file, in bytes. One with a hundred rules has some 30 KiB.
+/// Largest configuration file, in bytes. One with a hundred rules has some 30 KiB. One of this size holds some 10,000
+/// rules and takes 200 MB of memory.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Why there is no file to read.
@@ -32,7 +33,9 @@ pub(super) enum ReadError {
     Access(#[from] io::Error),
     #[error("this is no regular file")]
     NoFile,
-    #[error("the file has more than {FILE_BYTES_MAX} bytes")]
+    #[error(
+        "the file has more than {FILE_BYTES_MAX} bytes, the most that a configuration may have"
+    )]
     TooLarge,
     #[error("the file is not UTF-8: line {line} has a byte that is no text")]
     NotText { line: usize },
@@ -72,10 +75,13 @@ fn find_among(
 /// The text of a file.
 pub(super) fn read(file: &Path) -> Result<String, ReadError> {
     // Opening a pipe would wait for somebody to write to it.
-    if !fs::metadata(file)?.is_file() {
+    let about = fs::metadata(file)?;
+    if !about.is_file() {
         return Err(ReadError::NoFile);
     }
-    let mut bytes = Vec::new();
+    // Room for all of it at once: it may hold secrets, and a text that has to grow leaves copies behind.
+    let room = about.len().min(FILE_BYTES_MAX) + 1;
+    let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
     let count = File::open(file)?
         .take(FILE_BYTES_MAX + 1)
         .read_to_end(&mut bytes)?;

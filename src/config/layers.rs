@@ -11,6 +11,7 @@ use figment::{Error, Figment, Metadata, Profile, Provider};
 use super::document;
 use super::environment::{self, Overlay};
 use super::problem::Problems;
+use super::secret;
 
 /// What holds where neither file nor environment say otherwise. Defaults of the entries of a list or
 /// of named tables stand where those are read.
@@ -74,6 +75,13 @@ struct Layer {
 impl Layer {
     fn new(name: &'static str, values: Dict) -> Self {
         Self { name, values }
+    }
+}
+
+/// What has been laid on top of each other is a copy of this one.
+impl Drop for Layer {
+    fn drop(&mut self) {
+        self.values.values_mut().for_each(secret::wipe);
     }
 }
 

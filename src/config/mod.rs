@@ -47,8 +47,10 @@ pub use settings::{
 };
 pub use table::Table;
 
-use context::Context;
+use context::{Context, Environment};
 use document::Document;
+
+use crate::model::Zeroizing;
 
 /// What reading a configuration came to.
 ///
@@ -64,7 +66,7 @@ pub struct Loaded {
     /// What is allowed but hardly meant.
     pub warnings: Vec<String>,
     file: PathBuf,
-    text: String,
+    text: Zeroizing<String>,
     places: document::Places,
     broken_at: Option<Range<usize>>,
     context: Arc<Context>,
@@ -76,7 +78,7 @@ pub fn load(file: &Path, environment: BTreeMap<String, String>) -> Loaded {
     match find::read(file) {
         Ok(text) => load_text(file, text, environment),
         Err(error) => {
-            let loaded = Loaded::unread(file, String::new());
+            let loaded = Loaded::unread(file, Zeroizing::default());
             loaded.problems.table("", error.to_string(), None);
             loaded
         }
@@ -87,6 +89,7 @@ pub fn load(file: &Path, environment: BTreeMap<String, String>) -> Loaded {
 /// count from its folder, and it is named in the report.
 #[must_use]
 pub fn load_text(file: &Path, text: String, environment: BTreeMap<String, String>) -> Loaded {
+    let text = Zeroizing::new(text);
     let document = match document::parse(&text) {
         Ok(document) => document,
         Err(error) => {
@@ -100,7 +103,7 @@ pub fn load_text(file: &Path, text: String, environment: BTreeMap<String, String
     let problems = Problems::default();
     let layered = layers::layer(values, &environment, &problems);
     let context = Arc::new(Context {
-        environment,
+        environment: Environment(environment),
         folder: folder(file),
         problems: problems.clone(),
         variables: layered.variables,
@@ -168,7 +171,7 @@ impl Loaded {
             .collect()
     }
 
-    fn unread(file: &Path, text: String) -> Self {
+    fn unread(file: &Path, text: Zeroizing<String>) -> Self {
         let context = Arc::new(Context::default());
         Self {
             config: None,

@@ -52,7 +52,7 @@ impl Hashing<'_> {
     fn value(&self, value: &Value, hasher: &mut DefaultHasher) {
         if secret::reference(value).is_some() {
             let found = secret::resolve(value, self.environment, self.folder);
-            found.ok().hash(hasher);
+            found.ok().as_deref().hash(hasher);
         }
         match value {
             Value::String(_, text) => text.hash(hasher),

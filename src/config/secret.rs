@@ -1,7 +1,7 @@
 //! Where a secret comes from: the text itself, an environment variable, or a file.
 //!
 //! A file of its own because no message of it may ever hold the secret, and that is easier to see in
-//! one place. What is read here is handed on once, as a `Secret`, and kept nowhere.
+//! one place. What is read here is handed on once, wiped when dropped, and kept nowhere.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -11,6 +11,7 @@ use std::path::Path;
 use figment::value::Value;
 
 use super::scalar::{Mistake, kind, text};
+use crate::model::{Zeroize, Zeroizing};
 
 /// Largest file that a secret is read from, in bytes. A key is far smaller; a wrong path may not be.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -21,12 +22,14 @@ pub(super) fn resolve(
     value: &Value,
     environment: &BTreeMap<String, String>,
     folder: &Path,
-) -> Result<String, Mistake> {
+) -> Result<Zeroizing<String>, Mistake> {
     let found = match reference(value) {
-        Some(("env", name)) => without_line_end(&variable(&name, environment)?).to_owned(),
+        Some(("env", name)) => without_line_end(variable(&name, environment)?)
+            .to_owned()
+            .into(),
         Some((_, path)) => file(&folder.join(path))?,
         None => match value {
-            Value::String(_, text) => text.clone(),
+            Value::String(_, text) => text.clone().into(),
             other => return Err(no_secret(other)),
         },
     };
@@ -65,8 +68,18 @@ pub(super) fn is_variable_name(text: &str) -> bool {
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
-fn variable(name: &str, environment: &BTreeMap<String, String>) -> Result<String, Mistake> {
-    environment.get(name).cloned().ok_or_else(|| {
+/// Overwrites every text in a value that nobody needs any more.
+pub(super) fn wipe(value: &mut Value) {
+    match value {
+        Value::String(_, text) => text.zeroize(),
+        Value::Array(_, items) => items.iter_mut().for_each(wipe),
+        Value::Dict(_, entries) => entries.values_mut().for_each(wipe),
+        _ => {}
+    }
+}
+
+fn variable<'e>(name: &str, environment: &'e BTreeMap<String, String>) -> Result<&'e str, Mistake> {
+    environment.get(name).map(String::as_str).ok_or_else(|| {
         if is_variable_name(name) {
             (
                 format!("the environment variable `{name}` is not set"),
@@ -81,7 +94,7 @@ fn variable(name: &str, environment: &BTreeMap<String, String>) -> Result<String
     })
 }
 
-fn file(path: &Path) -> Result<String, Mistake> {
+fn file(path: &Path) -> Result<Zeroizing<String>, Mistake> {
     let shown = path.display();
     let mistake = |why: &dyn std::fmt::Display, help: &str| {
         let message = format!("the secret file `{shown}` cannot be read: {why}");
@@ -89,10 +102,13 @@ fn file(path: &Path) -> Result<String, Mistake> {
     };
     let access = |error: std::io::Error| mistake(&error, "check the path and its permissions");
     // Opening a pipe would wait for somebody to write to it.
-    if !fs::metadata(path).map_err(access)?.is_file() {
+    let about = fs::metadata(path).map_err(access)?;
+    if !about.is_file() {
         return Err(mistake(&"it is no regular file", "give the path of a file"));
     }
-    let mut text = String::new();
+    // Room for all of it at once: a text that has to grow leaves copies behind.
+    let room = about.len().min(FILE_BYTES_MAX) + 1;
+    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(room).unwrap_or(0)));
     let read = File::open(path)
         .map_err(access)?
         .take(FILE_BYTES_MAX + 1)
@@ -104,7 +120,7 @@ fn file(path: &Path) -> Result<String, Mistake> {
             "give the path of a file that holds the secret alone",
         ));
     }
-    Ok(without_line_end(&text).to_owned())
+    Ok(without_line_end(&text).to_owned().into())
 }
 
 /// Editors and `echo` end a file with a newline that is no part of the secret, and a variable that was
@@ -146,7 +162,10 @@ mod tests {
     fn check(value: &Value, folder: &Path) -> Result<String, String> {
         let environment = [("TOKEN", "t0ken"), ("LINE", "t0ken\r\n"), ("EMPTY", "\n")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        resolve(value, &BTreeMap::from(environment), folder).map_err(|(message, _)| message)
+        let found = resolve(value, &BTreeMap::from(environment), folder);
+        found
+            .map(|text| text.to_string())
+            .map_err(|(message, _)| message)
     }
 
     fn form(form: &str, name: &str) -> Value {
@@ -176,6 +195,14 @@ mod tests {
             check(&form("file", &absolute), Path::new("/")),
             good("s3cret")
         );
+    }
+
+    #[test]
+    fn no_text_is_left_of_what_is_wiped() {
+        let list = vec![Value::from("s3cret"), form("env", "s3cret"), Value::from(5)];
+        let mut value = Value::from(BTreeMap::from([("a".to_owned(), Value::from(list))]));
+        wipe(&mut value);
+        assert!(!format!("{value:?}").contains("s3cret"), "{value:?}");
     }
 
     #[test]

@@ -162,8 +162,10 @@ impl Table {
 
     /// A secret: a text, `{ env = "NAME" }` or `{ file = "PATH" }`.
     pub fn secret(&mut self, key: &str) -> Option<Secret> {
-        let value = self.take_secret(key)?;
-        self.resolve(&keypath::entry(&self.path, key), &value)
+        let mut value = self.take_secret(key)?;
+        let secret = self.resolve(&keypath::entry(&self.path, key), &value);
+        secret::wipe(&mut value);
+        secret
     }
 
     /// A secret that has to be there.
@@ -178,10 +180,12 @@ impl Table {
     /// One secret or a list of them.
     pub fn secrets(&mut self, key: &str) -> Option<Vec<Secret>> {
         let value = self.take_secret(key)?;
-        let items = self.items(key, value)?;
+        let mut items = self.items(key, value)?;
         let mut secrets: Vec<Secret> = Vec::with_capacity(items.len());
-        for (at, item) in &items {
-            let Some(secret) = self.resolve(at, item) else {
+        for (at, item) in &mut items {
+            let found = self.resolve(at, item);
+            secret::wipe(item);
+            let Some(secret) = found else {
                 continue;
             };
             if secrets.iter().any(|it| it.expose() == secret.expose()) {
@@ -194,16 +198,18 @@ impl Table {
 
     /// A table whose every value is a secret, such as `headers`.
     pub fn secret_map(&mut self, key: &str) -> Vec<(String, Secret)> {
-        let Some(table) = self.table(key) else {
+        let Some(mut table) = self.table(key) else {
             return Vec::new();
         };
-        table
-            .entries
-            .iter()
-            .filter_map(|(name, value)| {
-                let at = keypath::entry(&table.path, name);
+        let entries = std::mem::take(&mut table.entries);
+        entries
+            .into_iter()
+            .filter_map(|(name, mut value)| {
+                let at = keypath::entry(&table.path, &name);
                 table.context.secret(at.clone());
-                Some((name.clone(), table.resolve(&at, value)?))
+                let found = table.resolve(&at, &value);
+                secret::wipe(&mut value);
+                Some((name, found?))
             })
             .collect()
     }
@@ -351,7 +357,7 @@ impl Table {
         match secret::resolve(value, &self.context.environment, &self.context.folder) {
             Ok(mut text) => {
                 if self.context.variable(at).is_some() {
-                    text = secret::without_line_end(&text).to_owned();
+                    text = secret::without_line_end(&text).to_owned().into();
                 }
                 if matches!(value, Value::String(..)) && secret::is_unexpanded(&text) {
                     // The name is not told: by chance it may be the secret.
@@ -364,11 +370,10 @@ impl Table {
                         "`{at}` still has the words of an example, which everybody knows; choose your own"
                     ));
                 }
-                let text = match &self.context.stand_in {
+                let secret = Secret::new(match &self.context.stand_in {
                     Some(stand_in) => stand_in(at, &text),
-                    None => text,
-                };
-                let secret = Secret::new(text);
+                    None => std::mem::take(&mut *text),
+                });
                 self.context.hand_out(at, &secret);
                 Some(secret)
             }

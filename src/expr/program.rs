@@ -18,7 +18,7 @@ use super::engine::ENGINE;
 use super::limits::{self, OUTPUT_BYTES_MAX};
 use super::mistake::Mistake;
 use super::rewrite::Rewriter;
-use super::scope::Scope;
+use super::scope::{Scope, TOO_DEEP};
 use super::vocabulary::Vocabulary;
 
 /// Most characters of the source that a fault quotes.
@@ -187,6 +187,7 @@ impl Fault {
     /// The engine's own detail often quotes values, so only its kind and place are used.
     fn of(error: &Error, source: &str) -> Self {
         let what = match error.kind() {
+            _ if error.detail() == Some(TOO_DEEP) => TOO_DEEP,
             ErrorKind::OutOfFuel => "this is more work than one event may cause",
             ErrorKind::WriteFailure => "the result is too long",
             ErrorKind::UndefinedError => "a value is missing",

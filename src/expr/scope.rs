@@ -3,20 +3,23 @@
 //! The payload is parsed when an expression first asks for `data`, and at most once for each scope;
 //! most events are decided by their type alone and never parsed. Null becomes a missing value, since
 //! the language treats both alike. `data` has names filled in that the event itself leaves out, and
-//! `trade` and `position` are what is known of what it is about. JSON that is nested more than 128 deep is not read: its `data` is
-//! missing.
+//! `trade` and `position` are what is known of what it is about. JSON that is nested more than 127 deep is not read: whoever asks for its
+//! `data` fails, so that no rule passes it over in silence.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
-use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
+use minijinja::{Error, ErrorKind, Value};
 use serde_json::Number;
 
 use super::text::{DIGITS, Digits, LITERAL, NOW};
 use crate::model::{Event, Suppressed};
+
+/// Why whoever asks for the data of some events fails.
+pub(super) const TOO_DEEP: &str = "the data is nested too deeply to be read";
 
 /// What a message tells beside its events.
 #[derive(Clone, Debug, Default)]
@@ -163,6 +166,9 @@ impl Occurrence {
         self.data
             .get_or_init(|| match self.event.data_named() {
                 Some(json) => convert(json, &self.digits),
+                None if self.event.data_bytes().is_some() => {
+                    Value::from(Error::new(ErrorKind::BadSerialization, TOO_DEEP))
+                }
                 None => Value::UNDEFINED,
             })
             .clone()

@@ -96,7 +96,8 @@ impl Event {
         }
     }
 
-    /// `data` as a JSON value: `None` when it is missing, a string when the payload is no JSON.
+    /// `data` as a JSON value: `None` when it is missing or nested too deeply to be read, a string when the
+    /// payload is no JSON.
     #[must_use]
     pub fn data_json(&self) -> Option<Value> {
         let bytes = self.data_bytes()?;
@@ -118,12 +119,16 @@ impl Event {
     }
 
     /// `data` as people and rules see it: where it does not name its trade, symbol or account, the
-    /// names are those of the position or trade that it is about. The payload stays as it is.
+    /// names are those of the position or trade that it is about. The payload stays as it is. `None` where
+    /// there is nothing, and where it is nested too deeply to be read.
     #[must_use]
     pub fn data_named(&self) -> Option<Value> {
         let data = self.data_json();
         if self.about.is_none() {
             return data;
+        }
+        if data.is_none() && self.data_bytes().is_some() {
+            return None;
         }
         let about = self.about_json();
         if !["position", "trade"]

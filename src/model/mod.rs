@@ -30,7 +30,7 @@ pub use route::{
     Accepted, Batch, Bundle, Checkpoint, Fallback, Heard, Notice, PictureRow, Route, Suppressed,
     Throttle, Told,
 };
-pub use secret::Secret;
+pub use secret::{Secret, Zeroize, Zeroizing};
 pub use surrogate::mended;
 pub use trace::Trace;
 pub use verdict::{Failure, Outcome, Reply, Verdict};

@@ -9,14 +9,21 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::Host;
 
 use super::Outgoing;
+use crate::model::Failure;
 
-/// Metadata services outside the link-local range.
-const METADATA: [IpAddr; 3] = [
+/// Metadata services outside the link-local range: of Alibaba, Azure, Oracle, AWS, Google and Scaleway.
+const METADATA: [IpAddr; 8] = [
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
     IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42)),
 ];
 
 /// An address that is not dialled.
@@ -25,19 +32,31 @@ pub(super) struct BlockedAddress(pub(super) IpAddr);
 
 impl fmt::Display for BlockedAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} is a link-local or metadata address; `allow_link_local = true` lifts this",
-            self.0
-        )
+        write!(f, "{} is a link-local or metadata address", self.0)
     }
 }
 
 impl std::error::Error for BlockedAddress {}
 
+/// What lifts it for a sink.
+pub(super) const ALLOWED_BY_OPTION: &str = "`allow_link_local = true` lifts this";
+
+/// What lifts it for a source, whose address is its configuration's own choice: that has to be written there.
+pub(super) const ALLOWED_AS_NUMBER: &str = "where it is meant, write it in place of the name";
+
+impl BlockedAddress {
+    /// The failure that it is, with what lifts it.
+    pub(super) fn failure(self, remedy: &str) -> Failure {
+        Failure::Blocked(format!("{self}; {remedy}"))
+    }
+}
+
 /// Whether an address is one that must not be dialled.
 pub(super) fn is_blocked(address: IpAddr) -> bool {
-    let address = address.to_canonical();
+    let address = match address.to_canonical() {
+        IpAddr::V6(v6) => within(v6).map_or(IpAddr::V6(v6), IpAddr::V4),
+        v4 => v4,
+    };
     let link_local = match address {
         IpAddr::V4(v4) => v4.is_link_local(),
         IpAddr::V6(v6) => v6.is_unicast_link_local(),
@@ -45,14 +64,29 @@ pub(super) fn is_blocked(address: IpAddr) -> bool {
     link_local || METADATA.contains(&address)
 }
 
-/// The address of a URL whose host is one, if it must not be dialled. Such hosts never reach DNS.
+/// The IPv4 address that a gateway on the way makes of an IPv6 one: NAT64, 6to4 and the old compatible form.
+fn within(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [a, b, c, d, e, f, g, h] = address.segments();
+    let (high, low) = match [a, b, c, d, e, f] {
+        [0x64, 0xff9b, 0, 0, 0, 0] | [0, 0, 0, 0, 0, 0] => (g, h),
+        [0x2002, ..] => (b, c),
+        _ => return None,
+    };
+    Some(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)))
+}
+
+/// The address of a URL whose host is one, if it must not be dialled. Such hosts never reach DNS. It is read as
+/// the HTTP library reads it, to which `2852039166` and `0xa9.254.43518` are addresses, too.
 pub(super) fn blocked_literal(uri: &http::Uri) -> Option<BlockedAddress> {
-    let host = uri.host()?;
-    let bare = host
-        .strip_prefix('[')
-        .and_then(|inner| inner.strip_suffix(']'))
-        .unwrap_or(host);
-    let address = bare.parse().ok()?;
+    blocked_host(uri.host()?)
+}
+
+fn blocked_host(host: &str) -> Option<BlockedAddress> {
+    let address = match Host::parse(host).ok()? {
+        Host::Ipv4(v4) => IpAddr::V4(v4),
+        Host::Ipv6(v6) => IpAddr::V6(v6),
+        Host::Domain(_) => return None,
+    };
     is_blocked(address).then_some(BlockedAddress(address))
 }
 
@@ -62,7 +96,10 @@ impl Outgoing {
     pub fn is_blocked(&self) -> bool {
         match self {
             Self::Http(request) => blocked_literal(request.uri()).is_some(),
-            Self::Mqtt(publication) => publication.broker.host.parse().is_ok_and(is_blocked),
+            Self::Mqtt(publication) => {
+                let host = &publication.broker.host;
+                host.parse().is_ok_and(is_blocked) || blocked_host(host).is_some()
+            }
             Self::Program(_) => false,
         }
     }
@@ -75,21 +112,36 @@ pub(super) struct GuardedResolver;
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let blocked = found
-                .iter()
-                .find(|address| is_blocked(address.ip()))
-                .copied();
-            let allowed: Vec<SocketAddr> = found
-                .into_iter()
-                .filter(|address| !is_blocked(address.ip()))
-                .collect();
-            match blocked {
-                Some(address) if allowed.is_empty() => Err(BlockedAddress(address.ip()).into()),
-                _ => Ok(Box::new(allowed.into_iter()) as Addrs),
-            }
+            let found = look_up(name.as_str()).await?;
+            Ok(Box::new(allowed(found)?.into_iter()) as Addrs)
         })
+    }
+}
+
+#[cfg(not(test))]
+use system as look_up;
+
+async fn system(name: &str) -> std::io::Result<Vec<SocketAddr>> {
+    Ok(tokio::net::lookup_host((name, 0)).await?.collect())
+}
+
+/// The same with names of tests: what stands before `.resolved.test` is the address, with `-` in place of `.`.
+#[cfg(test)]
+async fn look_up(name: &str) -> std::io::Result<Vec<SocketAddr>> {
+    match name.strip_suffix(".resolved.test") {
+        Some(address) => system(&address.replace('-', ".")).await,
+        None => system(name).await,
+    }
+}
+
+/// The addresses of a name that may be dialled.
+fn allowed(found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, BlockedAddress> {
+    let (blocked, allowed): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .partition(|address| is_blocked(address.ip()));
+    match blocked.first() {
+        Some(address) if allowed.is_empty() => Err(BlockedAddress(address.ip())),
+        _ => Ok(allowed),
     }
 }
 
@@ -112,6 +164,9 @@ mod tests {
             "fd12:3456::1",
             "8.8.8.8",
             "0.0.0.0",
+            "64:ff9b::8.8.8.8",
+            "2002:c0a8:102::1",
+            "2001:db8:1::a9fe:a9fe",
         ] {
             check(open, false);
         }
@@ -120,8 +175,18 @@ mod tests {
             "169.254.0.1",
             "fe80::1",
             "::ffff:169.254.169.254",
+            "::169.254.169.254",
+            "64:ff9b::169.254.169.254",
+            "64:ff9b::100.100.100.200",
+            "2002:a9fe:a9fe::1",
             "100.100.100.200",
+            "168.63.129.16",
+            "192.0.0.192",
+            "fd00:c1::a9fe:a9fe",
+            "fd00:ec2::23",
             "fd00:ec2::254",
+            "fd20:ce::254",
+            "fd00:42::42",
         ] {
             check(blocked, true);
         }
@@ -136,7 +201,35 @@ mod tests {
         check("http://169.254.169.254/latest", true);
         check("http://[fe80::1]/", true);
         check("http://[::ffff:169.254.169.254]:80/", true);
+        check("http://[64:ff9b::a9fe:a9fe]/", true);
+        for spelling in [
+            "http://2852039166/",
+            "http://0xa9fea9fe/",
+            "http://0xA9.0xfe.0xa9.0xfe/",
+            "http://0251.0376.0251.0376/",
+            "http://169.254.43518/",
+            "http://169.254.169.254./",
+        ] {
+            check(spelling, true);
+        }
         check("http://192.168.1.2/", false);
+        check("http://3232235778/", false);
         check("http://metadata.example/", false);
+    }
+
+    #[tokio::test]
+    async fn a_name_is_judged_by_what_it_resolves_to_when_it_is_dialled() {
+        // The system's resolver makes an address of this without asking anybody.
+        for (name, blocked) in [("2852039166", true), ("2130706433", false)] {
+            let asked = GuardedResolver.resolve(name.parse().expect("a name"));
+            let fault = asked.await.err().map(|error| error.to_string());
+            let is_told = |fault: String| fault.contains("169.254.169.254 is a link-local");
+            assert_eq!(fault.is_some_and(is_told), blocked, "{name}");
+        }
+        let at = |text: &str| SocketAddr::new(text.parse().expect("an address"), 0);
+        let (good, bad) = (at("192.168.1.2"), at("169.254.169.254"));
+        assert_eq!(allowed(vec![bad, good]), Ok(vec![good]));
+        assert_eq!(allowed(vec![bad]), Err(BlockedAddress(bad.ip())));
+        assert_eq!(allowed(vec![]), Ok(vec![]), "nothing is not refused here");
     }
 }

@@ -6,7 +6,11 @@
 use std::error::Error;
 use std::io;
 
-use rustls::InvalidMessage;
+use std::time::{Duration, SystemTime};
+
+use httpdate::fmt_http_date;
+use rustls::pki_types::UnixTime;
+use rustls::{CertificateError, InvalidMessage};
 
 use crate::model::Failure;
 
@@ -30,7 +34,7 @@ pub(super) fn classify(error: &reqwest::Error) -> Failure {
     }
     match io_kind(error) {
         Some(io::ErrorKind::ConnectionRefused) => Failure::Refused,
-        Some(io::ErrorKind::UnexpectedEof) if error.is_connect() => {
+        Some(kind) if is_handshake(error, kind) => {
             Failure::Tls("the other side hung up".to_owned())
         }
         Some(
@@ -64,12 +68,64 @@ pub(super) fn deepest(error: &reqwest::Error) -> String {
 /// not do that at all.
 pub(super) fn handshake(error: &rustls::Error, question: &str) -> Failure {
     match error {
-        rustls::Error::InvalidCertificate(reason) => Failure::Certificate(reason.to_string()),
+        rustls::Error::InvalidCertificate(reason) => Failure::Certificate(certificate(reason)),
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
             Failure::Tls(format!("the address speaks no TLS: {question}"))
         }
         other => Failure::Tls(other.to_string()),
     }
+}
+
+/// What is wrong with a certificate, in words that say who has to do what about it.
+fn certificate(reason: &CertificateError) -> String {
+    let words = match reason {
+        CertificateError::ExpiredContext { not_after, .. } => {
+            format!("it expired on {}", date(*not_after))
+        }
+        CertificateError::NotValidYetContext { not_before, .. } => format!(
+            "it is not valid before {}: is this machine's clock right?",
+            date(*not_before)
+        ),
+        CertificateError::NotValidForNameContext { presented, .. } => match &presented[..] {
+            [] => "it is for no host at all".to_owned(),
+            names => format!("it is for another host: {}", hosts(names)),
+        },
+        CertificateError::UnknownIssuer => {
+            "its issuer is not trusted here: it is self-signed, or of an authority that this system does not know"
+                .to_owned()
+        }
+        CertificateError::Revoked => "it was revoked".to_owned(),
+        other => other.to_string(),
+    };
+    words.chars().take(DETAIL_CHARS_MAX).collect()
+}
+
+/// The hosts that a certificate is for, without what the library puts around each.
+fn hosts(names: &[String]) -> String {
+    let bare = |name: &String| match name.split_once('"').and_then(|(_, it)| it.split_once('"')) {
+        Some((bare, _)) => bare.to_owned(),
+        None => name.clone(),
+    };
+    names.iter().map(bare).collect::<Vec<_>>().join(", ")
+}
+
+/// A day and a time, as certificates have them.
+fn date(time: UnixTime) -> String {
+    // What lies beyond the calendar of HTTP is not printed.
+    const LAST: u64 = 253_402_300_799;
+    fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs().min(LAST)))
+}
+
+/// Whether a connection broke while it was to be encrypted.
+fn is_handshake(error: &reqwest::Error, kind: io::ErrorKind) -> bool {
+    let is_https = error.url().is_some_and(|url| url.scheme() == "https");
+    let is_broken = matches!(
+        kind,
+        io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+    );
+    error.is_connect() && (kind == io::ErrorKind::UnexpectedEof || is_https && is_broken)
 }
 
 /// The kind of the innermost I/O error; those around it are often only `Other`.

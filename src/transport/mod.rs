@@ -22,7 +22,9 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use self::address::{BlockedAddress, GuardedResolver, blocked_literal};
+use self::address::{
+    ALLOWED_AS_NUMBER, ALLOWED_BY_OPTION, BlockedAddress, GuardedResolver, blocked_literal,
+};
 use crate::model::{Failure, Reply};
 
 pub use retry_after::{retry_after, seconds};
@@ -43,6 +45,8 @@ const IDLE_CONNECTION: Duration = Duration::from_secs(60);
 pub enum Reach {
     /// All but link-local and metadata addresses.
     Guarded,
+    /// All that are written out as numbers, and those that a name resolves to as within `Guarded`.
+    AsWritten,
     /// All.
     LinkLocalToo,
 }
@@ -176,13 +180,19 @@ impl Client {
     ) -> Result<Reply, Failure> {
         let http = match reach {
             Reach::LinkLocalToo => &self.open,
+            Reach::AsWritten => &self.guarded,
             Reach::Guarded => {
                 if let Some(blocked) = blocked_literal(request.uri()) {
-                    return Err(Failure::Blocked(blocked.to_string()));
+                    return Err(blocked.failure(ALLOWED_BY_OPTION));
                 }
                 &self.guarded
             }
         };
+        let remedy = match reach {
+            Reach::AsWritten => ALLOWED_AS_NUMBER,
+            Reach::Guarded | Reach::LinkLocalToo => ALLOWED_BY_OPTION,
+        };
+        let sort = |error: &reqwest::Error| sort(error, remedy);
         let request = reqwest::Request::try_from(request).map_err(|error| sort(&error))?;
         let end = Instant::now() + timeout;
         let answer = timeout_at(end, http.execute(request)).await;
@@ -241,12 +251,12 @@ async fn read(
     Ok(())
 }
 
-/// Names the failure behind an error of the HTTP library, our own refusals included.
-fn sort(error: &reqwest::Error) -> Failure {
+/// Names the failure behind an error of the HTTP library, our own refusals included, and what lifts those.
+fn sort(error: &reqwest::Error, remedy: &str) -> Failure {
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
     while let Some(inner) = cause {
         if let Some(blocked) = inner.downcast_ref::<BlockedAddress>() {
-            return Failure::Blocked(blocked.to_string());
+            return blocked.failure(remedy);
         }
         cause = inner.source();
     }

@@ -16,7 +16,8 @@ use rustls::client::Resumption;
 use rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
-use super::{ClientError, failure, tls};
+use super::address::{ALLOWED_AS_NUMBER, GuardedResolver};
+use super::{ClientError, failure, sort, tls};
 use crate::model::Failure;
 
 /// How often the system asks a silent peer whether it is still there.
@@ -105,6 +106,7 @@ impl StreamTransport {
             .connect_timeout(limits.connect)
             .pool_max_idle_per_host(0)
             .tcp_keepalive(KEEPALIVE)
+            .dns_resolver(GuardedResolver)
             .no_proxy();
         if let Some(proxy) = proxy {
             let proxy =
@@ -162,7 +164,7 @@ impl HttpTransport for StreamTransport {
 type Answer = Response<ByteStream>;
 
 fn unreachable(error: reqwest::Error) -> StreamError {
-    StreamError::Unreachable(failure::classify(&error))
+    StreamError::Unreachable(sort(&error, ALLOWED_AS_NUMBER))
 }
 
 /// Where a response redirects to, as it was sent; `None` if it is no redirect or does not say where.
@@ -248,6 +250,9 @@ mod tests {
             ("https://x/a", "https://x@y/d", None),
             ("https://x/a", "//y/d", None),
             ("https://x/a", "https://", None),
+            ("http://x/a", "file:///etc/passwd", None),
+            ("http://x/a", "http://169.254.169.254/", None),
+            ("http://x/a", "data:text/event-stream,data", None),
         ] {
             let hop = hop(&url(from), target, HeaderMap::new());
             let went = hop.as_ref().ok().map(|request| request.url().as_str());

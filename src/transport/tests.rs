@@ -10,6 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use super::{Client, REPLY_BYTES_MAX, Reach};
 use crate::model::{Failure, Reply};
 
+mod hostile;
+
 const SOON: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_secs(20);
 
@@ -208,15 +210,51 @@ async fn wh_12_a_failure_never_names_the_address_it_was_sent_to() {
 #[tokio::test]
 async fn metadata_addresses_are_refused_before_anything_is_sent() {
     let client = Client::new(None).expect("a client");
-    let request = http::Request::get("http://169.254.169.254/latest/meta-data")
-        .body(Bytes::new())
-        .expect("a request");
-    let failure = client
-        .send(request, LONG, Reach::Guarded)
-        .await
-        .expect_err("refused");
-    assert!(
-        matches!(&failure, Failure::Blocked(why) if why.contains("allow_link_local")),
-        "{failure:?}"
+    for host in ["169.254.169.254", "0xa9fea9fe", "[::ffff:a9fe:a9fe]"] {
+        let request = http::Request::get(format!("http://{host}/latest/meta-data"))
+            .body(Bytes::new())
+            .expect("a request");
+        let failure = client
+            .send(request, LONG, Reach::Guarded)
+            .await
+            .expect_err("refused");
+        assert!(
+            matches!(&failure, Failure::Blocked(why) if why.contains("allow_link_local")),
+            "{host}: {failure:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_has_come_to_mean_a_metadata_address_is_not_dialled() {
+    let address = server(|stream| {
+        write(
+            stream,
+            "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
+        )
+    })
+    .await;
+    let ask = async |host: &str, reach| {
+        let request = http::Request::get(format!("http://{host}:{}/", address.port()))
+            .body(Bytes::new())
+            .expect("a request");
+        let client = Client::new(None).expect("a client");
+        let answer = client.send(request, LONG, reach).await;
+        answer.map(|reply| reply.status)
+    };
+    let blocked = |remedy| {
+        let words = format!("169.254.169.254 is a link-local or metadata address; {remedy}");
+        Err(Failure::Blocked(words))
+    };
+    let bad = "169-254-169-254.resolved.test";
+    assert_eq!(
+        ask(bad, Reach::Guarded).await,
+        blocked("`allow_link_local = true` lifts this")
+    );
+    let remedy = "where it is meant, write it in place of the name";
+    assert_eq!(ask(bad, Reach::AsWritten).await, blocked(remedy));
+    assert_eq!(
+        ask("127-0-0-1.resolved.test", Reach::AsWritten).await,
+        Ok(204)
     );
 }

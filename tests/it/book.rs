@@ -5,6 +5,7 @@
 //! being compared: the configuration reference and what the recipes print.
 
 mod blocks;
+mod limits;
 mod links;
 mod names;
 mod recipes;

@@ -156,17 +156,20 @@ async fn a_reader_gets_every_event_and_goes_on_behind_the_one_it_shows() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_large_is_told_without_its_data() {
+async fn what_is_large_or_deep_is_told_without_its_data() {
     let (_server, mut feed, bridge) = running().await;
     let mut reader = Reader::open(bridge.address().await, "", "").await;
     let text = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
     feed.send(frame(1, &text(64 * 1024))).await;
     feed.send(frame(2, &text(64 * 1024 + 1))).await;
-    feed.send("id: 3\nevent: odd\ndata: no JSON\n\n").await;
-    reader.reads("\"id\":\"3\"").await;
-    assert_eq!(reader.ids(), [1, 2, 3]);
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    feed.send(frame(3, &deep)).await;
+    feed.send("id: 4\nevent: odd\ndata: no JSON\n\n").await;
+    reader.reads("\"id\":\"4\"").await;
+    assert_eq!(reader.ids(), [1, 2, 3, 4]);
     assert!(reader.text.contains(&text(64 * 1024)));
-    assert!(reader.text.contains(r#""data":null,"data_bytes":65537}"#));
+    assert!(reader.text.contains(r#""data_bytes":65537,"data":null}"#));
+    assert!(reader.text.contains(r#""data_bytes":20000,"data":null}"#));
     assert!(reader.text.contains(r#""data":"no JSON"}"#));
 }
 

@@ -1,7 +1,10 @@
 //! Every secret that can be configured, given in every way, through everything that can go wrong: none
 //! of them is ever seen again outside the requests it is for. Nor is what an event says ever logged.
 
+mod everywhere;
 mod explain;
+mod marks;
+mod memory;
 
 use std::fs;
 use std::path::Path;
@@ -13,50 +16,10 @@ use bellwire::simulator::receivers::Received;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Bridge, Page, Phones, Server, Upstream, program, ran, soon, until};
-
-/// What every secret here contains: in letters alone, and with signs that addresses encode.
-const HUSH: &str = "hushhush";
-const HUSH_SIGNS: &str = "hush/+hush";
-const HUSH_ENCODED: &str = "hush%2F%2Bhush";
-
-/// What every event here contains.
-const WHISPER: &str = "whisperwhisper";
-
-/// Every form in which a text could be seen again.
-fn forms(text: &str) -> Vec<String> {
-    let mut forms = vec![text.to_owned(), text.replace('/', "\\/")];
-    let percent = |byte: u8| match byte.is_ascii_alphanumeric() {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
-    };
-    let encoded: String = text.bytes().map(percent).collect();
-    forms.extend([encoded.replace('F', "f").replace('B', "b"), encoded]);
-    for before in ["", "-", "--"] {
-        // Characters at the edges also depend on what stands beside the text.
-        let encoded = STANDARD.encode(format!("{before}{text}"));
-        let start = (before.len() * 8).div_ceil(6);
-        let end = (before.len() + text.len()) * 8 / 6;
-        forms.push(encoded[start..end].to_owned());
-    }
-    forms
-}
-
-/// Fails if one of some texts is in some bytes, in any form, and shows where.
-fn check_absent(texts: &[&str], place: &str, bytes: &[u8]) {
-    let bytes = String::from_utf8_lossy(bytes);
-    for form in texts.iter().flat_map(|text| forms(text)) {
-        if let Some(at) = bytes.find(&form) {
-            let start = bytes.floor_char_boundary(at.saturating_sub(200));
-            let end = bytes.ceil_char_boundary(bytes.len().min(at + 100));
-            panic!("`{form}` in {place}: …{}…", &bytes[start..end]);
-        }
-    }
-}
-
-fn check_hushed(place: &str, bytes: &[u8]) {
-    check_absent(&[HUSH, HUSH_SIGNS], place, bytes);
-}
+use self::marks::{HUSH, HUSH_ENCODED, HUSH_SIGNS, WHISPER, check_absent, check_hushed};
+use crate::harness::{
+    Bridge, Page, Phones, Server, Upstream, free_address, program, ran, soon, until,
+};
 
 /// A receiver's answer that repeats everything it was sent, as some do when they complain.
 fn echo(status: u16) -> impl Fn(&Received) -> Option<Answer> {
@@ -68,16 +31,10 @@ fn echo(status: u16) -> impl Fn(&Received) -> Option<Answer> {
     }
 }
 
-/// A loopback address at which nobody listens.
-fn closed() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").to_string()
-}
-
 /// A source or sink of each kind of trouble. What can be secret is.
 fn config(upstream: &Upstream, server: &Server, phones: &Phones) -> String {
     let (api, feed) = (upstream.handle.local_addr(), server.address);
-    let (receivers, closed) = (phones.handle.local_addr(), closed());
+    let (receivers, closed) = (phones.handle.local_addr(), free_address().to_string());
     let secret = STANDARD.encode(format!("{HUSH} is what signs this webhook"));
     let user = format!("{HUSH}:{HUSH_ENCODED}");
     let webhook = |name: &str, origin: &str, more: &str| {
@@ -175,7 +132,7 @@ fn write(folder: &Path, name: &str, text: &str) {
 /// A bridge with all of that, among receivers that repeat what they are sent.
 fn troubled(upstream: &Upstream, server: &Server, phones: &Phones) -> Bridge {
     let key = format!("ttmt_live_{HUSH}{}", "k".repeat(35));
-    let refused = format!("http://me:{HUSH_ENCODED}@{}/{HUSH}", closed());
+    let refused = format!("http://me:{HUSH_ENCODED}@{}/{HUSH}", free_address());
     let token = format!("the {HUSH_SIGNS} token").replace(' ', "-");
     let bridge = Bridge::new(&config(upstream, server, phones))
         .env("KEY", &key)

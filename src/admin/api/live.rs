@@ -40,7 +40,7 @@ const EVENTS_AT_ONCE: u32 = 16;
 /// Longest silence. A reader can tell from it that the line is dead.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
 
-/// Largest `data` that is shown, in bytes.
+/// Largest `data` that is shown, in bytes. What is nested too deeply to be read is not, either.
 const DATA_BYTES_MAX: usize = 64 * 1024;
 
 /// The id that a reader of a stream shows when it comes back.
@@ -217,11 +217,11 @@ fn told(rules: &Rules, arrived: &Arrived) -> Value {
     value["title"] = json!(event.map(|event| Wording::of(event).title));
     value["rules"] = json!(event.map(matches).unwrap_or_default());
     let bytes = event.and_then(Event::data_bytes).map_or(0, <[u8]>::len);
-    if bytes > DATA_BYTES_MAX {
-        value["data"] = Value::Null;
+    let shown = event.filter(|_| bytes <= DATA_BYTES_MAX);
+    let data = shown.and_then(Event::data_named);
+    if data.is_none() && bytes > 0 {
         value["data_bytes"] = json!(bytes);
-    } else {
-        value["data"] = json!(event.and_then(Event::data_named));
     }
+    value["data"] = json!(data);
     value
 }

@@ -2,6 +2,7 @@
 
 mod told;
 
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 use super::failed::Failed;
 use super::{Exit, configuration, output};
 use crate::clock::{self, Clock};
-use crate::model::Secret;
+use crate::model::{Secret, Zeroizing};
 use crate::sinks::verify::{self, Captured, Fault};
 
 /// Longest request, in bytes.
@@ -48,8 +49,8 @@ Exit status: 0 genuine, 1 not genuine, or no request, 2 wrong command line, secr
 #[command(group = clap::ArgGroup::new("whose").required(true).multiple(true))]
 pub(super) struct Args {
     /// The secret; several times for several. Others on this machine may see it here: `--secret-file` hides it
-    #[arg(long, value_name = "TEXT", group = "whose")]
-    secret: Vec<String>,
+    #[arg(long, value_name = "TEXT", group = "whose", value_parser = secret)]
+    secret: Vec<Secret>,
     /// A file with nothing but the secret; a line break at its end is cut. Several times for several
     #[arg(long, value_name = "FILE", group = "whose")]
     secret_file: Vec<PathBuf>,
@@ -119,9 +120,13 @@ fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
     }
 }
 
+fn secret(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(text.to_owned()))
+}
+
 /// Every secret that was given, in the order of the help.
 fn secrets(args: &Args) -> Result<Vec<Secret>, Failed> {
-    let mut secrets: Vec<Secret> = args.secret.iter().cloned().map(Secret::new).collect();
+    let mut secrets = args.secret.clone();
     for file in &args.secret_file {
         secrets.push(read_secret(file)?);
     }
@@ -141,7 +146,7 @@ fn secrets(args: &Args) -> Result<Vec<Secret>, Failed> {
 
 fn read_secret(file: &Path) -> Result<Secret, Failed> {
     let refused = |why: &str| Failed::wrong(format!("the secret file `{}` {why}", file.display()));
-    let mut text = String::new();
+    let mut text = Zeroizing::new(String::new());
     File::open(file)
         .and_then(|opened| opened.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text))
         .map_err(|error| refused(&format!("cannot be read: {error}")))?;

@@ -129,7 +129,7 @@ fn what_people_write_is_far_from_the_limits() {
 }
 
 #[test]
-fn json_nested_ten_thousand_deep_is_missing_data() {
+fn data_nested_ten_thousand_deep_fails_whoever_asks_for_it() {
     let deep = "[".repeat(10_000) + &"]".repeat(10_000);
     let mut subject = event("{}");
     subject.payload = deep.into_bytes().into();
@@ -138,10 +138,34 @@ fn json_nested_ten_thousand_deep_is_missing_data() {
         end: 20_000,
     };
     let scope = Scope::new(&subject);
-    for source in ["data == 1", "data[0][0] != 1", "data"] {
+    let told = |fault: super::Fault| fault.without_source().to_owned();
+    for source in ["data == 1", "data[0][0] != 1", "data", "data is defined"] {
         let expression = Expression::compile(source).expect("right");
-        assert_eq!(expression.matches(&scope), Ok(false), "{source}");
+        let fault = expression.matches(&scope).map_err(told);
+        let words = "the data is nested too deeply to be read".to_owned();
+        assert_eq!(fault, Err(words.clone()), "{source}");
+        let bundle = Scope::bundle(
+            &[subject.clone(), event("{}")],
+            &super::super::Beside::default(),
+        );
+        let template =
+            Template::compile_coalesced("{% for one in events %}{{ one.data.a }}{% endfor %}");
+        let rendered = template.expect("right").render(&bundle.expect("events"));
+        assert_eq!(rendered.map_err(told), Err(words));
     }
+    for (levels, expected) in [
+        (127, Ok(true)),
+        (
+            128,
+            Err("the data is nested too deeply to be read".to_owned()),
+        ),
+    ] {
+        let nested = "[".repeat(levels) + &"]".repeat(levels);
+        let found = matches("data is defined", &nested).map_err(told);
+        assert_eq!(found, expected, "{levels}");
+    }
+    let beside = Expression::compile("event.type == 'tp_hit' or data.a").expect("right");
+    assert_eq!(beside.matches(&scope), Ok(true), "nobody has asked");
     let open = "[".repeat(120) + &"]".repeat(120);
     assert!(render("{{ data }}{{ data|tojson }}{{ [data] == [data] }}", &open).is_ok());
 }

@@ -45,6 +45,23 @@ async fn auth_6_a_redirect_of_the_rest_api_takes_the_key_nowhere() {
 }
 
 #[tokio::test]
+async fn a_packed_answer_is_not_unpacked() {
+    let mut server = Server::say(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x01\x08\x00",
+    )
+    .await;
+    let answer = rest_at(&server).positions().await;
+    assert_eq!(answer, Answer::Unreadable(Unreadable::NotJson));
+    assert!(
+        !server
+            .head()
+            .await
+            .to_lowercase()
+            .contains("accept-encoding")
+    );
+}
+
+#[tokio::test]
 async fn an_answer_without_end_is_read_to_the_limit_and_told_as_too_large() {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{\"data\":[1";
     let server = Server::start(vec![Act::Say(head.to_owned()), Act::Flood(",1")]).await;

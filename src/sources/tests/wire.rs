@@ -134,10 +134,31 @@ async fn feed_t6_a_port_where_nobody_listens_is_refused() {
 }
 
 #[tokio::test]
+async fn the_head_of_a_stream_has_limits() {
+    let too_large = Failure::Other("message head is too large".to_owned());
+    for lines in [
+        "X: y\r\n".repeat(101),
+        format!("X: {}\r\n", "y".repeat(1 << 20)),
+    ] {
+        let server = Server::say(format!("HTTP/1.1 200 OK\r\n{lines}\r\n")).await;
+        assert_eq!(unreachable(&server.url()).await, too_large);
+    }
+}
+
+#[tokio::test]
 async fn feed_t6_a_name_that_does_not_resolve_is_told_as_such() {
     // A label of 64 characters is refused by the resolver without asking anybody.
     let url = format!("http://{}.invalid/", "x".repeat(64));
     assert_eq!(unreachable(&url).await, Failure::Dns);
+}
+
+#[tokio::test]
+async fn a_name_that_has_come_to_mean_a_metadata_address_is_not_dialled() {
+    let words = "169.254.169.254 is a link-local or metadata address; where it is meant, write it in place of the name";
+    assert_eq!(
+        unreachable("http://169-254-169-254.resolved.test/").await,
+        Failure::Blocked(words.to_owned())
+    );
 }
 
 #[tokio::test]

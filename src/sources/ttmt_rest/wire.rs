@@ -46,8 +46,8 @@ pub trait Wire: Send + Sync {
 
 impl Wire for transport::Client {
     fn send(&self, request: http::Request<Bytes>) -> Pending<'_, Result<Reply, Failure>> {
-        // The upstream's address is the operator's own choice, so nothing is guarded against.
-        Box::pin(Self::send(self, request, TIMEOUT, Reach::LinkLocalToo))
+        // The upstream's address is the operator's own choice; what its name resolves to is not.
+        Box::pin(Self::send(self, request, TIMEOUT, Reach::AsWritten))
     }
 
     fn reply_bytes_max(&self) -> usize {

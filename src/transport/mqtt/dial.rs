@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::super::address::{BlockedAddress, is_blocked};
+use super::super::address::{ALLOWED_BY_OPTION, BlockedAddress, is_blocked};
 use super::super::failure;
 use super::super::{CONNECT_TIMEOUT, Reach, install_crypto_provider};
 use super::{Broker, Trust};
@@ -55,7 +55,7 @@ async fn dial(broker: &Broker, reach: Reach) -> Result<TcpStream, Failure> {
     let mut last = Failure::Dns;
     for address in found {
         if reach == Reach::Guarded && is_blocked(address.ip()) {
-            last = Failure::Blocked(BlockedAddress(address.ip()).to_string());
+            last = BlockedAddress(address.ip()).failure(ALLOWED_BY_OPTION);
             continue;
         }
         match TcpStream::connect(address).await {

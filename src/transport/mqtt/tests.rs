@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::transport::Outgoing;
 
 fn post(payload: &'static [u8], optional: bool) -> Post {
     Post {
@@ -98,6 +99,25 @@ async fn a_refused_announcement_keeps_no_event_back() {
 }
 
 #[tokio::test]
+async fn a_broker_that_talks_without_an_end_is_not_listened_to_for_ever() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("binds");
+    let mut publication = publication(Vec::new());
+    "127.0.0.1".clone_into(&mut publication.broker.host);
+    publication.broker.port = listener.local_addr().expect("bound").port();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        // The longest packet that there can be.
+        drop(stream.write_all(&[0x20, 0xff, 0xff, 0xff, 0x7f]).await);
+        while stream.write_all(&[0; 4096]).await.is_ok() {}
+    });
+    let heard = publish(publication, Reach::Guarded);
+    let outcome = tokio::time::timeout(std::time::Duration::from_secs(20), heard).await;
+    assert!(outcome.expect("an end").is_err());
+}
+
+#[tokio::test]
 async fn a_message_that_is_too_large_for_the_broker_is_not_even_sent() {
     // Maximum Packet Size: 100.
     let said = [0x20, 8, 0, 0, 5, 0x27, 0, 0, 0, 100];
@@ -173,8 +193,16 @@ async fn a_port_of_another_language_is_asked_about() {
 
 #[tokio::test]
 async fn the_same_addresses_are_shut_as_for_every_other_request() {
+    // Of the second the system's resolver makes an address without asking anybody.
+    for host in ["169.254.169.254", "0xa9fea9fe"] {
+        is_shut(host).await;
+    }
+}
+
+async fn is_shut(host: &str) {
     let mut publication = publication(Vec::new());
-    publication.broker.host = "169.254.169.254".to_owned();
+    publication.broker.host = host.to_owned();
+    assert!(Outgoing::Mqtt(publication.clone()).is_blocked(), "{host}");
     let failure = publish(publication, Reach::Guarded)
         .await
         .expect_err("shut");

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use super::{HUSH, HUSH_SIGNS, WHISPER, check_hushed, troubled};
+use super::marks::{HUSH, HUSH_SIGNS, WHISPER, check_hushed};
+use super::troubled;
 use crate::harness::{Phones, Server, Upstream};
 
 /// The kinds of sink, and the signatures, that no bridge in trouble needs.
