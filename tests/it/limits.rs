@@ -1,16 +1,12 @@
 //! What a hostile or broken feed can cost: never more memory than configured, and never the events
 //! beside its own.
 
-use std::net::SocketAddr;
-
 use bellwire::simulator::receivers::Kind;
 use bellwire::simulator::{Answer, Manner};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-use crate::harness::{Bridge, Phones, Server, Upstream, Visit, program, ran, soon, until};
+use crate::harness::{Bridge, Phones, Server, Visit, program, ran, until};
 
 const MEGABYTE: usize = 1 << 20;
 
@@ -139,61 +135,6 @@ async fn memory_does_not_grow_with_the_backlog() {
     scene.bridge.ready("the whole backlog", taken_in).await;
     scene.check_memory("the backlog", OVER_BACKLOG_MAX);
     assert!(scene.phones.handle.received().len() < 10, "they do wait");
-}
-
-/// How many connections are served at once.
-const CONNECTIONS: usize = 128;
-
-/// How many connections to an address are accepted and not closed, by the system's account.
-fn accepted(address: SocketAddr) -> usize {
-    let SocketAddr::V4(address) = address else {
-        panic!("{address}");
-    };
-    let ip = u32::from_ne_bytes(address.ip().octets());
-    let local = format!("{ip:08X}:{:04X}", address.port());
-    let sockets = std::fs::read_to_string("/proc/net/tcp").expect("the system's sockets");
-    let is_open = |line: &&str| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        // Those that wait to be accepted belong to nobody yet, and those that were closed to nobody any more.
-        fields[1] == local && ["01", "08"].contains(&fields[3]) && fields[9] != "0"
-    };
-    sockets.lines().skip(1).filter(is_open).count()
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn callers_that_say_nothing_are_closed_and_keep_no_alert_back() {
-    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
-    let mut bridge = Bridge::watched(&upstream.source(), &phones);
-    bridge.start();
-    let address = bridge.address().await;
-    soon("the connection", upstream.handle.heard()).await;
-    let mut silent = Vec::new();
-    for number in 0..CONNECTIONS + 72 {
-        let mut socket = TcpStream::connect(address).await.expect("a connection");
-        let begun = match number % 3 {
-            0 => "",
-            1 => "GET / HTTP/1.1\r\nHost: loc",
-            _ => "POST /api/v1/replay HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
-        };
-        socket.write_all(begun.as_bytes()).await.expect("sent");
-        silent.push(socket);
-    }
-    upstream
-        .send(r#"{"type":"tp_hit","eventId":1,"data":{}}"#)
-        .await;
-    until("the alert", || phones.events().len() == 1).await;
-    // Whoever waits is served as soon as the silent ones are closed.
-    let page = bridge.page("/healthz").await;
-    assert_eq!(page.status, 200);
-    // Whoever came before has been accepted by now, or is gone.
-    let open = accepted(address);
-    assert!(open <= CONNECTIONS + 1, "{open} connections are open");
-    for mut socket in silent {
-        let mut rest = Vec::new();
-        // A refusal, or nothing; in the end it is closed.
-        let closed = soon("the end", socket.read_to_end(&mut rest)).await;
-        assert!(closed.is_ok() || rest.is_empty(), "{closed:?}");
-    }
 }
 
 #[tokio::test]

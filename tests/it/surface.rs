@@ -13,6 +13,9 @@ const TOKEN: &str = "a-t0ken-that-nobody-guesses";
 /// The type of all events that there are: whoever sees it sees more than a stranger may.
 const MARK: &str = "tp_hit";
 
+/// How many connections are served at once.
+const CONNECTIONS: usize = 128;
+
 /// Callers at once: far more than are served, and than wait to be accepted.
 const CALLERS: u64 = 10_000;
 
@@ -80,11 +83,22 @@ impl Scene {
         assert!(end.is_ok() || answer.is_empty(), "{end:?}");
         String::from_utf8(answer).expect("text")
     }
+}
 
-    fn files(&self) -> usize {
-        let files = std::fs::read_dir(format!("/proc/{}/fd", self.bridge.id()));
-        files.expect("its files").count()
-    }
+/// How many connections to an address are accepted and not closed, by the system's account.
+fn accepted(address: SocketAddr) -> usize {
+    let SocketAddr::V4(address) = address else {
+        panic!("{address}");
+    };
+    let ip = u32::from_ne_bytes(address.ip().octets());
+    let local = format!("{ip:08X}:{:04X}", address.port());
+    let sockets = std::fs::read_to_string("/proc/net/tcp").expect("the system's sockets");
+    let is_open = |line: &&str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        // Those that wait to be accepted belong to nobody yet, and those that were closed to nobody any more.
+        fields[1] == local && ["01", "08"].contains(&fields[3]) && fields[9] != "0"
+    };
+    sockets.lines().skip(1).filter(is_open).count()
 }
 
 fn status(answer: &str) -> u16 {
@@ -102,6 +116,42 @@ fn connections() -> u64 {
         .maximum
         .unwrap_or(u64::MAX)
         .saturating_sub(OTHER_FILES)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_that_say_nothing_are_closed_and_keep_no_alert_back() {
+    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
+    let mut bridge = Bridge::watched(&upstream.source(), &phones);
+    bridge.start();
+    let address = bridge.address().await;
+    soon("the connection", upstream.handle.heard()).await;
+    let mut silent = Vec::new();
+    for number in 0..CONNECTIONS + 72 {
+        let mut socket = TcpStream::connect(address).await.expect("a connection");
+        let begun = match number % 3 {
+            0 => "",
+            1 => "GET / HTTP/1.1\r\nHost: loc",
+            _ => "POST /api/v1/replay HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
+        };
+        socket.write_all(begun.as_bytes()).await.expect("sent");
+        silent.push(socket);
+    }
+    upstream
+        .send(r#"{"type":"tp_hit","eventId":1,"data":{}}"#)
+        .await;
+    until("the alert", || phones.events().len() == 1).await;
+    // Whoever waits is served as soon as the silent ones are closed.
+    let page = bridge.page("/healthz").await;
+    assert_eq!(page.status, 200);
+    // Whoever came before has been accepted by now, or is gone.
+    let open = accepted(address);
+    assert!(open <= CONNECTIONS + 1, "{open} connections are open");
+    for mut socket in silent {
+        let mut rest = Vec::new();
+        // A refusal, or nothing; in the end it is closed.
+        let closed = soon("the end", socket.read_to_end(&mut rest)).await;
+        assert!(closed.is_ok() || rest.is_empty(), "{closed:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -127,8 +177,8 @@ async fn ten_thousand_callers_keep_neither_an_alert_nor_another_caller_away() {
             assert_eq!(health.status, 200, "after {number}");
             alerts += 1;
             scene.rings(alerts).await;
-            let files = scene.files();
-            assert!(files < 200, "{files} files are open after {number}");
+            let open = accepted(scene.address);
+            assert!(open <= CONNECTIONS + 1, "{open} are open after {number}");
         }
     }
     let over = scene.bridge.peak_memory().saturating_sub(idle);

@@ -163,10 +163,16 @@ const LIMITS: &[(&str, &str, &str, &str)] = &[
         "HEAD_WAIT: Duration = Duration::from_secs(10)",
     ),
     (
-        "each part of a body",
-        "10 seconds",
+        "the head of a request",
+        "32 KiB",
         "admin/connections.rs",
-        "BODY_WAIT: Duration = Duration::from_secs(10)",
+        "HEAD_BYTES_MAX: usize = 32 << 10",
+    ),
+    (
+        "the whole of a body",
+        "20 seconds",
+        "admin/connections/guest.rs",
+        "BODY_WAIT: Duration = Duration::from_secs(20)",
     ),
     (
         "an answer of which nothing is taken",
