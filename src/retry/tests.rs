@@ -315,6 +315,15 @@ fn an_event_expires_by_its_own_time() {
         None,
         "a clock that went back"
     );
+    // Whoever asks for it later wants it for as long as if it had just happened.
+    for (asked, until) in [
+        (None, 1_060),
+        (Some(at(900)), 1_060),
+        (Some(at(5_000)), 5_060),
+    ] {
+        assert_eq!(expiry(&event, minute, asked), Some(at(until)), "{asked:?}");
+        assert_eq!(expiry(&event, None, asked), None);
+    }
 }
 
 #[test]
