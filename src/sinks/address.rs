@@ -13,6 +13,7 @@ use url::Url;
 
 use crate::config::Table;
 use crate::model::Secret;
+use crate::transport::percent_decoded;
 
 /// Longest address that is taken, in bytes.
 const BYTES_MAX: usize = 4096;
@@ -124,30 +125,6 @@ fn user_info(url: &Url) -> Option<HeaderValue> {
         &plain(url.username()),
         &plain(url.password().unwrap_or_default()),
     ))
-}
-
-/// User info as it was meant: the parser has percent-encoded what cannot stand in an address.
-pub(super) fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let digits = (first == b'%')
-            .then(|| after.get(..2))
-            .flatten()
-            .and_then(|pair| std::str::from_utf8(pair).ok())
-            .and_then(|pair| u8::from_str_radix(pair, 16).ok());
-        match digits {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

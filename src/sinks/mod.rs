@@ -13,7 +13,6 @@ use jiff::Timestamp;
 #[cfg(test)]
 use schemars::{Schema, SchemaGenerator};
 
-use self::credentials::Credentials;
 #[cfg(test)]
 use crate::config::form;
 use crate::config::{SinkConfig, Table};
@@ -21,11 +20,10 @@ use crate::expr::Template;
 use crate::model::{
     DeliveryId, Event, Failure, Ladder, Living, Name, Reply, Rests, Trace, Verdict,
 };
-use crate::transport::Outgoing;
+use crate::transport::{Credentials, Outgoing};
 
 mod address;
 mod bundle;
-mod credentials;
 mod cut;
 mod discord;
 mod example;

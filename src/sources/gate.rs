@@ -16,12 +16,10 @@ use super::refusal;
 use super::{End, Refusal};
 use crate::clock::Clock;
 use crate::model::Secret;
+use crate::transport::Credentials;
 
 /// Longest text of a server that goes into the name of an end, in characters.
 const DETAIL_CHARS_MAX: usize = 100;
-
-/// Shortest text that can be a credential, in bytes. Shorter ones stand in any text by chance.
-pub(super) const CREDENTIAL_BYTES_MIN: usize = 6;
 
 /// What one connection shows at the gate.
 pub(super) struct Pass {
@@ -122,20 +120,7 @@ impl<T: HttpTransport> Gate<T> {
     /// Some servers repeat what they were sent, credentials too.
     fn without_secrets(&self, text: &str) -> String {
         let sent = self.pass.headers.iter().map(|(_, value)| value);
-        let mut text = text.to_owned();
-        for secret in sent.chain(&self.pass.secrets) {
-            // Of `Bearer KEY` the key alone is as secret as the whole.
-            let whole = secret.expose();
-            let last = whole.rsplit(' ').next().unwrap_or(whole);
-            for part in [whole, last] {
-                if part.len() >= CREDENTIAL_BYTES_MIN {
-                    text = text.replace(part, "…");
-                    // As some write it in JSON.
-                    text = text.replace(&part.replace('/', "\\/"), "…");
-                }
-            }
-        }
-        text
+        Credentials::of(sent.chain(&self.pass.secrets)).hidden_in(text)
     }
 }
 

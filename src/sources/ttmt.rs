@@ -17,7 +17,6 @@ use url::Url;
 use super::body::Patience;
 use super::connection::Connector;
 use super::decode::{Decode, Frame, identity, time};
-use super::gate::CREDENTIAL_BYTES_MIN;
 use super::resume::Ids;
 use super::ttmt_rest::Uuid;
 use super::{Control, Kind, RestAccess, Source, What, json, options};
@@ -26,7 +25,7 @@ use crate::clock::Clock;
 use crate::config::form;
 use crate::config::{SourceConfig, Table};
 use crate::model::{DataAt, Event, INTERNAL_SOURCE, Name, Secret};
-use crate::transport::{StreamLimits, StreamTransport};
+use crate::transport::{Credentials, StreamLimits, StreamTransport};
 
 /// `kind = "ttmt"`.
 pub(super) const KIND: Kind = Kind {
@@ -198,15 +197,9 @@ impl RestAccess {
     pub fn without_credentials(&self, text: &str) -> String {
         let key = self.api_key.expose();
         let bare = key.strip_prefix(KEY_PREFIX).unwrap_or(key);
-        let address = options::secrets(&self.base_url);
-        let address = address.iter().map(Secret::expose);
-        let mut text = text.to_owned();
-        for secret in [key, bare].into_iter().chain(address) {
-            if secret.len() >= CREDENTIAL_BYTES_MIN {
-                text = text.replace(secret, "…");
-            }
-        }
-        text
+        let mut secrets = options::secrets(&self.base_url);
+        secrets.extend([self.api_key.clone(), Secret::new(bare.to_owned())]);
+        Credentials::of(&secrets).hidden_in(text)
     }
 }
 

@@ -1,11 +1,13 @@
 //! One request out, one reply or one kind of failure back; and the open end of a stream.
 //!
 //! A room of its own so that everything about the wire is decided once: TLS roots, time limits,
-//! redirects (never followed), which addresses may be dialled, and how much of an answer is read. It
-//! knows nothing of deliveries, sinks or events. Most requests are HTTP; a publish over MQTT and a
-//! program that is started are carried here too, each in a file of its own.
+//! redirects (never followed), which addresses may be dialled, how much of an answer is read, and how
+//! it is shown without the credentials that it repeats. It knows nothing of deliveries, sinks or events.
+//! Most requests are HTTP; a publish over MQTT and a program that is started are carried here too, each
+//! in a file of its own.
 
 mod address;
+mod credentials;
 mod failure;
 pub mod mqtt;
 pub mod program;
@@ -27,6 +29,7 @@ use self::address::{
 };
 use crate::model::{Failure, Reply};
 
+pub use credentials::{Credentials, percent_decoded};
 pub use retry_after::{retry_after, seconds};
 pub use stream::{StreamError, StreamLimits, StreamTransport};
 pub use tls::install_crypto_provider;

@@ -14,7 +14,7 @@ use super::answer::{Answer, Unreadable};
 use super::cache::Cache;
 use super::page::Page;
 use super::query::{Pairs, SignalQuery, TradeQuery, Uuid, segment};
-use super::wire::{Api, BEARER, Wire};
+use super::wire::{Api, Wire};
 use super::{Account, Probe};
 use crate::clock::Clock;
 use crate::model::Secret;
@@ -178,7 +178,7 @@ impl Account for Rest {
 }
 
 pub(super) fn authorization(key: &Secret) -> Result<HeaderValue, KeyError> {
-    let bearer = format!("{BEARER}{}", key.expose());
+    let bearer = format!("Bearer {}", key.expose());
     let mut authorization = HeaderValue::from_str(&bearer).map_err(|_| KeyError)?;
     authorization.set_sensitive(true);
     Ok(authorization)

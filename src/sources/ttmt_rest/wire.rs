@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, HeaderValue, IF_NONE_MATCH};
-use memchr::memmem;
 use serde_json::Value;
 use url::Url;
 
@@ -17,17 +16,13 @@ use super::cache::{Cache, Known};
 use super::page;
 use super::query::Uuid;
 use crate::clock::Clock;
-use crate::model::{Failure, Reply};
+use crate::model::{Failure, Reply, Secret};
 use crate::sources::budget::{self, Budget, Share};
-use crate::sources::gate::CREDENTIAL_BYTES_MIN;
 use crate::sources::{Pending, refusal};
-use crate::transport::{self, Reach};
+use crate::transport::{self, Credentials, Reach};
 
 /// The limit for one request, from dialling to the end of its answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
-
-/// What stands before the key.
-pub(super) const BEARER: &str = "Bearer ";
 
 /// The rest after a 429 that does not say how long.
 const RATE_REST: Duration = Duration::from_mins(1);
@@ -157,9 +152,9 @@ impl Api {
 
     /// Whether a text holds the key, which some servers repeat.
     fn is_shown_by(&self, text: &str) -> bool {
-        let bearer = self.authorization.as_bytes();
-        let key = bearer.strip_prefix(BEARER.as_bytes()).unwrap_or(bearer);
-        key.len() >= CREDENTIAL_BYTES_MIN && memmem::find(text.as_bytes(), key).is_some()
+        let key = String::from_utf8_lossy(self.authorization.as_bytes());
+        let key = Secret::new(key.into_owned());
+        Credentials::of([&key]).hidden_in(text) != text
     }
 
     fn request(

@@ -1,7 +1,7 @@
-//! A sink's credentials in every form in which a receiver may repeat them, and its words without them.
+//! Credentials in every form in which whoever was shown them may repeat them, and its words without them.
 //!
-//! A file of its own because an answer is kept in the queue and shown to people, and what counts as a
-//! credential in it is one list for all kinds. How a receiver writes is its own choice, so they are
+//! A file of its own because an answer is kept and shown to people, and what counts as a credential in it is one
+//! list for all sources and sinks. How the other side writes is its own choice, so they are
 //! looked for beneath the usual escapes. A short text stands in any answer by chance, so it is no
 //! credential here.
 
@@ -12,8 +12,6 @@ use base64::engine::general_purpose::STANDARD;
 use memchr::memmem;
 use url::Url;
 
-use super::address::percent_decoded;
-use super::slot;
 use crate::model::Secret;
 
 mod unescaped;
@@ -44,12 +42,14 @@ const BASIC: &[u8] = b"Basic";
 
 /// Texts that must not come back.
 #[derive(Debug)]
-pub(super) struct Credentials(Vec<Secret>);
+pub struct Credentials(Vec<Secret>);
 
 impl Credentials {
     /// Makes the list from everything that was configured as a secret.
-    pub(super) fn of(given: &[Secret]) -> Self {
-        let parts = given.iter().flat_map(|secret| parts(secret.expose()));
+    #[must_use]
+    pub fn of<'s>(given: impl IntoIterator<Item = &'s Secret>) -> Self {
+        let given = given.into_iter();
+        let parts = given.flat_map(|secret| parts(secret.expose()));
         let mut texts: Vec<String> = parts.flat_map(forms).collect();
         texts.sort();
         texts.dedup();
@@ -57,7 +57,8 @@ impl Credentials {
     }
 
     /// A text with all of them replaced, escaped or not.
-    pub(super) fn hidden_in(&self, text: &str) -> String {
+    #[must_use]
+    pub fn hidden_in(&self, text: &str) -> String {
         let mut hidden = vec![false; text.len()];
         self.hide(&Unescaped::of(text), DEPTH_MAX, &mut hidden);
         let mut shown = String::with_capacity(text.len());
@@ -139,7 +140,7 @@ fn parts(secret: &str) -> Vec<String> {
             }
         }
     }
-    if slot::is_template(secret) {
+    if secret.contains("{{") || secret.contains("{%") {
         // A receiver repeats what came of it, in which only what stands in it is the same.
         let ends = ["{{", "}}", "{%", "%}", "\"", "'"];
         let pieces = ends.iter().fold(vec![secret], |pieces, end| {
@@ -172,4 +173,29 @@ fn behind_basic(text: &[u8], end: usize) -> Option<Range<usize>> {
     let of_base64 = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
     let length = text[start..].iter().take_while(of_base64).count();
     (length > 0).then(|| start..start + length)
+}
+
+/// User info as it was meant: the parser has percent-encoded what cannot stand in an address.
+#[must_use]
+pub fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let digits = (first == b'%')
+            .then(|| after.get(..2))
+            .flatten()
+            .and_then(|pair| std::str::from_utf8(pair).ok())
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        match digits {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
