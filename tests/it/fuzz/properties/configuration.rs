@@ -6,8 +6,8 @@ use std::path::Path;
 
 use bellwire::app::{Plan, Refused};
 use bellwire::config::{self, Loaded, Mistake};
-use bellwire::model::{DeliveryId, Trace};
-use bellwire::sinks::{Message, Wording};
+use bellwire::model::DeliveryId;
+use bellwire::sinks::Wording;
 use bellwire::sources::{Frame, What, read_internal};
 
 use super::now;
@@ -80,18 +80,7 @@ fn works(plan: &Plan) {
     let (id, wording) = (DeliveryId::new("dlv_fuzz_1"), Wording::of(&event));
     for sink in &plan.sinks {
         assert!(!sink.display.contains(SECRET), "{}", sink.display);
-        let message = Message {
-            id: &id,
-            now: now(),
-            event: &event,
-            wording: &wording,
-            priority: None,
-            quiet: false,
-            instead: None,
-            living: None,
-            plain: false,
-            trace: Trace::of(&event),
-        };
+        let message = super::message(&id, &event, &wording);
         // What an empty body or a template without its text leads to is a reason.
         if let Err(error) = sink.translator.encode(&message) {
             assert!(!error.reason.is_empty());

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use bellwire::app::Plan;
 use bellwire::config;
-use bellwire::model::{DataAt, DeliveryId, Event, Living, Secret, Trace, mended};
+use bellwire::model::{DataAt, DeliveryId, Event, Living, Secret, mended};
 use bellwire::sinks::verify::{Captured, Finding, TOLERANCE, verify};
 use bellwire::sinks::{Message, Sink, Wording};
 use bellwire::sources::{Frame, What};
@@ -124,16 +124,12 @@ fn meets(event: &Event, manner: u8) {
     };
     let id = DeliveryId::new("dlv_fuzz_1");
     let message = Message {
-        id: &id,
-        now: now(),
-        event,
-        wording: &wording,
         priority: is(2).then_some(5),
         quiet: is(3),
         instead: is(0).then_some("the first is away"),
         living: is(4).then_some(&living),
         plain: is(5),
-        trace: Trace::of(event),
+        ..super::message(&id, event, &wording)
     };
     for sink in &PLAN.sinks {
         match sink.translator.encode(&message) {

@@ -27,6 +27,8 @@ pub use simulator::simulator;
 pub use stream::stream;
 pub use verdict::verdict;
 
+use bellwire::model::{DeliveryId, Event, Trace};
+use bellwire::sinks::{Message, Wording};
 use jiff::Timestamp;
 
 /// A property and the name of its target.
@@ -49,4 +51,20 @@ pub const TARGETS: [Target; 10] = [
 /// The time of everything here.
 fn now() -> Timestamp {
     Timestamp::from_second(1_760_000_000).expect("in range")
+}
+
+/// A message as most of them are.
+fn message<'m>(id: &'m DeliveryId, event: &'m Event, wording: &'m Wording) -> Message<'m> {
+    Message {
+        id,
+        now: now(),
+        event,
+        wording,
+        priority: None,
+        quiet: false,
+        instead: None,
+        living: None,
+        plain: false,
+        trace: Trace::of(event),
+    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bellwire::app::Plan;
 use bellwire::config;
-use bellwire::model::{DeliveryId, Living, Reply, Secret, Trace, Verdict};
+use bellwire::model::{DeliveryId, Living, Reply, Secret, Verdict};
 use bellwire::sinks::verify::{Captured, Finding, TOLERANCE, verify};
 use bellwire::sinks::{Facts, Message, Sink, Wording};
 use bellwire::sources::{Frame, What, read_internal};
@@ -179,16 +179,8 @@ fn changed(sink: &Sink, message: &str) {
             message: message.map(Into::into),
         };
         let message = Message {
-            id: &id,
-            now: now(),
-            event: &event,
-            wording: &wording,
-            priority: None,
-            quiet: false,
-            instead: None,
             living: Some(&living),
-            plain: false,
-            trace: Trace::of(&event),
+            ..super::message(&id, &event, &wording)
         };
         match sink.translator.encode(&message) {
             Ok(Outgoing::Http(request)) => request.uri().clone(),
