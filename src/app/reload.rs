@@ -6,9 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::Plan;
 use super::following::Following;
@@ -25,14 +27,20 @@ use crate::sources::Source;
 use crate::status::Status;
 use crate::upkeep::Ears;
 
+/// Longest wait for the configuration and the files that it names.
+const READ_WAIT: Duration = Duration::from_secs(10);
+
 /// The most of a report that a notice quotes, in characters.
 const REASON_CHARS_MAX: usize = 500;
 
 /// When to read the configuration again, and how.
 pub struct Reload {
     watch: Watch,
-    read: Box<dyn Fn() -> Result<Plan, String> + Send>,
+    read: Arc<Reading>,
 }
+
+/// Reads the configuration, or reports what is wrong with it.
+type Reading = dyn Fn() -> Result<Plan, String> + Send + Sync;
 
 /// What one more reading came to.
 pub(super) struct Read {
@@ -75,10 +83,13 @@ struct Fixed {
 impl Reload {
     /// Reads anew with `read` whenever `watch` says so.
     #[must_use]
-    pub fn new(watch: Watch, read: impl Fn() -> Result<Plan, String> + Send + 'static) -> Self {
+    pub fn new(
+        watch: Watch,
+        read: impl Fn() -> Result<Plan, String> + Send + Sync + 'static,
+    ) -> Self {
         Self {
             watch,
-            read: Box::new(read),
+            read: Arc::new(read),
         }
     }
 
@@ -91,8 +102,23 @@ impl Reload {
         Read {
             why: due.words(),
             by_hand: due == Due::Asked,
-            plan: (reload.read)(),
+            plan: read_within(READ_WAIT, &reload.read).await,
         }
+    }
+}
+
+/// Reads it on a thread of its own, which is left to itself where a file does not answer, such as one on a share
+/// that is away: everything else goes on meanwhile, and so does the stop.
+async fn read_within(wait: Duration, read: &Arc<Reading>) -> Result<Plan, String> {
+    let read = Arc::clone(read);
+    let reading = tokio::task::spawn_blocking(move || read());
+    match timeout(wait, reading).await {
+        Ok(Ok(plan)) => plan,
+        Ok(Err(error)) => Err(format!("the configuration could not be read: {error}")),
+        Err(_) => Err(format!(
+            "the configuration could not be read within {} s: the file, or that of a secret in it, does not answer",
+            wait.as_secs()
+        )),
     }
 }
 
@@ -287,7 +313,24 @@ fn reason(report: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Mutex, mpsc};
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_file_that_does_not_answer_is_a_refusal_and_holds_nothing_up() {
+        let (answer, file) = mpsc::channel::<()>();
+        let file = Mutex::new(file);
+        let read: Arc<Reading> = Arc::new(move || {
+            let _ = file.lock().map(|file| file.recv());
+            Err("it has answered".to_owned())
+        });
+        let told = read_within(Duration::ZERO, &read).await.err();
+        assert!(told.is_some_and(|told| told.contains("does not answer")));
+        drop(answer);
+        let told = read_within(READ_WAIT, &read).await.err();
+        assert_eq!(told.as_deref(), Some("it has answered"));
+    }
 
     #[test]
     fn a_refusal_names_every_mistake_with_its_line() {

@@ -9,6 +9,7 @@
 use minijinja::value::{Rest, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
+use super::limits::BYTES_PER_FUEL;
 use super::limits::{BUILT_DEPTH_MAX, BUILT_VALUES_MAX};
 
 /// Compares several values in a row: `1 < data.tp_level <= 3`.
@@ -16,9 +17,6 @@ pub(super) const CHAIN: &str = "#chain";
 
 /// Refuses a list or map that holds too much.
 pub(super) const MEASURE: &str = "#measure";
-
-/// Bytes of text that cost as much as one instruction.
-const BYTES_PER_FUEL: usize = 64;
 
 /// Gives the engine the functions that rewritten comparisons call, and replaces its tests of the
 /// same names. The functions' names are no identifiers, so no template can call or replace them.

@@ -18,7 +18,7 @@ use minijinja::{Environment, Error, ErrorKind, State, Value};
 pub(super) use arguments::{check, check_range, check_test};
 pub use moments::{zone, zone_help};
 
-use super::limits::OUTPUT_BYTES_MAX;
+use super::limits::{BYTES_PER_FUEL, OUTPUT_BYTES_MAX};
 use super::text;
 
 /// Puts two texts together: `a ~ b`.
@@ -38,6 +38,7 @@ pub(super) fn install(engine: &mut Environment<'static>) {
     engine.add_filter("price", figures::price);
     engine.add_filter("short", short);
     engine.add_filter("string", string);
+    engine.add_filter("tojson", tojson);
     engine.add_filter("urlencode", urlencode);
 }
 
@@ -84,6 +85,58 @@ fn short(state: &State, id: &Value) -> Result<String, Error> {
 /// The value as it prints, a number with the upstream's own digits.
 fn string(state: &State, value: &Value) -> Result<String, Error> {
     in_state(state, value).map(Cow::into_owned)
+}
+
+/// As JSON that is also fit to stand in a page. The engine counts what that makes only once it is made, so that
+/// what lines are moved in by is counted here before.
+fn tojson(
+    state: &State,
+    value: &Value,
+    indent: Option<Value>,
+    options: Kwargs,
+) -> Result<Value, Error> {
+    let given: Option<Value> = match &indent {
+        Some(indent) => Some(indent.clone()),
+        None => options.get("indent")?,
+    };
+    let width = given.map_or(0, |it| match bool::try_from(it.clone()) {
+        Ok(is_moved) => 2 * usize::from(is_moved),
+        Err(_) => usize::try_from(it).unwrap_or_default(),
+    });
+    if width > 0 {
+        move_in(state, value, width, width, &mut OUTPUT_BYTES_MAX.clone())?;
+    }
+    let json = minijinja::filters::tojson(value, indent, options)?;
+    let length = json.as_str().map_or(0, str::len);
+    state.consume_fuel((length / BYTES_PER_FUEL) as u64)?;
+    Ok(json)
+}
+
+/// Takes from the room what stands before each line of a list or a map.
+fn move_in(
+    state: &State,
+    value: &Value,
+    width: usize,
+    step: usize,
+    room: &mut usize,
+) -> Result<(), Error> {
+    if !matches!(
+        value.kind(),
+        ValueKind::Seq | ValueKind::Iterable | ValueKind::Map
+    ) {
+        return Ok(());
+    }
+    for item in value.try_iter()? {
+        state.consume_fuel(1)?;
+        let left = room.checked_sub(width);
+        *room = left.ok_or_else(|| Error::from(ErrorKind::WriteFailure))?;
+        let inner = match value.kind() {
+            ValueKind::Map => value.get_item(&item)?,
+            _ => item,
+        };
+        move_in(state, &inner, width.saturating_add(step), step, room)?;
+    }
+    Ok(())
 }
 
 /// A value as it prints, fit to stand in an address; of a map, each entry that is there as a parameter.

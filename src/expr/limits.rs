@@ -18,6 +18,9 @@ pub(super) const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 /// It lasts for some thousand loop turns and runs out within a few milliseconds.
 pub(super) const FUEL: u64 = 200_000;
 
+/// Bytes of text that count as one of these.
+pub(super) const BYTES_PER_FUEL: usize = 64;
+
 /// Loops and blocks inside each other while running.
 pub(super) const RECURSION_MAX: usize = 64;
 

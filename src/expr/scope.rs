@@ -19,7 +19,7 @@ use super::text::{DIGITS, Digits, LITERAL, NOW};
 use crate::model::{Event, Suppressed};
 
 /// Why whoever asks for the data of some events fails.
-pub(super) const TOO_DEEP: &str = "the data is nested too deeply to be read";
+pub(super) const TOO_DEEP: &str = "the data has too many levels or values to be read";
 
 /// What a message tells beside its events.
 #[derive(Clone, Debug, Default)]

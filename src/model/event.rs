@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Name, mended};
+use super::{Name, json_value, mended};
 
 /// The pseudo-source of events about bellwire itself.
 pub const INTERNAL_SOURCE: &str = "bellwire";
@@ -96,13 +96,13 @@ impl Event {
         }
     }
 
-    /// `data` as a JSON value: `None` when it is missing or nested too deeply to be read, a string when the
+    /// `data` as a JSON value: `None` when it is missing or too much to be read ([`json_value`]), a string when the
     /// payload is no JSON.
     #[must_use]
     pub fn data_json(&self) -> Option<Value> {
         let bytes = self.data_bytes()?;
         match self.data {
-            DataAt::Json { .. } => serde_json::from_slice(&mended(bytes)).ok(),
+            DataAt::Json { .. } => json_value(&mended(bytes)),
             DataAt::Text | DataAt::Missing => {
                 Some(Value::String(String::from_utf8_lossy(bytes).into_owned()))
             }
@@ -120,7 +120,7 @@ impl Event {
 
     /// `data` as people and rules see it: where it does not name its trade, symbol or account, the
     /// names are those of the position or trade that it is about. The payload stays as it is. `None` where
-    /// there is nothing, and where it is nested too deeply to be read.
+    /// there is nothing, and where it is too much to be read.
     #[must_use]
     pub fn data_named(&self) -> Option<Value> {
         let data = self.data_json();

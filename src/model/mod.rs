@@ -9,6 +9,7 @@ mod decimal;
 mod delivery;
 mod digest;
 mod event;
+mod json;
 mod ladder;
 mod name;
 mod route;
@@ -24,6 +25,7 @@ pub use delivery::{
 };
 pub use digest::digest;
 pub use event::{DataAt, Event, INTERNAL_SOURCE, Identity};
+pub use json::{VALUES_MAX, has_too_many_values, json_value};
 pub use ladder::{Ladder, Rests};
 pub use name::{Name, NameError};
 pub use route::{

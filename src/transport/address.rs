@@ -64,11 +64,15 @@ pub(super) fn is_blocked(address: IpAddr) -> bool {
     link_local || METADATA.contains(&address)
 }
 
-/// The IPv4 address that a gateway on the way makes of an IPv6 one: NAT64, 6to4 and the old compatible form.
+/// The IPv4 address that a gateway on the way makes of an IPv6 one: NAT64, with its common prefix and with the one
+/// for networks of one's own, 6to4, and the old translated and compatible forms.
 fn within(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let [a, b, c, d, e, f, g, h] = address.segments();
     let (high, low) = match [a, b, c, d, e, f] {
-        [0x64, 0xff9b, 0, 0, 0, 0] | [0, 0, 0, 0, 0, 0] => (g, h),
+        [0x64, 0xff9b, 0, 0, 0, 0]
+        | [0x64, 0xff9b, 1, ..]
+        | [0, 0, 0, 0, 0xffff, 0]
+        | [0, 0, 0, 0, 0, 0] => (g, h),
         [0x2002, ..] => (b, c),
         _ => return None,
     };
@@ -165,6 +169,8 @@ mod tests {
             "8.8.8.8",
             "0.0.0.0",
             "64:ff9b::8.8.8.8",
+            "64:ff9b:1::8.8.8.8",
+            "::ffff:0:192.168.1.1",
             "2002:c0a8:102::1",
             "2001:db8:1::a9fe:a9fe",
         ] {
@@ -177,6 +183,9 @@ mod tests {
             "::ffff:169.254.169.254",
             "::169.254.169.254",
             "64:ff9b::169.254.169.254",
+            "64:ff9b:1::169.254.169.254",
+            "64:ff9b:1:2::a9fe:1",
+            "::ffff:0:169.254.169.254",
             "64:ff9b::100.100.100.200",
             "2002:a9fe:a9fe::1",
             "100.100.100.200",

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use memchr::memmem;
 use url::Url;
 
@@ -109,7 +109,22 @@ fn parts(secret: &str) -> Vec<String> {
     };
     take(secret, CHARS_MIN);
     // Of `Bearer KEY` the key alone is as secret as the whole.
-    take(secret.rsplit(' ').next().unwrap_or(secret), CHARS_MIN);
+    let bare = secret.rsplit(' ').next().unwrap_or(secret);
+    take(bare, CHARS_MIN);
+    // What stands before a key says of what kind it is, as in `whsec_KEY`, and is everybody's.
+    let mut rest = bare;
+    while let Some((kind, key)) = rest.split_once('_')
+        && kind.bytes().all(|byte| byte.is_ascii_lowercase())
+    {
+        take(key, PART_CHARS_MIN);
+        rest = key;
+    }
+    if bare.chars().count() >= PART_CHARS_MIN {
+        take(&STANDARD_NO_PAD.encode(bare), CHARS_MIN);
+        let hex = |case: fn(u8) -> String| bare.bytes().map(case).collect::<String>();
+        take(&hex(|byte| format!("{byte:02x}")), CHARS_MIN);
+        take(&hex(|byte| format!("{byte:02X}")), CHARS_MIN);
+    }
     if let Ok(url) = Url::parse(secret.trim()) {
         let path = url.path().trim_start_matches('/');
         take(path, PART_CHARS_MIN);

@@ -90,7 +90,7 @@ async fn whoever_reads_such_an_event_goes_on_and_says_what_it_could_not_read() {
     // The condition for the deep one, and the key of the throttle for the long one, which is too long for a key.
     let counted = "bellwire_expression_failures_total{rule=\"asking\"} 2\n";
     assert!(metrics.contains(counted), "{metrics}");
-    let words = "the data is nested too deeply to be read";
+    let words = "the data has too many levels or values to be read";
     assert!(bridge.log().contains(words), "{}", bridge.log());
     let rings = phones.handle.received_by(Kind::Ntfy);
     let told = |ring: &&Received| String::from_utf8_lossy(&ring.body).contains(words);

@@ -40,7 +40,7 @@ const EVENTS_AT_ONCE: u32 = 16;
 /// Longest silence. A reader can tell from it that the line is dead.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
 
-/// Largest `data` that is shown, in bytes. What is nested too deeply to be read is not, either.
+/// Largest `data` that is shown, in bytes. What is too much to be read is not, either.
 const DATA_BYTES_MAX: usize = 64 * 1024;
 
 /// The id that a reader of a stream shows when it comes back.

@@ -47,8 +47,37 @@ fn runaway_templates_are_faults() {
         "{% for i in [1] recursive %}{{ loop([1]) }}{% endfor %}",
         "{% for i in range(10000) %}{% if data.text == data.text %}{% endif %}{% endfor %}",
         "{% for i in range(10000) %}{% if 'b' in data.text %}{% endif %}{% endfor %}",
+        "{{ [1]|tojson(9999999999) }}",
+        "{{ [1]|tojson(indent=9999999999)|length }}",
+        "{{ data|tojson(indent=data.n)|length }}",
+        "{{ range(10000)|tojson(indent=99999999)|length }}",
+        "{{ range(10000)|tojson(indent=7)|length }}",
     ] {
         check(source, &letters);
+    }
+}
+
+#[test]
+fn what_lines_are_moved_in_by_is_counted_before_it_is_made() {
+    let nested = "[".repeat(100) + &"1,".repeat(40_000) + "1" + &"]".repeat(100);
+    for source in [
+        "{{ data|tojson(indent=1)|length }}",
+        "{{ data|tojson(true)|length }}",
+        "{{ data|tojson(indent=18446744073709551615)|length }}",
+    ] {
+        check(source, &nested);
+    }
+    let both = r#"{"a":[1,{"b":2}]}"#;
+    let moved = "{\n  &quot;a&quot;: [\n    1,\n    {\n      &quot;b&quot;: 2\n    }\n  ]\n}";
+    let moved = moved.replace("&quot;", "\"");
+    for indent in ["true", "2", "indent=2"] {
+        let source = format!("{{{{ data|tojson({indent}) }}}}");
+        assert_eq!(render(&source, both), Ok(moved.clone()), "{indent}");
+    }
+    for plain in ["{{ data|tojson }}", "{{ data|tojson(false) }}"] {
+        let same: serde_json::Value =
+            serde_json::from_str(&render(plain, both).expect("is made")).expect("JSON");
+        assert_eq!(same.to_string(), both, "{plain}");
     }
 }
 
@@ -142,7 +171,7 @@ fn data_nested_ten_thousand_deep_fails_whoever_asks_for_it() {
     for source in ["data == 1", "data[0][0] != 1", "data", "data is defined"] {
         let expression = Expression::compile(source).expect("right");
         let fault = expression.matches(&scope).map_err(told);
-        let words = "the data is nested too deeply to be read".to_owned();
+        let words = "the data has too many levels or values to be read".to_owned();
         assert_eq!(fault, Err(words.clone()), "{source}");
         let bundle = Scope::bundle(
             &[subject.clone(), event("{}")],
@@ -157,7 +186,7 @@ fn data_nested_ten_thousand_deep_fails_whoever_asks_for_it() {
         (127, Ok(true)),
         (
             128,
-            Err("the data is nested too deeply to be read".to_owned()),
+            Err("the data has too many levels or values to be read".to_owned()),
         ),
     ] {
         let nested = "[".repeat(levels) + &"]".repeat(levels);

@@ -34,8 +34,15 @@ impl Report {
 
     /// An id cannot be sent back, so the cursor stays.
     pub(in crate::intake) fn unusable_id(&self) {
-        self.show(|status| status.unusable_ids += 1);
-        tracing::warn!(source = %self.source, "an id cannot be sent back, so the cursor stays");
+        let mut is_first = false;
+        self.show(|status| {
+            status.unusable_ids += 1;
+            is_first = status.unusable_ids == 1;
+        });
+        // An upstream that has one may have nothing else.
+        if is_first {
+            tracing::warn!(source = %self.source, "an id cannot be sent back, so the cursor stays");
+        }
     }
 
     /// What was found over REST is durable.

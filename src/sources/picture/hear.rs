@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::read::{self, Members};
 use super::record::{Ids, Told, Trade};
 use super::{Picture, trade_key};
-use crate::model::Event;
+use crate::model::{Event, json_value};
 
 /// How far the clocks here and upstream may be apart where only time tells a copy from a new event.
 const SKEW: SignedDuration = SignedDuration::from_mins(1);
@@ -52,7 +52,7 @@ impl Picture {
         if &*event.kind == "position_update" && self.is_old_news(data) {
             return Heard::default();
         }
-        let Ok(Value::Object(data)) = serde_json::from_slice(data) else {
+        let Some(Value::Object(data)) = json_value(data) else {
             return Heard::default();
         };
         self.note_account(&data);
@@ -86,7 +86,7 @@ impl Picture {
         if !event.kind.starts_with("breakeven_") {
             return None;
         }
-        let Ok(Value::Object(data)) = serde_json::from_slice(event.data_bytes()?) else {
+        let Some(Value::Object(data)) = json_value(event.data_bytes()?) else {
             return None;
         };
         let subject = subject(&event.kind, &data);

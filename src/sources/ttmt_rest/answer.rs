@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::model::{Failure, Reply};
+use crate::model::{Failure, Reply, VALUES_MAX, has_too_many_values};
 use crate::sources::refusal;
 
 /// The outcome of one request.
@@ -47,6 +47,9 @@ pub enum Unreadable {
     /// It is JSON of another shape.
     #[error("the answer has another shape than expected")]
     Shape,
+    /// It has more values than are read.
+    #[error("the answer has more than {VALUES_MAX} values")]
+    TooMany,
     /// It was cut off at this many bytes.
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
@@ -137,11 +140,14 @@ pub(super) fn read<T>(
 }
 
 /// Reads a good body. The JSON library refuses what is nested too deeply, so no body can use up the
-/// stack.
+/// stack, and what would use up the memory is not read at all.
 pub(super) fn found<T>(
     body: &[u8],
     shape: impl FnOnce(Value) -> Option<T>,
 ) -> Result<T, Unreadable> {
+    if has_too_many_values(body) {
+        return Err(Unreadable::TooMany);
+    }
     let document = serde_json::from_slice(body).map_err(|_| Unreadable::NotJson)?;
     shape(document).ok_or(Unreadable::Shape)
 }

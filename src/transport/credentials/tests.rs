@@ -16,6 +16,17 @@ fn an_answer_is_shown_without_what_was_configured_as_a_secret() {
     check("tk_1234567", "no tk_1234567 here", "no … here");
     check("Bearer tk_123", "no `tk_123` here", "no `…` here");
     check("gold", "no gold here", "no … here");
+    check("whsec_c2VjcmV0", "no c2VjcmV0 here", "no … here");
+    check(
+        "ttmt_live_abc_def",
+        "live_abc_def, abc_def or def",
+        "…, … or def",
+    );
+    check(
+        "Token k3y-k3y",
+        "azN5LWszeQ==, 6b33792d6b3379, 6B33792D6B3379",
+        "…==, …, …",
+    );
     let url = "https://me:p%40ssword@host/hooks/T0/abcdefghijkl?key=k3y-k3y&x=1";
     check(url, "no /hooks/T0/abcdefghijkl", "no /…");
     check(url, "no abcdefghijkl of T0", "no … of T0");

@@ -25,6 +25,12 @@ const LIMITS: &[(&str, &str, &str, &str)] = &[
         "ID_BYTES_MAX: usize = 1024",
     ),
     (
+        "values in `data`, at all depths",
+        "50000",
+        "model/json.rs",
+        "VALUES_MAX: usize = 50_000",
+    ),
+    (
         "redirects in a row",
         "5,",
         "transport/stream.rs",
@@ -139,6 +145,12 @@ const LIMITS: &[(&str, &str, &str, &str)] = &[
         "FILE_BYTES_MAX: u64 = 1024 * 1024",
     ),
     (
+        "reading it anew, with those files",
+        "10 seconds",
+        "app/reload.rs",
+        "READ_WAIT: Duration = Duration::from_secs(10)",
+    ),
+    (
         "the file of a secret",
         "65536 bytes",
         "config/secret.rs",
@@ -163,7 +175,7 @@ const LIMITS: &[(&str, &str, &str, &str)] = &[
         "HEAD_WAIT: Duration = Duration::from_secs(10)",
     ),
     (
-        "the head of a request",
+        "its length",
         "32 KiB",
         "admin/connections.rs",
         "HEAD_BYTES_MAX: usize = 32 << 10",
