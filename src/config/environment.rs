@@ -33,11 +33,16 @@ pub(super) struct Overlay {
     pub(super) variables: BTreeMap<String, String>,
 }
 
-/// The environment of this process. A variable that is no UTF-8 can be no setting.
+/// Stands in a value for what is not UTF-8. Nobody means it as such.
+pub(super) const NO_TEXT: char = char::REPLACEMENT_CHARACTER;
+
+/// The environment of this process. What is not UTF-8 can be no name of a setting, and is no value of one.
 #[must_use]
 pub fn process_environment() -> BTreeMap<String, String> {
     std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.to_string_lossy().into()))
+        })
         .collect()
 }
 
@@ -61,6 +66,11 @@ pub(super) fn overlay(
             overlay.variables.insert(at.clone(), variable.clone());
             let help = "`__` goes one level down, as in `BELLWIRE_HTTP__LISTEN`".to_owned();
             problems.key(&at, "this names no setting", Some(help));
+            continue;
+        }
+        if value.contains(NO_TEXT) {
+            let message = "its value is not UTF-8".to_owned();
+            overlay.refuse(variable, problems, message, "set it to a text");
             continue;
         }
         overlay.lay(variable, value, &steps, file, problems);

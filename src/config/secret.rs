@@ -10,6 +10,7 @@ use std::path::Path;
 
 use figment::value::Value;
 
+use super::environment::NO_TEXT;
 use super::scalar::{Mistake, kind, text};
 use crate::model::{Zeroize, Zeroizing};
 
@@ -79,19 +80,21 @@ pub(super) fn wipe(value: &mut Value) {
 }
 
 fn variable<'e>(name: &str, environment: &'e BTreeMap<String, String>) -> Result<&'e str, Mistake> {
-    environment.get(name).map(String::as_str).ok_or_else(|| {
-        if is_variable_name(name) {
-            (
-                format!("the environment variable `{name}` is not set"),
-                format!("set `{name}`, or give the value another way"),
-            )
-        } else {
-            (
-                "the environment variable named here is not set".to_owned(),
-                "`env` takes the name of a variable, not the secret itself".to_owned(),
-            )
-        }
-    })
+    match environment.get(name) {
+        Some(value) if !value.contains(NO_TEXT) => Ok(value),
+        Some(_) => Err((
+            format!("the environment variable `{name}` is not UTF-8"),
+            "set it to a text".to_owned(),
+        )),
+        None if is_variable_name(name) => Err((
+            format!("the environment variable `{name}` is not set"),
+            format!("set `{name}`, or give the value another way"),
+        )),
+        None => Err((
+            "the environment variable named here is not set".to_owned(),
+            "`env` takes the name of a variable, not the secret itself".to_owned(),
+        )),
+    }
 }
 
 fn file(path: &Path) -> Result<Zeroizing<String>, Mistake> {
@@ -160,8 +163,13 @@ mod tests {
     use super::*;
 
     fn check(value: &Value, folder: &Path) -> Result<String, String> {
-        let environment = [("TOKEN", "t0ken"), ("LINE", "t0ken\r\n"), ("EMPTY", "\n")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let environment = [
+            ("TOKEN", "t0ken"),
+            ("LINE", "t0ken\r\n"),
+            ("EMPTY", "\n"),
+            ("ODD", "\u{fffd}"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
         let found = resolve(value, &BTreeMap::from(environment), folder);
         found
             .map(|text| text.to_string())
@@ -228,6 +236,7 @@ mod tests {
             (form("env", "NONE"), "`NONE` is not set"),
             (form("env", "hunter2"), "named here is not set"),
             (form("env", "EMPTY"), "is empty"),
+            (form("env", "ODD"), "`ODD` is not UTF-8"),
             (form("file", "empty"), "is empty"),
             (form("file", "none"), "cannot be read"),
             (form("file", "."), "no regular file"),

@@ -193,6 +193,11 @@ fn a_mistake_in_a_variable_names_the_variable() {
         "this names no setting",
     );
     check(
+        &[("BELLWIRE_LOG__LEVEL", "debug\u{fffd}")],
+        "BELLWIRE_LOG__LEVEL",
+        "its value is not UTF-8",
+    );
+    check(
         &[("BELLWIRE_LOG__LEVEL", "x"), ("BELLWIRE_log__level", "x")],
         "BELLWIRE_log__level",
         "`BELLWIRE_LOG__LEVEL` gives the same setting",
