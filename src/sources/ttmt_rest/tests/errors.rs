@@ -37,6 +37,22 @@ async fn err_2_a_problem_that_repeats_the_key_is_not_told() {
 }
 
 #[tokio::test]
+async fn an_answer_of_more_values_than_are_read_is_told_as_such() {
+    for (items, is_read) in [(40_000, true), (60_000, false)] {
+        let body = format!(
+            r#"{{"data":{{"id":"1","more":[{}]}}}}"#,
+            vec!["1"; items].join(",")
+        );
+        let (rest, _) = rest(None, [reply(200, &[], body)]);
+        let answer = rest.trade("1").await;
+        match is_read {
+            true => assert!(matches!(answer, Answer::Found(_)), "{items}"),
+            false => assert_eq!(answer, Answer::Unreadable(Unreadable::TooMany), "{items}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn err_3_any_error_body_leads_to_the_action_for_its_status() {
     for body in [
         "",
