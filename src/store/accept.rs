@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::sql::{Connection, SqlError, params};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
 
 use super::aside::or_default;
 use super::bundle;
@@ -24,7 +24,7 @@ const HANDED_BYTES_MAX: usize = 16 * 1024;
 /// Writes a batch. An event whose identity is there already is a replay: it adds nothing, whatever
 /// the rules say about it by now.
 pub(super) fn accept(
-    connection: &Connection,
+    connection: &Connection<'_>,
     tags: &Tags,
     hands: &mut Hands,
     batch: &Batch,
@@ -96,59 +96,56 @@ pub(super) fn bytes(batch: &Batch) -> u64 {
 
 /// Reads the whole stored picture of a source.
 pub(super) fn picture(
-    connection: &Connection,
+    connection: &Connection<'_>,
     source: &Name,
 ) -> Result<Vec<PictureRow>, StoreError> {
     let mut select = connection
         .prepare_cached("SELECT key, body FROM picture WHERE source = ?1 ORDER BY key")?;
-    let rows = select.query_map([source.as_str()], |row| {
+    let rows = select.query_all(params![source.as_str()], |row| {
         let key: Option<String> = or_default(row.get(0).map(Some), "a key of its picture", source)?;
         let body: Option<Vec<u8>> = or_default(row.get(1), "a row of its picture", source)?;
         Ok(key.zip(body))
     })?;
-    let rows = rows.filter_map(Result::transpose);
-    let read = rows.map(|row| {
-        let (key, body) = row?;
+    let rows = rows.into_iter().flatten().map(|(key, body)| {
         let body = Some(body);
-        Ok(PictureRow { key, body })
+        PictureRow { key, body }
     });
-    read.collect()
+    Ok(rows.collect())
 }
 
 /// Reads how far a source has been followed.
-pub(super) fn checkpoint(connection: &Connection, source: &Name) -> Result<Checkpoint, StoreError> {
+pub(super) fn checkpoint(
+    connection: &Connection<'_>,
+    source: &Name,
+) -> Result<Checkpoint, StoreError> {
     let mut select = connection.prepare_cached(
         "SELECT cursor, cleared, epoch, high_id, high_time FROM sources WHERE name = ?1",
     )?;
-    let found = select
-        .query_row([source.as_str()], |row| {
-            let cursor: Option<String> = or_default(row.get(0), "its cursor", source)?;
-            let cleared: bool = or_default(row.get(1), "its cursor", source)?;
-            let high_id: Option<String> = or_default(row.get(3), "its highest id", source)?;
-            let high_time: Option<i64> = or_default(row.get(4), "its newest time", source)?;
-            Ok(Checkpoint {
-                cursor: match cursor {
-                    Some(id) => Cursor::At(id),
-                    None if cleared => Cursor::Cleared,
-                    None => Cursor::Unknown,
-                },
-                epoch: or_default(row.get(2), "its epoch", source)?,
-                high_id: high_id.and_then(|id| id.parse().ok()),
-                high_time: high_time.and_then(|at| Timestamp::from_microsecond(at).ok()),
-            })
+    let found = select.query_optional(params![source.as_str()], |row| {
+        let cursor: Option<String> = or_default(row.get(0), "its cursor", source)?;
+        let cleared: bool = or_default(row.get(1), "its cursor", source)?;
+        let high_id: Option<String> = or_default(row.get(3), "its highest id", source)?;
+        let high_time: Option<i64> = or_default(row.get(4), "its newest time", source)?;
+        Ok(Checkpoint {
+            cursor: match cursor {
+                Some(id) => Cursor::At(id),
+                None if cleared => Cursor::Cleared,
+                None => Cursor::Unknown,
+            },
+            epoch: or_default(row.get(2), "its epoch", source)?,
+            high_id: high_id.and_then(|id| id.parse().ok()),
+            high_time: high_time.and_then(|at| Timestamp::from_microsecond(at).ok()),
         })
-        .optional()?;
+    })?;
     Ok(found.unwrap_or_default())
 }
 
-fn insert_event(connection: &Connection, event: &Event) -> Result<Option<i64>, StoreError> {
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO events (source, id, kind, time, received, backfilled, identity, data_start, data_end, payload, about)
+fn insert_event(connection: &Connection<'_>, event: &Event) -> Result<Option<i64>, StoreError> {
+    let insert = "INSERT INTO events (source, id, kind, time, received, backfilled, identity, data_start, data_end, payload, about)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-         ON CONFLICT DO NOTHING",
-    )?;
+         ON CONFLICT DO NOTHING";
     let (data_start, data_end) = data_columns(event.data);
-    let changed = insert.execute(params![
+    let values = params![
         event.source.as_str(),
         event.id.as_deref(),
         &*event.kind,
@@ -160,15 +157,15 @@ fn insert_event(connection: &Connection, event: &Event) -> Result<Option<i64>, S
         data_end,
         &*event.payload,
         event.about.as_deref(),
-    ])?;
-    Ok((changed > 0).then(|| connection.last_insert_rowid()))
+    ];
+    Ok(connection.insert(insert, "seq", values)?)
 }
 
 /// Writes a delivery: into the message of another one where it may join that, else to be sent by itself,
 /// unless its throttle has it end here. What joins a message is not throttled, since a throttle counts
 /// messages. One that is sent by itself goes to its lane at once where that has room.
 fn insert_delivery(
-    connection: &Connection,
+    connection: &Connection<'_>,
     tags: &Tags,
     hands: &mut Hands,
     event_seq: i64,
@@ -199,22 +196,16 @@ fn insert_delivery(
     };
     if of.waits_for_nothing() {
         if event.payload.len() <= HANDED_BYTES_MAX && hands.has_room(&route.sink) {
-            insert_row(connection, &of, State::InFlight, None, suppressed)?;
-            let claim = of.claim(tags, connection.last_insert_rowid(), suppressed);
+            let row = insert_row(connection, &of, State::InFlight, None, suppressed)?;
+            let claim = of.claim(tags, row, suppressed);
             hands.hold(&route.sink, Handed::New(claim));
             return Ok(State::InFlight);
         }
         hands.pass_by(&route.sink);
     }
-    insert_row(connection, &of, State::Waiting, None, suppressed)?;
+    let row = insert_row(connection, &of, State::Waiting, None, suppressed)?;
     if let Some(bundle) = &route.bundle {
-        bundle::open(
-            connection,
-            route,
-            bundle,
-            connection.last_insert_rowid(),
-            event,
-        )?;
+        bundle::open(connection, route, bundle, row, event)?;
     }
     Ok(State::Waiting)
 }
@@ -272,12 +263,12 @@ impl Of<'_> {
 }
 
 fn insert_row(
-    connection: &Connection,
+    connection: &Connection<'_>,
     of: &Of<'_>,
     state: State,
     reason: Option<&str>,
     suppressed: Option<Suppressed>,
-) -> Result<(), StoreError> {
+) -> Result<i64, StoreError> {
     let Of {
         event_seq,
         event,
@@ -288,15 +279,14 @@ fn insert_row(
     let has_ended = !is_taken && state != State::Waiting;
     let fallback = route.fallback.as_ref().filter(|_| !has_ended);
     let steps_in = fallback.and_then(|fallback| of.due().checked_add(fallback.after).ok());
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO deliveries
+    let insert = "INSERT INTO deliveries
              (event, sink, rule, state, created, due, priority, key, ended, reason, suppressed_count,
               suppressed_since, living, fallback, fallback_key, steps_in, asked, attempts, behind)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
              CASE WHEN ?8 IS NULL THEN 0
-                 ELSE EXISTS (SELECT 1 FROM deliveries o WHERE o.sink = ?2 AND o.key = ?8 AND o.state <= 1) END)",
-    )?;
-    insert.execute(params![
+                 WHEN EXISTS (SELECT 1 FROM deliveries o WHERE o.sink = ?2 AND o.key = ?8 AND o.state <= 1) THEN 1
+                 ELSE 0 END)";
+    let values = params![
         event_seq,
         route.sink.as_str(),
         &*route.rule,
@@ -318,13 +308,15 @@ fn insert_row(
         route.bundle.as_ref().map(|bundle| micros(bundle.closes)),
         // To be taken is to be tried.
         i64::from(is_taken),
-    ])?;
-    Ok(())
+    ];
+    Ok(connection
+        .insert(insert, "seq", values)?
+        .ok_or(SqlError::NoRow)?)
 }
 
 /// It has not ended before the message has that it is in.
 fn insert_merged(
-    connection: &Connection,
+    connection: &Connection<'_>,
     of: &Of<'_>,
     leader: i64,
     reason: &str,
@@ -352,7 +344,7 @@ fn insert_merged(
 }
 
 fn store_picture_row(
-    connection: &Connection,
+    connection: &Connection<'_>,
     source: &Name,
     row: &PictureRow,
 ) -> Result<(), StoreError> {
@@ -371,7 +363,7 @@ fn store_picture_row(
 }
 
 fn store_checkpoint(
-    connection: &Connection,
+    connection: &Connection<'_>,
     source: &Name,
     checkpoint: &Checkpoint,
 ) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@
 //! A file of its own because a follower goes the other way than a list: it begins where it left off
 //! and never comes to an end. The sign carries nothing; the queue alone says what there is.
 
-use rusqlite::{Connection, params};
+use super::sql::{Connection, params};
 use tokio::sync::watch;
 
 use super::aside::is_about_a_row;
@@ -17,7 +17,7 @@ use crate::model::{Event, Name};
 
 /// Where a look ends that goes through the events behind a place.
 pub(super) const SHARE: &str = "SELECT max(seq) FROM (SELECT seq FROM events
-     WHERE seq > ?1 ORDER BY seq LIMIT 1024)";
+     WHERE seq > ?1 ORDER BY seq LIMIT 1024) share";
 
 /// An event that a follower comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Store {
 }
 
 fn arrived(
-    connection: &Connection,
+    connection: &Connection<'_>,
     tags: &Tags,
     standing: &Standing,
     after: i64,
@@ -72,7 +72,7 @@ fn arrived(
 ) -> Result<(Vec<Arrived>, i64), StoreError> {
     let end: Option<i64> = connection
         .prepare_cached(SHARE)?
-        .query_row([after], |row| row.get(0))?;
+        .query_row(params![after], |row| row.get(0))?;
     let Some(end) = end else {
         return Ok((Vec::new(), after));
     };
@@ -82,8 +82,7 @@ fn arrived(
          ORDER BY e.seq LIMIT ?4"
     ))?;
     let values = params![after, end, source.map(Name::as_str), limit];
-    let rows = select.query_map(values, inspect::event_row)?;
-    let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
+    let mut rows = select.query_all(values, inspect::event_row)?;
     inspect::add_deliveries(connection, tags, standing, &mut rows)?;
     let reached = match rows.last() {
         Some(last) if rows.len() == limit as usize => last.seq,
@@ -97,11 +96,11 @@ fn arrived(
     Ok((rows?, reached))
 }
 
-fn whole(connection: &Connection, seq: i64) -> Result<Option<Event>, StoreError> {
+fn whole(connection: &Connection<'_>, seq: i64) -> Result<Option<Event>, StoreError> {
     let mut select = connection.prepare_cached(&format!(
         "SELECT {EVENT_COLUMNS} FROM events e WHERE e.seq = ?1"
     ))?;
-    match select.query_row([seq], event) {
+    match select.query_row(params![seq], event) {
         Ok(event) => Ok(Some(event)),
         Err(error) if is_about_a_row(&error) => Ok(None),
         Err(error) => Err(error.into()),

@@ -5,12 +5,11 @@
 //! delivery becomes a dead letter that says so. What nobody can make sense of is never removed by this.
 
 use jiff::Timestamp;
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Error, Row, params};
 
+use super::StoreError;
 use super::deaths;
 use super::row::{micros, state_column};
-use super::{StoreError, schema};
+use super::sql::{self, Cell, Connection, Row, SqlError, params};
 use crate::model::{DeliveryId, Name, State};
 
 /// A delivery that has been set aside.
@@ -26,7 +25,7 @@ pub struct Aside {
 
 /// True of a delivery whose columns have their types and fit what they stand for. A row without them
 /// could not even be written back.
-pub(super) const SOUND: &str = "(typeof(d.event) = 'integer' AND typeof(d.sink) = 'text'
+const SOUND: &str = "(typeof(d.event) = 'integer' AND typeof(d.sink) = 'text'
      AND typeof(d.rule) = 'text' AND typeof(d.plain) = 'integer' AND typeof(d.created) = 'integer'
      AND typeof(d.attempts) = 'integer' AND d.attempts BETWEEN 0 AND 4294967294
      AND typeof(d.step) = 'integer' AND d.step BETWEEN 0 AND 4294967294
@@ -38,66 +37,67 @@ pub(super) const SOUND: &str = "(typeof(d.event) = 'integer' AND typeof(d.sink) 
      AND typeof(d.instead_of) IN ('integer', 'null') AND typeof(d.instead) IN ('text', 'null')
      AND typeof(d.reason) IN ('text', 'null'))";
 
+/// The same as a condition. A server holds every column to its type.
+pub(super) const fn sound(connection: &Connection<'_>) -> &'static str {
+    match connection {
+        Connection::Sqlite(_) => SOUND,
+        Connection::Postgres(_) => {
+            "(d.attempts BETWEEN 0 AND 4294967294 AND d.step BETWEEN 0 AND 4294967294)"
+        }
+    }
+}
+
 /// The error of a row whose columns have not their types.
-pub(super) fn unsound() -> Error {
-    Error::ToSqlConversionFailure("a column has not its type".into())
+pub(super) fn unsound() -> SqlError {
+    SqlError::Unsound
 }
 
 /// Whether an error is about what stands in a row, and not about the file or the disk.
-pub(super) fn is_about_a_row(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::FromSqlConversionFailure(..)
-            | Error::IntegralValueOutOfRange(..)
-            | Error::InvalidColumnType(..)
-            | Error::ToSqlConversionFailure(_)
-            | Error::Utf8Error(..)
-    )
+pub(super) const fn is_about_a_row(error: &SqlError) -> bool {
+    matches!(error, SqlError::Column { .. } | SqlError::Unsound)
 }
 
 /// Makes a dead letter of a delivery. Every column is written, since those that are wrong would not be
 /// taken again. Answers the reason.
 pub(super) fn set_aside(
-    connection: &Connection,
+    connection: &Connection<'_>,
     seq: i64,
-    error: &Error,
+    error: &SqlError,
     now: Timestamp,
 ) -> Result<String, StoreError> {
     let reason = format!("its row cannot be read: {error}");
     let mut update = connection.prepare_cached(
-        "UPDATE deliveries SET event = CAST(coalesce(event, 0) AS INTEGER),
+        "UPDATE deliveries SET event = CAST(coalesce(event, 0) AS BIGINT),
              sink = CAST(coalesce(sink, '') AS TEXT), rule = CAST(coalesce(rule, '') AS TEXT),
-             attempts = min(max(CAST(coalesce(attempts, 0) AS INTEGER), 0), 4294967294),
+             attempts = min(max(CAST(coalesce(attempts, 0) AS BIGINT), 0), 4294967294),
              step = 0, plain = 0, suppressed_count = 0, suppressed_since = NULL,
-             key = CAST(key AS TEXT), living = CAST(living AS TEXT), behind = 0, wakes = 0, asked = CAST(asked AS INTEGER),
-             created = CAST(coalesce(created, ?2) AS INTEGER), due = ?2,
-             bundle = CAST(bundle AS INTEGER), fallback = CAST(fallback AS TEXT),
-             fallback_key = CAST(fallback_key AS TEXT), steps_in = min(CAST(steps_in AS INTEGER), ?2),
-             instead_of = CAST(instead_of AS INTEGER), instead = CAST(instead AS TEXT),
+             key = CAST(key AS TEXT), living = CAST(living AS TEXT), behind = 0, wakes = 0, asked = CAST(asked AS BIGINT),
+             created = CAST(coalesce(created, ?2) AS BIGINT), due = ?2,
+             bundle = CAST(bundle AS BIGINT), fallback = CAST(fallback AS TEXT),
+             fallback_key = CAST(fallback_key AS TEXT), steps_in = min(CAST(steps_in AS BIGINT), ?2),
+             instead_of = CAST(instead_of AS BIGINT), instead = CAST(instead AS TEXT),
              ended = ?2, state = ?3, reason = ?4
          WHERE seq = ?1",
     )?;
     let values = params![seq, micros(now), state_column(State::Dead), reason];
-    schema::with_triggers(connection, || Ok(update.execute(values)?))?;
+    connection.with_triggers(|| Ok(update.execute(values)?))?;
     deaths::count(connection, seq)?;
     tracing::error!(row = seq, "a delivery is set aside: {reason}");
     Ok(reason)
 }
 
 /// A text for people, whatever stands there.
-pub(super) fn shown(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
-    Ok(match row.get_ref(column)? {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-            String::from_utf8_lossy(bytes).into_owned()
-        }
-        ValueRef::Integer(number) => number.to_string(),
-        ValueRef::Real(number) => number.to_string(),
-        ValueRef::Null => String::new(),
+pub(super) fn shown(row: &Row<'_>, column: usize) -> sql::Result<String> {
+    Ok(match row.cell(column)? {
+        Cell::Text(bytes) | Cell::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Cell::Int(number) => number.to_string(),
+        Cell::Real(number) => number.to_string(),
+        Cell::Null => String::new(),
     })
 }
 
 /// A name for people; `unreadable` stands for what is none.
-pub(super) fn shown_name(row: &Row<'_>, column: usize) -> rusqlite::Result<Name> {
+pub(super) fn shown_name(row: &Row<'_>, column: usize) -> sql::Result<Name> {
     let text = shown(row, column)?;
     let stand_in = || Name::new("unreadable").expect("a name");
     Ok(Name::new(&text).unwrap_or_else(|_| stand_in()))
@@ -106,10 +106,10 @@ pub(super) fn shown_name(row: &Row<'_>, column: usize) -> rusqlite::Result<Name>
 /// What a column of a source's or sink's row says; the default, and a word in the log, when it says nothing
 /// that can be read.
 pub(super) fn or_default<T: Default>(
-    value: rusqlite::Result<T>,
+    value: sql::Result<T>,
     what: &str,
     name: &Name,
-) -> rusqlite::Result<T> {
+) -> sql::Result<T> {
     match value {
         Err(error) if is_about_a_row(&error) => {
             tracing::error!(%name, %error, "what is stored as {what} cannot be read and counts as missing");

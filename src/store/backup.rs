@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::error::is_damage;
+use super::sql::SqlError;
 use super::{StoreError, lock, schema};
 
 /// Pages that are copied between two looks at whether it is still wanted: 1 MiB.
@@ -292,6 +293,7 @@ fn explained(queue: &Path, target: &Path, error: rusqlite::Error) -> BackupError
     if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) {
         return BackupError::Interrupted;
     }
+    let error = SqlError::from(error);
     if is_damage(&error) {
         return StoreError::corrupt(queue, &error).into();
     }

@@ -5,7 +5,7 @@
 //! delivery that is not due before the bundle closes; those that join it are merged at once, and stay in
 //! the queue for as long as its message may have to be sent. Time is that of the arrival.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use super::sql::{Connection, params};
 
 use super::StoreError;
 use super::aside::is_about_a_row;
@@ -25,7 +25,7 @@ struct Open {
 /// Joins the bundle that is open for a delivery; answers the delivery whose message it will be in. `None`
 /// when it has to open one.
 pub(super) fn join(
-    connection: &Connection,
+    connection: &Connection<'_>,
     route: &Route,
     bundle: &Bundle,
     event: &Event,
@@ -67,17 +67,19 @@ pub(super) fn join(
 
 /// Opens a bundle with a delivery that is in the queue.
 pub(super) fn open(
-    connection: &Connection,
+    connection: &Connection<'_>,
     route: &Route,
     bundle: &Bundle,
     delivery: i64,
     event: &Event,
 ) -> Result<(), StoreError> {
     let mut mark = connection.prepare_cached("UPDATE deliveries SET bundle = ?1 WHERE seq = ?1")?;
-    mark.execute([delivery])?;
+    mark.execute(params![delivery])?;
     let mut insert = connection.prepare_cached(
-        "INSERT OR REPLACE INTO bundles (rule, sink, key, delivery, closes, count, bytes)
-         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6)",
+        "INSERT INTO bundles (rule, sink, key, delivery, closes, count, bytes)
+         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6)
+         ON CONFLICT (rule, sink, key) DO UPDATE SET delivery = excluded.delivery,
+             closes = excluded.closes, count = 1, bytes = excluded.bytes",
     )?;
     insert.execute(params![
         &*route.rule,
@@ -91,56 +93,53 @@ pub(super) fn open(
 }
 
 /// Every event of a bundle, oldest first. One that cannot be read is left out.
-pub(super) fn events(connection: &Connection, bundle: i64) -> Result<Vec<Event>, StoreError> {
+pub(super) fn events(connection: &Connection<'_>, bundle: i64) -> Result<Vec<Event>, StoreError> {
     let mut select = connection.prepare_cached(&format!(
         "SELECT {EVENT_COLUMNS} FROM deliveries d JOIN events e ON e.seq = d.event
          WHERE d.bundle = ?1 AND (d.seq = ?1 OR d.state = 6) ORDER BY d.seq"
     ))?;
-    let mut rows = select.query([bundle])?;
-    let mut events = Vec::new();
-    while let Some(row) = rows.next()? {
-        match event(row) {
-            Ok(event) => events.push(event),
-            Err(error) if is_about_a_row(&error) => {
-                tracing::error!(bundle, %error, "an event cannot be read and is left out of its message");
-            }
-            Err(error) => return Err(error.into()),
+    let events = select.query_all(params![bundle], |row| match event(row) {
+        Ok(event) => Ok(Some(event)),
+        Err(error) if is_about_a_row(&error) => {
+            tracing::error!(bundle, %error, "an event cannot be read and is left out of its message");
+            Ok(None)
         }
-    }
-    Ok(events)
+        Err(error) => Err(error),
+    })?;
+    Ok(events.into_iter().flatten().collect())
 }
 
 /// What is in the message of a delivery that has ended has ended with it, unless the message is still to
 /// reach somebody who steps in.
-pub(super) fn end(connection: &Connection, bundle: i64, at: i64) -> Result<(), StoreError> {
+pub(super) fn end(connection: &Connection<'_>, bundle: i64, at: i64) -> Result<(), StoreError> {
     let mut update = connection.prepare_cached(
         "UPDATE deliveries SET ended = ?2 WHERE bundle = ?1 AND state = 6
          AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.bundle = ?1 AND o.state <= 1)",
     )?;
-    update.execute([bundle, at])?;
+    update.execute(params![bundle, at])?;
     Ok(())
 }
 
 /// Makes a delivery due at another moment, from which its ages count, and has whoever steps in for it do so
 /// as long after that as before.
-fn leave(connection: &Connection, delivery: i64, due: i64) -> Result<(), StoreError> {
+fn leave(connection: &Connection<'_>, delivery: i64, due: i64) -> Result<(), StoreError> {
     let mut update = connection.prepare_cached(
         "UPDATE deliveries SET due = ?2, asked = ?2, steps_in = steps_in - due + ?2
          WHERE seq = ?1 AND state = 0",
     )?;
-    update.execute([delivery, due])?;
+    update.execute(params![delivery, due])?;
     Ok(())
 }
 
 /// Nothing more joins a delivery.
-pub(super) fn close(connection: &Connection, delivery: i64) -> Result<(), StoreError> {
+pub(super) fn close(connection: &Connection<'_>, delivery: i64) -> Result<(), StoreError> {
     let mut delete = connection.prepare_cached("DELETE FROM bundles WHERE delivery = ?1")?;
-    delete.execute([delivery])?;
+    delete.execute(params![delivery])?;
     Ok(())
 }
 
 fn find(
-    connection: &Connection,
+    connection: &Connection<'_>,
     route: &Route,
     bundle: &Bundle,
 ) -> Result<Option<Open>, StoreError> {
@@ -148,7 +147,7 @@ fn find(
         "SELECT delivery, closes, count, bytes FROM bundles WHERE rule = ?1 AND sink = ?2 AND key = ?3",
     )?;
     let key = params![&*route.rule, route.sink.as_str(), &*bundle.key];
-    let found = select.query_row(key, |row| {
+    let found = select.query_optional(key, |row| {
         Ok(Open {
             delivery: row.get(0)?,
             closes: row.get(1)?,
@@ -156,7 +155,7 @@ fn find(
             bytes: row.get(3)?,
         })
     });
-    Ok(found.optional()?)
+    Ok(found?)
 }
 
 fn size(event: &Event) -> i64 {

@@ -5,13 +5,13 @@
 
 use std::collections::HashMap;
 
+use super::sql::{Connection, SqlError, params};
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
 
 use super::row::{EVENT_COLUMN_COUNT, EVENT_COLUMNS, RECEIVED, event, micros, state_column};
 use super::shape::{DeliveryRow, Standing};
 use super::tags::Tags;
-use super::{Store, StoreError, inspect, schema};
+use super::{Store, StoreError, inspect};
 use crate::model::{Event, Name, Route, State};
 
 /// The reason on a delivery that a person gave up.
@@ -128,7 +128,7 @@ impl Store {
             }
             false => {
                 self.call(move |connection, _| {
-                    schema::with_triggers(connection, || replay(connection, &routed, now, dry))
+                    connection.with_triggers(|| replay(connection, &routed, now, dry))
                 })
                 .await
             }
@@ -138,7 +138,7 @@ impl Store {
 
 /// Makes a delivery due now, with its ladder anew. Its id and the count of its attempts stay.
 fn retry(
-    connection: &Connection,
+    connection: &Connection<'_>,
     tags: &Tags,
     standing: &Standing,
     id: &str,
@@ -175,7 +175,7 @@ fn retry(
 
 /// Ends a delivery that waits.
 fn drop(
-    connection: &Connection,
+    connection: &Connection<'_>,
     tags: &Tags,
     standing: &Standing,
     id: &str,
@@ -200,9 +200,9 @@ fn drop(
 }
 
 /// The place of the newest event.
-fn newest(connection: &Connection) -> Result<i64, StoreError> {
+fn newest(connection: &Connection<'_>) -> Result<i64, StoreError> {
     let newest: Option<i64> =
-        connection.query_row("SELECT max(seq) FROM events", [], |row| row.get(0))?;
+        connection.query_row("SELECT max(seq) FROM events", params![], |row| row.get(0))?;
     Ok(newest.unwrap_or_default())
 }
 
@@ -216,42 +216,39 @@ pub(super) fn past_select() -> String {
 /// Up to `limit` past events, whole, with their places, of the next share of events. Answers behind
 /// which one the share after it begins; `None` at the end. Each row is gone through once.
 fn past(
-    connection: &Connection,
+    connection: &Connection<'_>,
     past: &Past,
     limit: u32,
 ) -> Result<(Events, Option<i64>), StoreError> {
     let mut select = connection.prepare_cached(&past_select())?;
-    let mut rows = select.query([past.after, past.until])?;
     let (mut found, mut bytes, mut end) = (Vec::new(), 0, None);
-    for _ in 0..LOOKED_AT {
-        let Some(row) = rows.next()? else { break };
+    let mut looked_at = 0;
+    select.query_until(params![past.after, past.until], |row| {
         let seq = row.get(EVENT_COLUMN_COUNT)?;
         end = Some(seq);
-        if row.get::<_, i64>(RECEIVED)? < micros(past.since) {
-            continue;
+        looked_at += 1;
+        if row.get::<i64>(RECEIVED)? >= micros(past.since) {
+            let event = event(row)?;
+            bytes += event.payload.len();
+            found.push((seq, event));
         }
-        let event = event(row)?;
-        bytes += event.payload.len();
-        found.push((seq, event));
-        if found.len() == limit as usize || bytes >= PAYLOADS_BYTES {
-            break;
-        }
-    }
+        Ok(looked_at == LOOKED_AT || found.len() == limit as usize || bytes >= PAYLOADS_BYTES)
+    })?;
     Ok((found, end))
 }
 
 /// Puts a new delivery into the queue for each route, unless the event is still on its way to that
 /// sink; answers how many it were. With `dry` it only counts.
 fn replay(
-    connection: &Connection,
+    connection: &Connection<'_>,
     routed: &[(i64, Vec<Route>)],
     now: Timestamp,
     dry: bool,
 ) -> Result<usize, StoreError> {
     // The first one of them all is what a replay repeats, however often there was one before.
     let mut before = connection.prepare_cached(
-        "SELECT min(d.seq), coalesce(max(d.state <= 1 OR d.state = 6
-             AND EXISTS (SELECT 1 FROM deliveries l WHERE l.seq = d.bundle AND l.state <= 1)), 0)
+        "SELECT min(d.seq), coalesce(max(CASE WHEN d.state <= 1 OR d.state = 6
+             AND EXISTS (SELECT 1 FROM deliveries l WHERE l.seq = d.bundle AND l.state <= 1) THEN 1 ELSE 0 END), 0)
          FROM deliveries d WHERE d.event = ?1 AND d.sink = ?2",
     )?;
     let mut insert = connection.prepare_cached(
@@ -269,7 +266,7 @@ fn replay(
                 // By the counters: where nothing at all is open, no event has to be looked up.
                 let is_busy = match busy.get(&route.sink) {
                     Some(known) => *known,
-                    None => any_open.query_row([route.sink.as_str()], |row| row.get(0))?,
+                    None => any_open.query_row(params![route.sink.as_str()], |row| row.get(0))?,
                 };
                 busy.insert(&route.sink, is_busy);
                 if !is_busy {
@@ -305,7 +302,7 @@ fn replay(
 
 /// Looks a delivery up, applies a change that may be refused, and shows what came of it.
 fn change(
-    connection: &Connection,
+    connection: &Connection<'_>,
     tags: &Tags,
     standing: &Standing,
     id: &str,
@@ -316,7 +313,7 @@ fn change(
         Some(Some(found)) => found,
         _ => return Ok(ByHand::Unknown),
     };
-    let applied = schema::with_triggers(connection, || Ok(apply(&found)))?;
+    let applied = connection.with_triggers(|| Ok(apply(&found)))?;
     match applied {
         Ok(()) => {}
         Err(Refusal::Reason(reason)) => return Ok(ByHand::Refused(reason)),
@@ -337,8 +334,8 @@ impl From<String> for Refusal {
     }
 }
 
-impl From<rusqlite::Error> for Refusal {
-    fn from(error: rusqlite::Error) -> Self {
+impl From<SqlError> for Refusal {
+    fn from(error: SqlError) -> Self {
         Self::Failed(error.into())
     }
 }

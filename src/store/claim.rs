@@ -3,10 +3,10 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use super::sql::{self, Connection, Row, params};
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, Row, params};
 
-use super::aside::{self, Aside, SOUND};
+use super::aside::{self, Aside};
 use super::bundle;
 use super::depths::Tally;
 use super::row::{
@@ -56,7 +56,7 @@ pub(super) const WAKE_MAX: usize = 1000;
 /// Takes up to `limit` due deliveries of a sink and says when the next one will be due. `turn` counts
 /// the deliveries that its lane has taken before.
 pub(super) fn claim(
-    connection: &Connection,
+    connection: &Connection<'_>,
     tags: &Tags,
     sink: &Name,
     now: Timestamp,
@@ -75,7 +75,7 @@ pub(super) fn claim(
 /// Takes one delivery to see whether its sink is back: one that is due, else the one that is due next,
 /// before its time.
 pub(super) fn probe(
-    connection: &Connection,
+    connection: &Connection<'_>,
     tags: &Tags,
     sink: &Name,
     now: Timestamp,
@@ -89,7 +89,7 @@ pub(super) fn probe(
 }
 
 fn take(
-    connection: &Connection,
+    connection: &Connection<'_>,
     tags: &Tags,
     sink: &Name,
     now: Timestamp,
@@ -120,7 +120,7 @@ fn take(
 
 /// How many deliveries of a sink are due, up to `limit`, and when the first one is.
 pub(super) fn due(
-    connection: &Connection,
+    connection: &Connection<'_>,
     sink: &Name,
     now: Timestamp,
     limit: usize,
@@ -134,7 +134,7 @@ pub(super) fn due(
 /// The rows whose turn it is: the most urgent ones, among these the fresh ones, among these the
 /// oldest.
 fn chosen(
-    connection: &Connection,
+    connection: &Connection<'_>,
     sink: &Name,
     now: Timestamp,
     limit: usize,
@@ -188,7 +188,7 @@ fn chosen(
 /// When they were due and where they stand: the first ones of a priority that became due after `from`,
 /// and not after `to`.
 fn between(
-    connection: &Connection,
+    connection: &Connection<'_>,
     sink: &Name,
     priority: u8,
     from: Timestamp,
@@ -197,27 +197,25 @@ fn between(
 ) -> Result<Vec<(i64, i64)>, StoreError> {
     let mut select = connection.prepare_cached(BETWEEN)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let found = select.query_map(
+    let found = select.query_all(
         params![sink.as_str(), priority, micros(from), micros(to), limit],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    Ok(found.collect::<Result<_, _>>()?)
+    Ok(found)
 }
 
 /// Those whose due time is none: whoever reads them sets them aside.
-fn no_moment(connection: &Connection, sink: &Name) -> Result<Vec<i64>, StoreError> {
+fn no_moment(connection: &Connection<'_>, sink: &Name) -> Result<Vec<i64>, StoreError> {
     let mut select = connection.prepare_cached(NO_MOMENT)?;
     let mut rows = Vec::new();
     for priority in PRIORITIES {
-        let mut found = select.query(params![sink.as_str(), priority, micros(Timestamp::MAX)])?;
-        if let Some(row) = found.next()? {
-            rows.push(row.get(0)?);
-        }
+        let values = params![sink.as_str(), priority, micros(Timestamp::MAX)];
+        rows.extend(select.query_optional(values, |row| row.get::<i64>(0))?);
     }
     Ok(rows)
 }
 
-fn next_due(connection: &Connection, sink: &Name) -> Result<Option<Timestamp>, StoreError> {
+fn next_due(connection: &Connection<'_>, sink: &Name) -> Result<Option<Timestamp>, StoreError> {
     let mut next: Option<i64> = None;
     for priority in PRIORITIES {
         let first = first_due(connection, sink, priority)?;
@@ -228,7 +226,7 @@ fn next_due(connection: &Connection, sink: &Name) -> Result<Option<Timestamp>, S
 
 /// When the first one of a priority is due.
 fn first_due(
-    connection: &Connection,
+    connection: &Connection<'_>,
     sink: &Name,
     priority: u8,
 ) -> Result<Option<i64>, StoreError> {
@@ -237,7 +235,11 @@ fn first_due(
 }
 
 /// Makes up to [`WAKE_MAX`] due of what waits for this to happen to its sink.
-pub(super) fn wake(connection: &Connection, sink: &Name, on: Wake) -> Result<usize, StoreError> {
+pub(super) fn wake(
+    connection: &Connection<'_>,
+    sink: &Name,
+    on: Wake,
+) -> Result<usize, StoreError> {
     let sql = match on {
         Wake::Never => return Ok(0),
         Wake::OnReturn => WAKE_RETURNED,
@@ -249,25 +251,28 @@ pub(super) fn wake(connection: &Connection, sink: &Name, on: Wake) -> Result<usi
 }
 
 /// Whether something waits for the return of its sink.
-pub(super) fn is_missed(connection: &Connection, sink: &Name) -> Result<bool, StoreError> {
+pub(super) fn is_missed(connection: &Connection<'_>, sink: &Name) -> Result<bool, StoreError> {
     let mut select = connection.prepare_cached(MISSED)?;
-    Ok(select.exists([sink.as_str()])?)
+    Ok(select
+        .query_optional(params![sink.as_str()], |_| Ok(()))?
+        .is_some())
 }
 
 /// Reads the chosen rows, as many as may be in memory at once; those that cannot be read are set aside.
 /// Answers whether some are left.
 fn read_all(
-    connection: &Connection,
+    connection: &Connection<'_>,
     tags: &Tags,
     sink: &Name,
     now: Timestamp,
     rows: &[i64],
 ) -> Result<(Vec<Claim>, Vec<Aside>, bool), StoreError> {
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {EVENT_COLUMNS}, d.seq, d.rule, d.attempts, d.step, d.plain, d.created, d.due, d.asked, {SOUND},
+        "SELECT {EVENT_COLUMNS}, d.seq, d.rule, d.attempts, d.step, d.plain, d.created, d.due, d.asked, {},
              d.suppressed_count, d.suppressed_since, d.wakes, d.living, l.message, d.instead, d.bundle, d.key IS NOT NULL
          FROM deliveries d LEFT JOIN events e ON e.seq = d.event
-         LEFT JOIN living l ON l.sink = d.sink AND l.key = d.living WHERE d.seq = ?1"
+         LEFT JOIN living l ON l.sink = d.sink AND l.key = d.living WHERE d.seq = ?1",
+        aside::sound(connection)
     ))?;
     let mut claims = Vec::with_capacity(rows.len());
     let mut set_aside = Vec::new();
@@ -276,7 +281,7 @@ fn read_all(
         if bytes > CLAIM_BYTES_MAX {
             return Ok((claims, set_aside, true));
         }
-        match select.query_row([seq], |row| read(row, tags, sink, now)) {
+        match select.query_row(params![seq], |row| read(row, tags, sink, now)) {
             Ok((mut claim, bundle)) => {
                 if let Some(bundle) = bundle {
                     bundle::close(connection, seq)?;
@@ -297,7 +302,7 @@ fn read_all(
 }
 
 /// Gives a claim all events of the message that it carries.
-fn gather(connection: &Connection, claim: &mut Claim, bundle: i64) -> Result<(), StoreError> {
+fn gather(connection: &Connection<'_>, claim: &mut Claim, bundle: i64) -> Result<(), StoreError> {
     let events = bundle::events(connection, bundle)?;
     if let [_, .., newest] = &events[..] {
         claim.event = newest.clone();
@@ -312,27 +317,27 @@ fn read(
     tags: &Tags,
     sink: &Name,
     now: Timestamp,
-) -> rusqlite::Result<(Claim, Option<i64>)> {
+) -> sql::Result<(Claim, Option<i64>)> {
     let at = EVENT_COLUMN_COUNT;
     let seq = row.get(at)?;
-    if !row.get::<_, bool>(at + 8)? {
+    if !row.get::<bool>(at + 8)? {
         return Err(aside::unsound());
     }
     let due = moment(row, at + 6)?;
-    let is_asked = row.get::<_, Option<i64>>(at + 7)?.is_some();
+    let is_asked = row.get::<Option<i64>>(at + 7)?.is_some();
     let claim = Claim {
         row: seq,
         id: tags.id(seq),
         sink: sink.clone(),
-        rule: row.get::<_, String>(at + 1)?.into(),
-        attempt: row.get::<_, u32>(at + 2)?.saturating_add(1),
+        rule: row.get::<String>(at + 1)?.into(),
+        attempt: row.get::<u32>(at + 2)?.saturating_add(1),
         step: row.get(at + 3)?,
         plain: row.get(at + 4)?,
         created: moment(row, at + 5)?,
         due,
         early_for: (due > now).then_some(due),
         living: living(row, at + 12)?,
-        woken: row.get::<_, i64>(at + 11)? == WOKEN,
+        woken: row.get::<i64>(at + 11)? == WOKEN,
         asked: is_asked.then(|| moment(row, at + 7)).transpose()?,
         suppressed: throttle::suppressed(row.get(at + 9)?, row.get(at + 10)?),
         instead: row.get(at + 14)?,
@@ -344,8 +349,8 @@ fn read(
 }
 
 /// The notification that a delivery changes.
-fn living(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Living>> {
-    let Some(key) = row.get::<_, Option<Arc<str>>>(at)? else {
+fn living(row: &Row<'_>, at: usize) -> sql::Result<Option<Living>> {
+    let Some(key) = row.get::<Option<Arc<str>>>(at)? else {
         return Ok(None);
     };
     let message = row.get(at + 1)?;

@@ -4,8 +4,8 @@
 //! in the transaction that ends the delivery, and counts as told in the one that puts the notice into the
 //! queue. They only ever grow, so that what happens between the two, or twice, changes nothing.
 
+use super::sql::{self, Connection, Row, params};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::aside::{is_about_a_row, or_default};
 use super::row::{micros, time};
@@ -60,18 +60,18 @@ impl Store {
 
 /// Counts a delivery that has become a dead letter, unless it was of an internal event: that raises no
 /// other.
-pub(super) fn count(connection: &Connection, row: i64) -> Result<(), StoreError> {
+pub(super) fn count(connection: &Connection<'_>, row: i64) -> Result<(), StoreError> {
     let mut upsert = connection.prepare_cached(
         "INSERT INTO sinks (name, deaths, last_dead)
          SELECT d.sink, 1, d.seq FROM deliveries d LEFT JOIN events e ON e.seq = d.event
-         WHERE d.seq = ?1 AND e.source IS NOT ?2
-         ON CONFLICT (name) DO UPDATE SET deaths = deaths + 1, last_dead = excluded.last_dead",
+         WHERE d.seq = ?1 AND e.source IS DISTINCT FROM ?2
+         ON CONFLICT (name) DO UPDATE SET deaths = sinks.deaths + 1, last_dead = excluded.last_dead",
     )?;
     upsert.execute(params![row, INTERNAL_SOURCE])?;
     Ok(())
 }
 
-fn note(connection: &Connection, told: &Told) -> Result<(), StoreError> {
+fn note(connection: &Connection<'_>, told: &Told) -> Result<(), StoreError> {
     let mut update = connection
         .prepare_cached("UPDATE sinks SET told = max(told, ?2), told_at = ?3 WHERE name = ?1")?;
     let deaths = i64::try_from(told.deaths).unwrap_or(i64::MAX);
@@ -79,12 +79,10 @@ fn note(connection: &Connection, told: &Told) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn read(connection: &Connection, tags: &Tags, sink: &Name) -> Result<Deaths, StoreError> {
+fn read(connection: &Connection<'_>, tags: &Tags, sink: &Name) -> Result<Deaths, StoreError> {
     let mut select = connection
         .prepare_cached("SELECT deaths, told, told_at, last_dead FROM sinks WHERE name = ?1")?;
-    let found = select
-        .query_row([sink.as_str()], |row| columns(row, sink))
-        .optional()?;
+    let found = select.query_optional(params![sink.as_str()], |row| columns(row, sink))?;
     let Some((mut deaths, last)) = found else {
         return Ok(Deaths::default());
     };
@@ -97,9 +95,9 @@ fn read(connection: &Connection, tags: &Tags, sink: &Name) -> Result<Deaths, Sto
     Ok(deaths)
 }
 
-fn columns(row: &Row<'_>, sink: &Name) -> rusqlite::Result<(Deaths, Option<i64>)> {
+fn columns(row: &Row<'_>, sink: &Name) -> sql::Result<(Deaths, Option<i64>)> {
     let what = "its dead letters";
-    let count = |column| or_default(row.get::<_, i64>(column), what, sink);
+    let count = |column| or_default(row.get::<i64>(column), what, sink);
     let told_at: Option<i64> = or_default(row.get(2), what, sink)?;
     let deaths = Deaths {
         count: count(0)?.unsigned_abs(),

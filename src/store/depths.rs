@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::sql::{Connection, params};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
 
 use super::aside::shown_name;
 use super::row::{state, state_column, time};
@@ -74,9 +74,10 @@ impl Tally {
     }
 
     /// Writes it down; to be called before anybody else can ask for the counts.
-    pub(super) fn count(self, connection: &Connection) -> Result<(), StoreError> {
+    pub(super) fn count(self, connection: &Connection<'_>) -> Result<(), StoreError> {
         let mut upsert = connection.prepare_cached(
-            "INSERT INTO depths VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+            "INSERT INTO depths VALUES (?1, ?2, ?3) 
+             ON CONFLICT (sink, state) DO UPDATE SET count = depths.count + excluded.count",
         )?;
         for (sink, counts) in &self.by_sink {
             for (state, by) in (0_i64..).zip(counts).filter(|(_, by)| **by != 0) {
@@ -113,23 +114,23 @@ impl Store {
 }
 
 /// How many deliveries of all sinks together have not ended.
-pub(super) fn open(connection: &Connection) -> Result<u64, StoreError> {
-    let mut select =
-        connection.prepare_cached("SELECT coalesce(sum(count), 0) FROM depths WHERE state <= 1")?;
-    let count: i64 = select.query_row([], |row| row.get(0))?;
+pub(super) fn open(connection: &Connection<'_>) -> Result<u64, StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT CAST(coalesce(sum(count), 0) AS BIGINT) FROM depths WHERE state <= 1",
+    )?;
+    let count: i64 = select.query_row(params![], |row| row.get(0))?;
     Ok(count.unsigned_abs())
 }
 
-fn depths(connection: &Connection) -> Result<Depths, StoreError> {
+fn depths(connection: &Connection<'_>) -> Result<Depths, StoreError> {
     let mut depths = Depths::default();
     let mut select = connection.prepare_cached(DEPTHS)?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
+    select.query_all(params![], |row| {
         let name = shown_name(row, 0)?;
         let state = state(row.get(1)?);
         let count: i64 = row.get(2)?;
         // Two names that cannot be read are shown as one.
-        if let Some(oldest) = row.get::<_, Option<i64>>(3)?.map(time) {
+        if let Some(oldest) = row.get::<Option<i64>>(3)?.map(time) {
             let of_sink = depths.oldest_waiting.entry(name.clone());
             of_sink
                 .and_modify(|known| *known = oldest.min(*known))
@@ -137,14 +138,15 @@ fn depths(connection: &Connection) -> Result<Depths, StoreError> {
         }
         let of_sink = depths.by_sink.entry(name).or_default();
         *of_sink.entry(state.as_str()).or_default() += count.unsigned_abs();
-    }
+        Ok(())
+    })?;
     Ok(depths)
 }
 
-fn count(connection: &Connection, sink: &Name, state: State) -> Result<u64, StoreError> {
+fn count(connection: &Connection<'_>, sink: &Name, state: State) -> Result<u64, StoreError> {
     let mut select =
         connection.prepare_cached("SELECT count FROM depths WHERE sink = ?1 AND state = ?2")?;
     let wanted = params![sink.as_str(), state_column(state)];
-    let count: Option<i64> = select.query_row(wanted, |row| row.get(0)).optional()?;
+    let count: Option<i64> = select.query_optional(wanted, |row| row.get(0))?;
     Ok(count.unwrap_or_default().unsigned_abs())
 }

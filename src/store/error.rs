@@ -7,6 +7,7 @@ use rusqlite::ErrorCode;
 use rustix::fs::Access;
 
 use super::schema;
+use super::sql::SqlError;
 
 /// Why the queue cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -103,12 +104,43 @@ pub enum StoreError {
         /// The same in words, with what a person can do.
         detail: String,
     },
+    /// The server that the queue is on cannot be had at this moment.
+    #[error("the queue's server {server} cannot be reached: {reason}")]
+    Away {
+        /// Where it is.
+        server: String,
+        /// Why.
+        reason: String,
+    },
+    /// The server that the queue is on does not take us.
+    #[error("the queue's server {server} refuses: {reason}")]
+    Refused {
+        /// Where it is.
+        server: String,
+        /// Why.
+        reason: String,
+    },
+    /// The tables on the server were made by a newer version.
+    #[error(
+        "the queue on {server} has schema {found}, and this bellwire knows up to {known}; start the newer bellwire that made it"
+    )]
+    NewerServer {
+        /// Where it is.
+        server: String,
+        /// The schema found.
+        found: i64,
+        /// The newest schema this program knows.
+        known: i64,
+    },
+    /// A thread could not be started.
+    #[error("the queue cannot have a thread: {0}")]
+    Thread(io::Error),
     /// The store has been closed.
     #[error("the queue is closed")]
     Closed,
-    /// Anything else that SQLite reports.
+    /// Anything else that its home reports, or that stands in it.
     #[error("the queue failed: {0}")]
-    Sql(rusqlite::Error),
+    Sql(SqlError),
 }
 
 /// What is full.
@@ -141,7 +173,13 @@ fn remedy(path: &Path, error: &io::Error) -> String {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error() {
+        SqlError::from(error).into()
+    }
+}
+
+impl From<SqlError> for StoreError {
+    fn from(error: SqlError) -> Self {
+        match error.sqlite().and_then(rusqlite::Error::sqlite_error) {
             Some(code) if code.code == ErrorCode::DiskFull => Self::Full {
                 what: Shortage::Disk,
                 detail: "the disk is full".to_owned(),
@@ -158,8 +196,17 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 impl StoreError {
+    /// Whether the connection to a server has ended, or could not come about.
+    pub(super) fn is_of_connection(&self) -> bool {
+        match self {
+            Self::Away { .. } => true,
+            Self::Sql(error) => error.is_of_connection(),
+            _ => false,
+        }
+    }
+
     /// The damage of a file, with what a person can do about it.
-    pub(super) fn corrupt(path: &Path, error: &rusqlite::Error) -> Self {
+    pub(super) fn corrupt(path: &Path, error: &SqlError) -> Self {
         Self::Corrupt {
             path: path.to_owned(),
             detail: error.to_string(),
@@ -172,7 +219,7 @@ impl StoreError {
         let Self::Sql(sql) = error else {
             return error;
         };
-        match sql.sqlite_error_code() {
+        match sql.sqlite_code() {
             _ if is_damage(&sql) => Self::corrupt(path, &sql),
             Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
                 let (path, error) =
@@ -203,9 +250,9 @@ fn refused(path: &Path) -> Option<(PathBuf, io::Error)> {
 const NOT_TAKEN: [i32; 3] = [10 | (3 << 8), 10 | (4 << 8), 10 | (19 << 8)];
 
 /// Whether SQLite says that the file itself is damaged.
-pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+pub(super) fn is_damage(error: &SqlError) -> bool {
     matches!(
-        error.sqlite_error_code(),
+        error.sqlite_code(),
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
     )
 }

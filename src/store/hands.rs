@@ -164,6 +164,15 @@ impl Hands {
         left
     }
 
+    /// The claims that would be handed over.
+    pub(super) fn pending(&self) -> Vec<Claim> {
+        let claims = self.pending.iter().map(|(_, handed)| match handed {
+            Handed::New(claim) => std::slice::from_ref(claim),
+            Handed::Claimed(claims) => &claims.claims,
+        });
+        claims.flatten().cloned().collect()
+    }
+
     /// The transaction has changed nothing: neither are the places taken, nor has anybody caught up.
     pub(super) fn rolled_back(&mut self) {
         for (sink, handed) in self.pending.drain(..) {

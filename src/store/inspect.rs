@@ -2,8 +2,8 @@
 //! holds anything up: all of it is asked of the reader, and a list that has to look for its rows does
 //! so in several looks.
 
+use super::sql::{self, Connection, Row, Value, params};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::aside::{shown, shown_name};
 use super::row::{ATTEMPT_COLUMNS, attempt, attempt_at, micros, state, state_column, time};
@@ -135,7 +135,7 @@ impl Store {
 
 /// Events, newest first, from behind `after` on.
 fn events(
-    connection: &Connection,
+    connection: &Connection<'_>,
     tags: &Tags,
     standing: &Standing,
     after: Option<i64>,
@@ -145,14 +145,13 @@ fn events(
         "SELECT {EVENT_ROW_COLUMNS} FROM events e
          WHERE e.seq < ?1 ORDER BY e.seq DESC LIMIT ?2"
     ))?;
-    let rows = select.query_map(params![after.unwrap_or(i64::MAX), limit], event_row)?;
-    let mut events = rows.collect::<Result<Vec<_>, _>>()?;
+    let mut events = select.query_all(params![after.unwrap_or(i64::MAX), limit], event_row)?;
     add_deliveries(connection, tags, standing, &mut events)?;
     Ok(events)
 }
 
 /// An event of [`EVENT_ROW_COLUMNS`], its deliveries not yet read.
-pub(super) fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
+pub(super) fn event_row(row: &Row<'_>) -> sql::Result<EventRow> {
     Ok(EventRow {
         seq: row.get(HEAD_COLUMN_COUNT)?,
         head: head(row)?,
@@ -163,7 +162,7 @@ pub(super) fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
 
 /// Reads the deliveries of events.
 pub(super) fn add_deliveries(
-    connection: &Connection,
+    connection: &Connection<'_>,
     tags: &Tags,
     standing: &Standing,
     events: &mut [EventRow],
@@ -173,9 +172,8 @@ pub(super) fn add_deliveries(
         delivery_select()
     ))?;
     for event in events {
-        event.deliveries = of_event
-            .query_map([event.seq], |row| delivery(row, tags, standing))?
-            .collect::<Result<_, _>>()?;
+        event.deliveries =
+            of_event.query_all(params![event.seq], |row| delivery(row, tags, standing))?;
     }
     Ok(())
 }
@@ -183,7 +181,7 @@ pub(super) fn add_deliveries(
 /// Deliveries, newest first, of the next share of rows. Answers behind which row the share after it
 /// begins; `None` at the end.
 fn deliveries(
-    connection: &Connection,
+    connection: &Connection<'_>,
     tags: &Tags,
     standing: &Standing,
     filter: &Filter,
@@ -195,37 +193,35 @@ fn deliveries(
         true => None,
         false => {
             let share = share(filter.state);
-            match connection.query_row(&share, [before], |row| row.get(0))? {
+            match connection.query_row(&share, params![before], |row| row.get(0))? {
                 Some(end) => Some(end),
                 None => return Ok((Vec::new(), None)),
             }
         }
     };
     let mut conditions = vec!["d.seq < ?1".to_owned(), "d.seq >= ?2".to_owned()];
-    let mut values: Vec<Box<dyn ToSql>> =
-        vec![Box::new(before), Box::new(next.unwrap_or(i64::MIN))];
-    let mut bind = |condition: &str, value: Box<dyn ToSql>| {
+    let (end, since) = (next.unwrap_or(i64::MIN), filter.since.map(micros));
+    let mut values: Vec<&dyn Value> = vec![&before, &end];
+    let mut bind = |condition: &str, value| {
         values.push(value);
         format!("{condition} ?{}", values.len())
     };
     if let Some(sink) = &filter.sink {
-        conditions.push(bind("d.sink =", Box::new(sink.clone())));
+        conditions.push(bind("d.sink =", sink));
     }
-    if let Some(since) = filter.since {
-        conditions.push(bind("d.created >=", Box::new(micros(since))));
+    if let Some(since) = &since {
+        conditions.push(bind("d.created >=", since));
     }
     if let Some(state) = filter.state {
         conditions.extend(state_conditions(state, standing));
     }
-    let mut select = connection.prepare(&format!(
+    let mut select = connection.prepare_cached(&format!(
         "{} WHERE {} ORDER BY d.seq DESC LIMIT {limit}",
         delivery_select(),
         conditions.join(" AND ")
     ))?;
-    let rows = select.query_map(rusqlite::params_from_iter(values), |row| {
-        delivery(row, tags, standing)
-    })?;
-    Ok((rows.collect::<Result<_, _>>()?, next))
+    let rows = select.query_all(&values, |row| delivery(row, tags, standing))?;
+    Ok((rows, next))
 }
 
 /// Where the next share of rows ends that a filter has to look at: of all rows, or of those that an
@@ -239,13 +235,13 @@ pub(super) fn share(state: Option<State>) -> String {
     };
     format!(
         "SELECT min(seq) FROM (SELECT seq FROM deliveries
-             WHERE seq < ?1 {indexed} ORDER BY seq DESC LIMIT {LOOKED_AT})"
+             WHERE seq < ?1 {indexed} ORDER BY seq DESC LIMIT {LOOKED_AT}) share"
     )
 }
 
 /// One delivery by its stable id, with its attempts.
 fn whole(
-    connection: &Connection,
+    connection: &Connection<'_>,
     tags: &Tags,
     standing: &Standing,
     id: &str,
@@ -261,24 +257,21 @@ fn whole(
 
 /// One delivery.
 pub(super) fn one(
-    connection: &Connection,
+    connection: &Connection<'_>,
     tags: &Tags,
     standing: &Standing,
     seq: i64,
 ) -> Result<Option<DeliveryRow>, StoreError> {
     let mut select =
         connection.prepare_cached(&format!("{} WHERE d.seq = ?1", delivery_select()))?;
-    Ok(select
-        .query_row([seq], |row| delivery(row, tags, standing))
-        .optional()?)
+    Ok(select.query_optional(params![seq], |row| delivery(row, tags, standing))?)
 }
 
-fn attempts(connection: &Connection, row: i64) -> Result<Vec<Attempt>, StoreError> {
+fn attempts(connection: &Connection<'_>, row: i64) -> Result<Vec<Attempt>, StoreError> {
     let mut select = connection.prepare_cached(&format!(
         "SELECT {ATTEMPT_COLUMNS} FROM attempts a WHERE a.delivery = ?1 ORDER BY a.number"
     ))?;
-    let rows = select.query_map(params![row], attempt)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    Ok(select.query_all(params![row], attempt)?)
 }
 
 /// What holds for a delivery that is shown in a state. Numbers are written out, not bound: only then
@@ -287,7 +280,7 @@ fn state_conditions(state: State, standing: &Standing) -> Vec<String> {
     let mut conditions = vec![format!("d.state = {}", state_column(state))];
     let unknown = match &standing.configured {
         Some(configured) => not_in("d.sink", configured),
-        None => "0".to_owned(),
+        None => "1 = 0".to_owned(),
     };
     let free = not_in("d.sink", &standing.suspended);
     match state {
@@ -306,17 +299,17 @@ fn not_in<'a>(column: &str, names: impl IntoIterator<Item = &'a Name>) -> String
     format!("({column} NOT IN ({}))", quoted.join(", "))
 }
 
-fn head(row: &Row<'_>) -> rusqlite::Result<EventHead> {
+fn head(row: &Row<'_>) -> sql::Result<EventHead> {
     Ok(EventHead {
         source: shown_name(row, 0)?,
         id: Some(shown(row, 1)?).filter(|id| !id.is_empty()),
         kind: shown(row, 2)?,
-        time: row.get::<_, Option<i64>>(3)?.map(time),
-        backfilled: row.get::<_, Option<bool>>(4)?.unwrap_or_default(),
+        time: row.get::<Option<i64>>(3)?.map(time),
+        backfilled: row.get::<Option<bool>>(4)?.unwrap_or_default(),
     })
 }
 
-fn delivery(row: &Row<'_>, tags: &Tags, standing: &Standing) -> rusqlite::Result<DeliveryRow> {
+fn delivery(row: &Row<'_>, tags: &Tags, standing: &Standing) -> sql::Result<DeliveryRow> {
     let at = HEAD_COLUMN_COUNT;
     let seq = row.get(at)?;
     let sink = shown_name(row, at + 1)?;
@@ -339,8 +332,8 @@ fn delivery(row: &Row<'_>, tags: &Tags, standing: &Standing) -> rusqlite::Result
         replayed_from: replayed_from.map(|seq| tags.id(seq)),
         instead_of: instead_of.map(|seq| tags.id(seq)),
         fallback: fallback.map(|seq| tags.id(seq)),
-        merged: row.get::<_, i64>(at + 12)?.unsigned_abs(),
-        last: match row.get::<_, Option<u32>>(last)? {
+        merged: row.get::<i64>(at + 12)?.unsigned_abs(),
+        last: match row.get::<Option<u32>>(last)? {
             Some(_) => Some(attempt_at(row, last)?),
             None => None,
         },

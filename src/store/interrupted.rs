@@ -1,9 +1,9 @@
 //! What an earlier process left in flight.
 
+use super::sql::{Connection, params};
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
 
-use super::aside::{self, SOUND};
+use super::aside;
 use super::row::{micros, outcome_column, state_column};
 use super::{StoreError, deaths};
 use crate::model::{Outcome, State};
@@ -17,27 +17,27 @@ const INTERRUPTED_MAX: u32 = 50;
 ///
 /// It is due since it was put into the queue, so that it goes before all that had not been taken yet:
 /// otherwise a second crash would find others in flight, and both would be repeated.
-pub(super) fn take_back(connection: &mut Connection, now: Timestamp) -> Result<(), StoreError> {
+pub(super) fn take_back(connection: &Connection<'_>, now: Timestamp) -> Result<(), StoreError> {
     let transaction = connection.transaction()?;
     set_unsound_aside(&transaction, now)?;
     transaction.execute(
-        "INSERT OR IGNORE INTO attempts (delivery, number, at, duration_us, outcome, reason)
+        "INSERT INTO attempts (delivery, number, at, duration_us, outcome, reason)
          SELECT seq, attempts, due, 0, ?1, 'bellwire stopped while this attempt was on its way'
-         FROM deliveries WHERE state = 1",
-        [outcome_column(Outcome::Interrupted)],
+         FROM deliveries WHERE state = 1 ON CONFLICT DO NOTHING",
+        params![outcome_column(Outcome::Interrupted)],
     )?;
     give_up_on_the_deadly(&transaction, now)?;
     transaction.execute(
-        "UPDATE deliveries SET state = 0, step = step + 1, due = min(due, created, ?1) WHERE state = 1",
-        [micros(now)],
+        "UPDATE deliveries SET state = 0, step = step + 1, due = min(min(due, created), ?1) WHERE state = 1",
+        params![micros(now)],
     )?;
     transaction.commit()?;
     Ok(())
 }
 
 /// Makes dead letters of those that end the process every time.
-fn give_up_on_the_deadly(connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
-    let mut update = connection.prepare(
+fn give_up_on_the_deadly(connection: &Connection<'_>, now: Timestamp) -> Result<(), StoreError> {
+    let mut update = connection.prepare_cached(
         "UPDATE deliveries SET state = ?1, reason = ?2, ended = ?3, steps_in = min(steps_in, ?3)
          WHERE state = 1 AND ?4 <= (SELECT count(*) FROM attempts a
              WHERE a.delivery = deliveries.seq AND a.number > deliveries.attempts - ?4 AND a.outcome = ?5)
@@ -50,21 +50,18 @@ fn give_up_on_the_deadly(connection: &Connection, now: Timestamp) -> Result<(), 
         INTERRUPTED_MAX,
         outcome_column(Outcome::Interrupted)
     ];
-    let dead: Vec<i64> = update
-        .query_map(values, |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+    let dead: Vec<i64> = update.query_all(values, |row| row.get(0))?;
     dead.iter()
         .try_for_each(|row| deaths::count(connection, *row))
 }
 
 /// Sets aside what was in flight and could not be taken back.
-fn set_unsound_aside(connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
-    let mut select = connection.prepare(&format!(
-        "SELECT d.seq FROM deliveries d WHERE d.state = 1 AND NOT {SOUND}"
+fn set_unsound_aside(connection: &Connection<'_>, now: Timestamp) -> Result<(), StoreError> {
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT d.seq FROM deliveries d WHERE d.state = 1 AND NOT {}",
+        aside::sound(connection)
     ))?;
-    let found: Vec<i64> = select
-        .query_map([], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+    let found: Vec<i64> = select.query_all(params![], |row| row.get(0))?;
     for seq in found {
         aside::set_aside(connection, seq, &aside::unsound(), now)?;
     }

@@ -35,9 +35,11 @@ mod prune;
 mod reader;
 mod row;
 mod schema;
+mod server;
 mod settle;
 mod shape;
 mod space;
+mod sql;
 mod stand_in;
 mod tags;
 #[cfg(test)]
@@ -52,7 +54,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::Connection;
+use sql::Connection;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
@@ -74,7 +76,9 @@ pub use hands::{Handed, Inbox};
 pub use inspect::Filter;
 pub use owner::{Claims, Due};
 pub use prune::{Place, Share};
+pub use server::{SCHEMA, Server};
 pub use shape::{DeliveryRow, EventHead, EventRow, Standing};
+pub use sql::SqlError;
 pub use trouble::ToldTrouble;
 pub use watches::{WatchNews, WatchRow};
 
@@ -125,6 +129,27 @@ impl Store {
                 path: folder.to_owned(),
                 error,
             })?;
+        Ok(Self {
+            requests,
+            looks,
+            fault,
+            arrivals: watch::Sender::new(0),
+            #[cfg(test)]
+            made: Arc::default(),
+        })
+    }
+
+    /// Opens the queue on a server, where its tables are made if they are not there, and takes back every
+    /// delivery that an earlier process left in flight. A server that is about to start is waited for.
+    ///
+    /// # Errors
+    /// [`StoreError`], whose variants say what a person has to do.
+    pub fn connect(server: &Server, status: Status, now: Timestamp) -> Result<Self, StoreError> {
+        let (requests, line) = mpsc::channel(REQUESTS_MAX);
+        let (looks, looked) = mpsc::channel(reader::LOOKS_MAX);
+        let fault = Arc::default();
+        let alarm = alarm::Alarm::new(status);
+        server::open(server, (line, looked), alarm, Arc::clone(&fault), now)?;
         Ok(Self {
             requests,
             looks,
@@ -216,7 +241,7 @@ impl Store {
     /// [`StoreError`]; nothing is then removed.
     pub async fn prune(&self, cutoff: Timestamp, from: Place) -> Result<Share, StoreError> {
         self.call(move |connection, _| {
-            schema::with_triggers(connection, || prune::prune(connection, cutoff, from))
+            connection.with_triggers(|| prune::prune(connection, cutoff, from))
         })
         .await
     }
@@ -257,7 +282,7 @@ impl Store {
 
     async fn call<T: Send + 'static>(
         &self,
-        mut apply: impl FnMut(&Connection, &Tags) -> Result<T, StoreError> + Send + 'static,
+        mut apply: impl FnMut(&Connection<'_>, &Tags) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.request(Manner::default(), move |connection, tags, _| {
             apply(connection, tags)
@@ -268,7 +293,7 @@ impl Store {
     async fn request<T: Send + 'static>(
         &self,
         manner: Manner,
-        apply: impl FnMut(&Connection, &Tags, &mut Hands) -> Result<T, StoreError> + Send + 'static,
+        apply: impl FnMut(&Connection<'_>, &Tags, &mut Hands) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         #[cfg(test)]
         self.made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -294,10 +319,10 @@ impl Store {
     /// answered before is seen. To be short: what goes through much is made of several looks.
     async fn look<T: Send + 'static>(
         &self,
-        mut apply: impl FnMut(&Connection, &Tags) -> Result<T, StoreError> + Send + 'static,
+        mut apply: impl FnMut(&Connection<'_>, &Tags) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let apply =
-            move |connection: &Connection, tags: &Tags, _: &mut Hands| apply(connection, tags);
+            move |connection: &Connection<'_>, tags: &Tags, _: &mut Hands| apply(connection, tags);
         let (work, answer) = work::work(Manner::default(), apply);
         self.looks
             .send(reader::Look::At(work))

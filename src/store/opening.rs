@@ -20,7 +20,7 @@ use super::log::Log;
 use super::owner::{Owner, Request};
 use super::reader::{Look, Reader};
 use super::tags::Tags;
-use super::{Shortage, StoreError, interrupted, schema};
+use super::{Shortage, StoreError, interrupted, schema, sql};
 use crate::clock::Clock;
 
 /// Wait before the file is tried again.
@@ -66,9 +66,9 @@ pub(super) struct Open {
 fn open(path: &Path, now: Timestamp) -> Result<Opened<(Connection, Log, Tags)>, StoreError> {
     let open = || {
         let mut connection = schema::open(path)?;
-        let tags = Tags::begin(&mut connection)?;
-        interrupted::take_back(&mut connection, now)?;
-        schema::set_triggers(&connection, false)?;
+        let tags = Tags::begin(&sql::Connection::Sqlite(&connection))?;
+        interrupted::take_back(&sql::Connection::Sqlite(&connection), now)?;
+        sql::Connection::Sqlite(&connection).set_triggers(false)?;
         let log = Log::of(&mut connection, path)?;
         Ok((connection, log, tags))
     };

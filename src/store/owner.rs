@@ -23,6 +23,7 @@ use super::lock::FolderLock;
 use super::opening::Open;
 use super::reader::Reader;
 use super::space::Space;
+use super::sql::{self, SqlError};
 use super::tags::Tags;
 use super::work::Work;
 use super::{StoreError, depths, log, settle};
@@ -69,7 +70,7 @@ pub(super) enum Request {
     /// Whoever reads has found that the file is not at its place, or is again.
     Replaced,
     /// Whoever reads has found that the file is damaged.
-    Damaged(rusqlite::Error),
+    Damaged(SqlError),
     /// Nothing comes after what is on the line now.
     Close(oneshot::Sender<()>),
 }
@@ -288,7 +289,8 @@ impl Owner {
     /// Does the work in one transaction; answers whether anything was written.
     fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<bool, StoreError> {
         let before = self.connection.total_changes();
-        let transaction = self.connection.transaction()?;
+        let connection = sql::Connection::Sqlite(&self.connection);
+        let transaction = connection.transaction()?;
         let apply = |work: &mut Box<dyn Work>| {
             let hands = &mut self.hands;
             work.apply(&transaction, &self.tags, hands)
@@ -303,9 +305,10 @@ impl Owner {
 
     /// Gives lanes what the transaction has written as theirs. What nobody takes waits for the next lane.
     fn hand_over(&mut self) {
+        let connection = sql::Connection::Sqlite(&self.connection);
         for claim in self.hands.committed() {
             let back = [claim.back()];
-            if let Err(error) = settle::give_back(&self.connection, &claim.sink, &back) {
+            if let Err(error) = settle::give_back(&connection, &claim.sink, &back) {
                 tracing::warn!(delivery.id = %claim.id, %error, "left in flight until the next start");
             }
         }
@@ -320,7 +323,7 @@ impl Owner {
         if events {
             self.space.press(false);
         }
-        let connection = &self.connection;
+        let connection = &sql::Connection::Sqlite(&self.connection);
         self.alarm.wrote(events, |few| {
             depths::open(connection).is_ok_and(|open| open <= few)
         });
@@ -347,7 +350,7 @@ impl Owner {
     }
 
     fn complain(&mut self, error: &StoreError, events: bool) {
-        let connection = &self.connection;
+        let connection = &sql::Connection::Sqlite(&self.connection);
         let waiting = || depths::open(connection).unwrap_or_default();
         self.alarm.failed(error, events, waiting);
     }
@@ -364,7 +367,7 @@ impl Owner {
     }
 
     /// Ends the service: what a damaged file answers is not to be believed.
-    fn give_up(&mut self, error: &rusqlite::Error) {
+    fn give_up(&mut self, error: &SqlError) {
         let fault = StoreError::corrupt(self.file.path(), error).to_string();
         tracing::error!("{fault}");
         self.alarm

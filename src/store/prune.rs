@@ -1,8 +1,8 @@
 //! What is finished leaves the disk, when it is old enough or when room is needed; what is not
 //! delivered never does.
 
+use super::sql::{Connection, params};
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
 
 use super::StoreError;
 use super::row::{micros, outcome_column};
@@ -69,23 +69,21 @@ pub(super) const OLD: &str = "SELECT e.received, e.seq, length(e.payload), NOT E
 /// Removes those of the next share of events that arrived before `cutoff` and whose deliveries have all
 /// ended before it, with their deliveries and attempts.
 pub(super) fn prune(
-    connection: &Connection,
+    connection: &Connection<'_>,
     cutoff: Timestamp,
     from: Place,
 ) -> Result<Share, StoreError> {
     if from == Place::START {
         // A trade of which nothing was heard for so long has a new notification if it is heard of again.
         let mut forget = connection.prepare_cached("DELETE FROM living WHERE changed < ?1")?;
-        forget.execute([micros(cutoff)])?;
+        forget.execute(params![micros(cutoff)])?;
     }
     let mut select = connection.prepare_cached(OLD)?;
     let values = params![micros(cutoff), from.received, from.seq, LOOKED_AT];
-    let found: Vec<(Place, i64, bool)> = select
-        .query_map(values, |row| {
-            let (received, seq) = (row.get(0)?, row.get(1)?);
-            Ok((Place { received, seq }, row.get(2)?, row.get(3)?))
-        })?
-        .collect::<Result<_, _>>()?;
+    let found: Vec<(Place, i64, bool)> = select.query_all(values, |row| {
+        let (received, seq) = (row.get(0)?, row.get(1)?);
+        Ok((Place { received, seq }, row.get(2)?, row.get(3)?))
+    })?;
     let last = found.last().map(|found| found.0);
     let is_end = found.len() < LOOKED_AT as usize;
     let (mut removed, mut bytes) = (0, 0);
@@ -108,7 +106,7 @@ pub(super) fn prune(
 /// Removes a share of what may go, oldest first, from behind an event on. Answers behind which event
 /// the next share begins; `None` at the end.
 pub(super) fn trim(
-    connection: &Connection,
+    connection: &Connection<'_>,
     what: Yield,
     from: i64,
 ) -> Result<Option<i64>, StoreError> {
@@ -119,11 +117,9 @@ pub(super) fn trim(
                  OR d.state = 6 AND EXISTS (SELECT 1 FROM deliveries l WHERE l.seq = d.bundle AND l.state = 3)))
          FROM events e WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2",
     )?;
-    let found: Vec<(i64, i64, bool, bool)> = select
-        .query_map(params![from, LOOKED_AT], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })?
-        .collect::<Result<_, _>>()?;
+    let found: Vec<(i64, i64, bool, bool)> = select.query_all(params![from, LOOKED_AT], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    })?;
     let last = found.last().map(|found| found.0);
     let is_end = found.len() < LOOKED_AT as usize;
     let mut bytes = 0;
@@ -142,19 +138,19 @@ pub(super) fn trim(
     Ok(last.filter(|_| !is_end))
 }
 
-fn remove(connection: &Connection, event: i64) -> Result<(), StoreError> {
+fn remove(connection: &Connection<'_>, event: i64) -> Result<(), StoreError> {
     for sql in [
         "DELETE FROM attempts WHERE delivery IN (SELECT seq FROM deliveries WHERE event = ?1)",
         "DELETE FROM deliveries WHERE event = ?1",
         "DELETE FROM events WHERE seq = ?1",
     ] {
-        connection.prepare_cached(sql)?.execute([event])?;
+        connection.prepare_cached(sql)?.execute(params![event])?;
     }
     Ok(())
 }
 
 /// Interrupted attempts stay: they show which delivery ends the process.
-fn forget_attempts(connection: &Connection, event: i64) -> Result<(), StoreError> {
+fn forget_attempts(connection: &Connection<'_>, event: i64) -> Result<(), StoreError> {
     let mut delete = connection.prepare_cached(
         "DELETE FROM attempts WHERE outcome <> ?2
              AND delivery IN (SELECT seq FROM deliveries WHERE event = ?1)",

@@ -21,7 +21,7 @@ use super::opening::Lines;
 use super::owner::Request;
 use super::tags::Tags;
 use super::work::Work;
-use super::{StoreError, schema};
+use super::{StoreError, schema, sql};
 
 /// Looks that may wait. Callers beyond that wait in line themselves.
 pub(super) const LOOKS_MAX: usize = 64;
@@ -122,7 +122,8 @@ impl Desk {
 
     /// Reads in a transaction, so that several statements see one state of the queue.
     fn look(&mut self, work: &mut dyn Work) -> Result<(), StoreError> {
-        let transaction = self.connection.transaction()?;
+        let connection = sql::Connection::Sqlite(&self.connection);
+        let transaction = connection.transaction()?;
         work.apply(&transaction, &self.tags, &mut Hands::default())?;
         Ok(transaction.commit()?)
     }

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
+use super::sql::{self, Row, SqlError};
+use crate::model::{Attempt, DataAt, Event, Name, Outcome, State, Wake};
 use bytes::Bytes;
 use jiff::Timestamp;
-use rusqlite::Row;
-use rusqlite::types::Type;
-
-use crate::model::{Attempt, DataAt, Event, Name, Outcome, State, Wake};
 
 /// The columns that [`event`] reads, in its order. The table is to be called `e`.
 pub(super) const EVENT_COLUMNS: &str = "e.source, e.id, e.kind, e.time, e.received, e.backfilled, \
@@ -21,23 +19,23 @@ pub(super) const EVENT_COLUMN_COUNT: usize = 10;
 
 /// Reads an event from [`EVENT_COLUMNS`] at the start of a row. Its identity stays in the table: only
 /// `accept` needs it.
-pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
+pub(super) fn event(row: &Row<'_>) -> sql::Result<Event> {
     let source: String = row.get(0)?;
     let (start, end): (Option<i64>, Option<i64>) = (row.get(6)?, row.get(7)?);
     Ok(Event {
         source: name(&source, 0)?,
-        id: row.get::<_, Option<String>>(1)?.map(Into::into),
-        kind: row.get::<_, String>(2)?.into(),
+        id: row.get::<Option<String>>(1)?.map(Into::into),
+        kind: row.get::<String>(2)?.into(),
         time: row
-            .get::<_, Option<i64>>(3)?
+            .get::<Option<i64>>(3)?
             .map(|_| moment(row, 3))
             .transpose()?,
         received: moment(row, 4)?,
         backfilled: row.get(5)?,
         identity: None,
         data: data_at(start, end),
-        payload: Bytes::from(row.get::<_, Vec<u8>>(8)?),
-        about: row.get::<_, Option<Vec<u8>>>(9)?.map(Bytes::from),
+        payload: Bytes::from(row.get::<Vec<u8>>(8)?),
+        about: row.get::<Option<Vec<u8>>>(9)?.map(Bytes::from),
     })
 }
 
@@ -60,10 +58,8 @@ fn data_at(start: Option<i64>, end: Option<i64>) -> DataAt {
 }
 
 /// A name from a column.
-pub(super) fn name(text: &str, column: usize) -> rusqlite::Result<Name> {
-    Name::new(text).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
-    })
+pub(super) fn name(text: &str, column: usize) -> sql::Result<Name> {
+    Name::new(text).map_err(|error| SqlError::column(column, error))
 }
 
 /// A moment as a column.
@@ -72,10 +68,8 @@ pub(super) fn micros(moment: Timestamp) -> i64 {
 }
 
 /// A moment from a column, if a calendar has it.
-pub(super) fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
-    Timestamp::from_microsecond(row.get(column)?).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(column, Type::Integer, Box::new(error))
-    })
+pub(super) fn moment(row: &Row<'_>, column: usize) -> sql::Result<Timestamp> {
+    Timestamp::from_microsecond(row.get(column)?).map_err(|error| SqlError::column(column, error))
 }
 
 /// A moment from a column; one beyond what a calendar holds becomes the nearest that it holds.
@@ -142,17 +136,17 @@ pub(super) const ATTEMPT_COLUMNS: &str =
     "a.number, a.at, a.duration_us, a.outcome, a.status, a.reason, a.answer";
 
 /// An attempt from [`ATTEMPT_COLUMNS`] at the start of a row.
-pub(super) fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
+pub(super) fn attempt(row: &Row<'_>) -> sql::Result<Attempt> {
     attempt_at(row, 0)
 }
 
 /// An attempt from [`ATTEMPT_COLUMNS`] from a column on.
-pub(super) fn attempt_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Attempt> {
+pub(super) fn attempt_at(row: &Row<'_>, column: usize) -> sql::Result<Attempt> {
     Ok(Attempt {
         number: row.get(column)?,
         at: time(row.get(column + 1)?),
-        duration: Duration::from_micros(row.get::<_, i64>(column + 2)?.unsigned_abs()),
-        outcome: match row.get::<_, i64>(column + 3)? {
+        duration: Duration::from_micros(row.get::<i64>(column + 2)?.unsigned_abs()),
+        outcome: match row.get::<i64>(column + 3)? {
             0 => Outcome::Delivered,
             1 => Outcome::Retry,
             2 => Outcome::RetryAfter,

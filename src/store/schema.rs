@@ -170,23 +170,6 @@ fn open_and_migrate(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Has the triggers do their work, or leaves it to whoever changes something.
-pub(super) fn set_triggers(connection: &Connection, on: bool) -> Result<(), StoreError> {
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, on)?;
-    Ok(())
-}
-
-/// Does something rare that may change the state of deliveries, and has the triggers follow it.
-pub(super) fn with_triggers<T>(
-    connection: &Connection,
-    work: impl FnOnce() -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    set_triggers(connection, true)?;
-    let done = work();
-    set_triggers(connection, false)?;
-    done
-}
-
 /// The version of a file's tables; 0 where there are none yet.
 ///
 /// # Errors

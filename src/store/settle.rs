@@ -1,7 +1,7 @@
 //! What an attempt did: its row, the delivery's new state, and the rest of its sink.
 
+use super::sql::{Connection, params};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
 use super::aside::or_default;
@@ -16,7 +16,7 @@ const ATTEMPTS_KEPT: u32 = 100;
 
 /// Settles claims of one sink; answers for each whether it was still the newest of its delivery.
 pub(super) fn settle_all(
-    connection: &Connection,
+    connection: &Connection<'_>,
     sink: &Name,
     group: &[Settled],
 ) -> Result<Vec<bool>, StoreError> {
@@ -42,7 +42,7 @@ pub(super) fn settle_all(
 
 /// Settles a claim, unless a newer claim of the same delivery exists.
 fn settle(
-    connection: &Connection,
+    connection: &Connection<'_>,
     row: i64,
     sink: &Name,
     attempt: &Attempt,
@@ -52,8 +52,10 @@ fn settle(
         return Ok(false);
     }
     let mut insert = connection.prepare_cached(
-        "INSERT OR REPLACE INTO attempts (delivery, number, at, duration_us, outcome, status, reason, answer)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO attempts (delivery, number, at, duration_us, outcome, status, reason, answer)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (delivery, number) DO UPDATE SET at = excluded.at, duration_us = excluded.duration_us,
+             outcome = excluded.outcome, status = excluded.status, reason = excluded.reason, answer = excluded.answer",
     )?;
     insert.execute(params![
         row,
@@ -78,7 +80,7 @@ fn settle(
     if let Some(until) = settlement.rest_until {
         let mut rest = connection.prepare_cached(
             "INSERT INTO sinks (name, rest_until) VALUES (?1, ?2)
-             ON CONFLICT (name) DO UPDATE SET rest_until = max(coalesce(rest_until, 0), excluded.rest_until)",
+             ON CONFLICT (name) DO UPDATE SET rest_until = max(coalesce(sinks.rest_until, 0), excluded.rest_until)",
         )?;
         rest.execute(params![sink.as_str(), micros(until)])?;
     }
@@ -87,7 +89,7 @@ fn settle(
 
 /// Keeps what the platform calls the notification that a delivery changes, or forgets it.
 fn keep(
-    connection: &Connection,
+    connection: &Connection<'_>,
     row: i64,
     posted: &Posted,
     now: Timestamp,
@@ -98,7 +100,7 @@ fn keep(
             let mut keep = connection.prepare_cached(
                 "INSERT INTO living (sink, key, message, changed)
                  SELECT sink, living, ?2, ?3 FROM deliveries WHERE seq = ?1 AND living IS NOT NULL
-                 ON CONFLICT DO UPDATE SET message = excluded.message, changed = excluded.changed",
+                 ON CONFLICT (sink, key) DO UPDATE SET message = excluded.message, changed = excluded.changed",
             )?;
             keep.execute(params![row, message, micros(now)])?;
         }
@@ -106,7 +108,7 @@ fn keep(
             let mut forget = connection.prepare_cached(
                 "DELETE FROM living WHERE (sink, key) IN (SELECT sink, living FROM deliveries WHERE seq = ?1)",
             )?;
-            forget.execute([row])?;
+            forget.execute(params![row])?;
         }
     }
     Ok(())
@@ -115,7 +117,7 @@ fn keep(
 /// Puts claims of a sink back for which nothing has been done, as they were: they were no attempts, and
 /// nothing of them changes.
 pub(super) fn give_back(
-    connection: &Connection,
+    connection: &Connection<'_>,
     sink: &Name,
     claims: &[Back],
 ) -> Result<(), StoreError> {
@@ -135,7 +137,7 @@ pub(super) fn give_back(
 /// Changes the delivery alone, and takes so many `untried` attempts back; answers whether the claim was
 /// still the newest.
 fn change(
-    connection: &Connection,
+    connection: &Connection<'_>,
     row: i64,
     attempt: u32,
     untried: u32,
@@ -174,18 +176,18 @@ fn change(
 
 /// What the end of a delivery means for others: the next one of its key has its turn, and what is in its
 /// message has ended as well.
-fn let_go(connection: &Connection, row: i64, at: i64) -> Result<(), StoreError> {
+fn let_go(connection: &Connection<'_>, row: i64, at: i64) -> Result<(), StoreError> {
     let mut select = connection
         .prepare_cached("SELECT key IS NOT NULL, bundle FROM deliveries WHERE seq = ?1")?;
     let (is_keyed, bundle): (bool, Option<i64>) =
-        select.query_row([row], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        select.query_row(params![row], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if is_keyed {
         let mut next = connection.prepare_cached(
             "UPDATE deliveries SET behind = 0 WHERE seq = (
                  SELECT min(o.seq) FROM deliveries d JOIN deliveries o ON o.sink = d.sink AND o.key = d.key
                  WHERE d.seq = ?1 AND o.behind = 1 AND o.state <= 1)",
         )?;
-        next.execute([row])?;
+        next.execute(params![row])?;
     }
     match bundle {
         Some(bundle) => bundle::end(connection, bundle, at),
@@ -195,15 +197,13 @@ fn let_go(connection: &Connection, row: i64, at: i64) -> Result<(), StoreError> 
 
 /// Until when a sink rests.
 pub(super) fn rest_until(
-    connection: &Connection,
+    connection: &Connection<'_>,
     sink: &Name,
 ) -> Result<Option<Timestamp>, StoreError> {
     let mut select = connection.prepare_cached("SELECT rest_until FROM sinks WHERE name = ?1")?;
-    let found: Option<Option<i64>> = select
-        .query_row([sink.as_str()], |row| {
-            or_default(row.get(0), "its rest", sink)
-        })
-        .optional()?;
+    let found: Option<Option<i64>> = select.query_optional(params![sink.as_str()], |row| {
+        or_default(row.get(0), "its rest", sink)
+    })?;
     Ok(found
         .flatten()
         .and_then(|until| Timestamp::from_microsecond(until).ok()))

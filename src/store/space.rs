@@ -13,7 +13,7 @@ use rusqlite::Connection;
 
 use super::log::{self, Log};
 use super::prune::{self, Yield};
-use super::{Shortage, StoreError, schema};
+use super::{Shortage, StoreError, sql};
 
 /// Free bytes in the file with which a full disk is no reason to remove rows.
 const PRESSED_FREE: u64 = 1 << 20;
@@ -278,8 +278,9 @@ impl Space {
         if self.is_to_be_trimmed()
             && let Some((what, from)) = search
         {
-            let trim = || prune::trim(&transaction, what, from);
-            search = match schema::with_triggers(&transaction, trim)? {
+            let connection = sql::Connection::Sqlite(&transaction);
+            let trim = || prune::trim(&connection, what, from);
+            search = match connection.with_triggers(trim)? {
                 Some(next) => Some((what, next)),
                 None if self.missed && !self.again => {
                     begins_again = true;

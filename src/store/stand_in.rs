@@ -4,11 +4,11 @@
 //! A file of its own because nobody sends here: what steps in is put into the queue, once, in the
 //! transaction that ends the wait for it, and goes its own way from there.
 
+use super::sql::{self, Connection, Row, params};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::row::{micros, state, state_column, time};
-use super::{Store, StoreError, schema};
+use super::{Store, StoreError};
 use crate::model::State;
 
 /// So many at once: whoever else needs the queue waits for no more.
@@ -37,27 +37,23 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; nobody has then stepped in.
     pub async fn stand_in(&self, now: Timestamp) -> Result<usize, StoreError> {
-        self.call(move |connection, _| {
-            schema::with_triggers(connection, || stand_in(connection, now))
-        })
-        .await
+        self.call(move |connection, _| connection.with_triggers(|| stand_in(connection, now)))
+            .await
     }
 }
 
-fn next(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
+fn next(connection: &Connection<'_>) -> Result<Option<Timestamp>, StoreError> {
     let mut select = connection.prepare_cached(NEXT)?;
-    let next: Option<Option<i64>> = select.query_row([], |row| row.get(0)).optional()?;
+    let next: Option<Option<i64>> = select.query_optional(params![], |row| row.get(0))?;
     Ok(next.flatten().map(time))
 }
 
-fn stand_in(connection: &Connection, now: Timestamp) -> Result<usize, StoreError> {
+fn stand_in(connection: &Connection<'_>, now: Timestamp) -> Result<usize, StoreError> {
     let most = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
     let mut select = connection.prepare_cached(DUE)?;
-    let due: Vec<(i64, String)> = select
-        .query_map(params![micros(now), most], |row| {
-            Ok((row.get(0)?, why(row)?))
-        })?
-        .collect::<Result<_, _>>()?;
+    let due: Vec<(i64, String)> = select.query_all(params![micros(now), most], |row| {
+        Ok((row.get(0)?, why(row)?))
+    })?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO deliveries
              (event, sink, rule, state, created, due, priority, key, living, bundle, instead_of, instead)
@@ -72,15 +68,15 @@ fn stand_in(connection: &Connection, now: Timestamp) -> Result<usize, StoreError
     let mut done =
         connection.prepare_cached("UPDATE deliveries SET steps_in = NULL WHERE seq = ?1")?;
     for (row, why) in &due {
-        done.execute([row])?;
+        done.execute(params![row])?;
         insert.execute(params![row, state_column(State::Waiting), micros(now), why])?;
-        reopen.execute([row])?;
+        reopen.execute(params![row])?;
     }
     Ok(due.len())
 }
 
 /// Why somebody steps in for a delivery, for people.
-fn why(row: &Row<'_>) -> rusqlite::Result<String> {
+fn why(row: &Row<'_>) -> sql::Result<String> {
     let sink: String = row.get(1)?;
     let (since, steps_in): (i64, i64) = (row.get(3)?, row.get(4)?);
     let reason: Option<String> = row.get(5)?;

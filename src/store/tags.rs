@@ -7,8 +7,8 @@
 
 use std::fmt::Write as _;
 
+use super::sql::{Connection, params};
 use rand::Rng;
-use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
 use crate::model::DeliveryId;
@@ -18,8 +18,11 @@ use crate::model::DeliveryId;
 const TAGS_MAX: usize = 4096;
 
 /// The number that the next delivery gets.
-const NEXT: &str = "SELECT 1 + max(coalesce((SELECT max(seq) FROM deliveries), 0),
+const NEXT_IN_FILE: &str = "SELECT 1 + max(coalesce((SELECT max(seq) FROM deliveries), 0),
      coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'deliveries'), 0))";
+
+const NEXT_ON_SERVER: &str =
+    "SELECT CASE WHEN is_called THEN last_value + 1 ELSE last_value END FROM deliveries_seq_seq";
 
 /// Which deliveries have which tag: each with the first one that has it, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,22 +31,22 @@ pub(super) struct Tags(Vec<(i64, Box<str>)>);
 impl Tags {
     /// Those of a file, with a new one for what comes in from now on. Those that nothing has any more are
     /// forgotten, and so is one that nothing came in with: a copy of the file may have used it.
-    pub(super) fn begin(connection: &mut Connection) -> Result<Self, StoreError> {
+    pub(super) fn begin(connection: &Connection<'_>) -> Result<Self, StoreError> {
         let transaction = connection.transaction()?;
-        let next: i64 = transaction.query_row(NEXT, [], |row| row.get(0))?;
-        transaction.execute("DELETE FROM tags WHERE first >= ?1", [next])?;
+        let next: i64 = transaction.query_row(next(connection), params![], |row| row.get(0))?;
+        transaction.execute("DELETE FROM tags WHERE first >= ?1", params![next])?;
         let oldest: Option<i64> =
-            transaction.query_row("SELECT min(seq) FROM deliveries", [], |row| row.get(0))?;
-        let in_use: Option<i64> = transaction
-            .query_row(
-                "SELECT first FROM tags WHERE first <= ?1 ORDER BY first DESC LIMIT 1",
-                [oldest.unwrap_or(next)],
-                |row| row.get(0),
-            )
-            .optional()?;
+            transaction.query_row("SELECT min(seq) FROM deliveries", params![], |row| {
+                row.get(0)
+            })?;
+        let in_use: Option<i64> = transaction.query_optional(
+            "SELECT first FROM tags WHERE first <= ?1 ORDER BY first DESC LIMIT 1",
+            params![oldest.unwrap_or(next)],
+            |row| row.get(0),
+        )?;
         match oldest {
-            Some(_) => transaction.execute("DELETE FROM tags WHERE first < ?1", [in_use])?,
-            None => transaction.execute("DELETE FROM tags", [])?,
+            Some(_) => transaction.execute("DELETE FROM tags WHERE first < ?1", params![in_use])?,
+            None => transaction.execute("DELETE FROM tags", params![])?,
         };
         let mut tags = Self::read(&transaction)?;
         if tags.0.len() < TAGS_MAX {
@@ -71,12 +74,19 @@ impl Tags {
         (self.id(row).as_str() == id).then_some(row)
     }
 
-    fn read(connection: &Connection) -> Result<Self, StoreError> {
-        let mut select = connection.prepare("SELECT first, tag FROM tags ORDER BY first")?;
-        let rows = select.query_map([], |row| {
-            Ok((row.get(0)?, row.get::<_, String>(1)?.into_boxed_str()))
+    fn read(connection: &Connection<'_>) -> Result<Self, StoreError> {
+        let mut select = connection.prepare_cached("SELECT first, tag FROM tags ORDER BY first")?;
+        let rows = select.query_all(params![], |row| {
+            Ok((row.get(0)?, row.get::<String>(1)?.into_boxed_str()))
         })?;
-        Ok(Self(rows.collect::<Result<_, _>>()?))
+        Ok(Self(rows))
+    }
+}
+
+const fn next(connection: &Connection<'_>) -> &'static str {
+    match connection {
+        Connection::Sqlite(_) => NEXT_IN_FILE,
+        Connection::Postgres(_) => NEXT_ON_SERVER,
     }
 }
 

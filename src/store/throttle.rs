@@ -5,8 +5,8 @@
 //! and key are kept with their times, never more than the rule allows, so the limit holds for every
 //! stretch of time and not only for fixed windows; one look-up decides. Time is that of the arrival.
 
+use super::sql::{Connection, SqlError, params};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
 use super::row::{micros, time};
@@ -41,7 +41,7 @@ struct Entry {
 
 /// Decides about a delivery, and counts it.
 pub(super) fn decide(
-    connection: &Connection,
+    connection: &Connection<'_>,
     route: &Route,
     throttle: &Throttle,
     at: Timestamp,
@@ -58,9 +58,8 @@ pub(super) fn decide(
     // The pass that this one would have to be at least `per` behind.
     let mut select = connection
         .prepare_cached("SELECT at FROM throttle_passes WHERE throttle = ?1 AND number = ?2")?;
-    let earlier: Option<i64> = select
-        .query_row([entry.id, entry.passed - limit], |row| row.get(0))
-        .optional()?;
+    let earlier: Option<i64> =
+        select.query_optional(params![entry.id, entry.passed - limit], |row| row.get(0))?;
     // A pass far in the future is of a clock that has been set back since.
     if earlier.is_some_and(|earlier| earlier.saturating_sub(at).saturating_abs() < per) {
         let mut hold = connection.prepare_cached(
@@ -74,17 +73,17 @@ pub(super) fn decide(
         "UPDATE throttles SET passed = passed + 1, suppressed_count = 0, suppressed_since = NULL,
              forgotten = ?2 WHERE id = ?1",
     )?;
-    pass.execute([entry.id, forgotten])?;
+    pass.execute(params![entry.id, forgotten])?;
     let mut note = connection
         .prepare_cached("INSERT INTO throttle_passes (throttle, number, at) VALUES (?1, ?2, ?3)")?;
-    note.execute([entry.id, entry.passed, at])?;
+    note.execute(params![entry.id, entry.passed, at])?;
     // Two at a time, so that what a larger limit or an earlier time has left goes, too.
     let mut forget = connection.prepare_cached(
         "DELETE FROM throttle_passes WHERE throttle = ?1
              AND number IN (SELECT number FROM throttle_passes WHERE throttle = ?1 ORDER BY number LIMIT 2)
              AND (number <= ?2 OR abs(at - ?3) >= ?4)",
     )?;
-    forget.execute([entry.id, entry.passed - limit, at, per])?;
+    forget.execute(params![entry.id, entry.passed - limit, at, per])?;
     Ok(Decision::Passes(entry.suppressed))
 }
 
@@ -95,7 +94,7 @@ pub(super) fn reason(throttle: &Throttle) -> String {
 }
 
 fn find(
-    connection: &Connection,
+    connection: &Connection<'_>,
     rule: &str,
     sink: &Name,
     key: &str,
@@ -104,14 +103,14 @@ fn find(
         "SELECT id, passed, suppressed_count, suppressed_since FROM throttles
          WHERE rule = ?1 AND sink = ?2 AND key = ?3",
     )?;
-    let found = select.query_row(params![rule, sink.as_str(), key], |row| {
+    let found = select.query_optional(params![rule, sink.as_str(), key], |row| {
         Ok(Entry {
             id: row.get(0)?,
             passed: row.get(1)?,
             suppressed: suppressed(row.get(2)?, row.get(3)?),
         })
     });
-    Ok(found.optional()?)
+    Ok(found?)
 }
 
 /// What was suppressed, from its two columns.
@@ -124,23 +123,23 @@ pub(super) fn suppressed(count: i64, since: Option<i64>) -> Option<Suppressed> {
 }
 
 fn insert(
-    connection: &Connection,
+    connection: &Connection<'_>,
     rule: &str,
     sink: &Name,
     key: &str,
     at: i64,
 ) -> Result<Entry, StoreError> {
     forget(connection, "forgotten < ?1", at, FORGOTTEN_AT_ONCE)?;
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO throttles (rule, sink, key, passed, suppressed_count, forgotten)
-         VALUES (?1, ?2, ?3, 0, 0, ?4)",
-    )?;
+    let insert = "INSERT INTO throttles (rule, sink, key, passed, suppressed_count, forgotten)
+         VALUES (?1, ?2, ?3, 0, 0, ?4)";
     let forgotten = at.saturating_add(TOLD_WITHIN);
-    insert.execute(params![rule, sink.as_str(), key, forgotten])?;
-    let id = connection.last_insert_rowid();
+    let values = params![rule, sink.as_str(), key, forgotten];
+    let id = connection
+        .insert(insert, "id", values)?
+        .ok_or(SqlError::NoRow)?;
     if id % COUNT_EVERY == 0 {
         let mut count = connection.prepare_cached("SELECT count(*) FROM throttles")?;
-        let count: i64 = count.query_row([], |row| row.get(0))?;
+        let count: i64 = count.query_row(params![], |row| row.get(0))?;
         forget(connection, "id <> ?1", id, count - KEYS_MAX)?;
     }
     Ok(Entry {
@@ -152,7 +151,7 @@ fn insert(
 
 /// Forgets keys for which this holds, those that matter least longer first.
 fn forget(
-    connection: &Connection,
+    connection: &Connection<'_>,
     condition: &str,
     value: i64,
     most: i64,
@@ -163,15 +162,13 @@ fn forget(
     let mut select = connection.prepare_cached(&format!(
         "SELECT id FROM throttles WHERE {condition} ORDER BY forgotten LIMIT ?2"
     ))?;
-    let ids: Vec<i64> = select
-        .query_map([value, most], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+    let ids: Vec<i64> = select.query_all(params![value, most], |row| row.get(0))?;
     for id in ids {
         for sql in [
             "DELETE FROM throttle_passes WHERE throttle = ?1",
             "DELETE FROM throttles WHERE id = ?1",
         ] {
-            connection.prepare_cached(sql)?.execute([id])?;
+            connection.prepare_cached(sql)?.execute(params![id])?;
         }
     }
     Ok(())

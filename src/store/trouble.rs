@@ -1,8 +1,8 @@
 //! The trouble of a sink that somebody was told of, so that its end is told too, whoever serves the sink
 //! then.
 
+use super::sql::{Connection, params};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
 
 use super::aside::or_default;
 use super::row::{micros, time};
@@ -46,29 +46,27 @@ impl Store {
     }
 }
 
-fn read(connection: &Connection, sink: &Name) -> Result<Option<ToldTrouble>, StoreError> {
+fn read(connection: &Connection<'_>, sink: &Name) -> Result<Option<ToldTrouble>, StoreError> {
     let mut select = connection.prepare_cached(
         "SELECT trouble_since, trouble_reason, trouble_suspended FROM sinks
          WHERE name = ?1 AND trouble_since IS NOT NULL",
     )?;
     let what = "its trouble";
-    let found = select
-        .query_row([sink.as_str()], |row| {
-            let since: Option<i64> = or_default(row.get(0).map(Some), what, sink)?;
-            let reason = or_default(row.get(1), what, sink)?;
-            let suspended = or_default(row.get(2), what, sink)?;
-            Ok(since.map(|since| ToldTrouble {
-                since: time(since),
-                reason,
-                suspended,
-            }))
-        })
-        .optional()?;
+    let found = select.query_optional(params![sink.as_str()], |row| {
+        let since: Option<i64> = or_default(row.get(0).map(Some), what, sink)?;
+        let reason = or_default(row.get(1), what, sink)?;
+        let suspended = or_default(row.get(2), what, sink)?;
+        Ok(since.map(|since| ToldTrouble {
+            since: time(since),
+            reason,
+            suspended,
+        }))
+    })?;
     Ok(found.flatten())
 }
 
 fn keep(
-    connection: &Connection,
+    connection: &Connection<'_>,
     sink: &Name,
     trouble: Option<&ToldTrouble>,
 ) -> Result<(), StoreError> {

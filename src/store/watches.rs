@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
+use super::sql::{Connection, params};
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
 
 use super::row::{micros, time};
 use super::work::Manner;
@@ -79,13 +79,17 @@ impl Store {
 }
 
 /// Notes that a watch has heard an event. One that is not kept any more, or not yet, stays as it is.
-pub(super) fn hear(connection: &Connection, watch: &str, at: Timestamp) -> Result<(), StoreError> {
+pub(super) fn hear(
+    connection: &Connection<'_>,
+    watch: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     let mut update = connection.prepare_cached("UPDATE watches SET heard = ?2 WHERE name = ?1")?;
     update.execute(params![watch, micros(at)])?;
     Ok(())
 }
 
-fn note(connection: &Connection, watch: &str, news: WatchNews) -> Result<bool, StoreError> {
+fn note(connection: &Connection<'_>, watch: &str, news: WatchNews) -> Result<bool, StoreError> {
     let (sql, since) = match news {
         WatchNews::Silence(heard) => (
             "UPDATE watches SET told = heard WHERE name = ?1 AND heard = ?2 AND told IS NULL",
@@ -101,7 +105,7 @@ fn note(connection: &Connection, watch: &str, news: WatchNews) -> Result<bool, S
 }
 
 fn keep(
-    connection: &Connection,
+    connection: &Connection<'_>,
     names: &[Arc<str>],
     now: Timestamp,
 ) -> Result<Vec<WatchRow>, StoreError> {
@@ -109,7 +113,7 @@ fn keep(
     let known = read(connection)?;
     let mut delete = connection.prepare_cached("DELETE FROM watches WHERE name = ?1")?;
     for gone in known.iter().filter(|row| !names.contains(&row.name)) {
-        delete.execute([&gone.name])?;
+        delete.execute(params![&gone.name])?;
     }
     let mut insert = connection.prepare_cached(
         "INSERT INTO watches (name, heard) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
@@ -119,18 +123,18 @@ fn keep(
     }
     let mut mend = connection
         .prepare_cached("UPDATE watches SET heard = ?1, told = min(told, ?1) WHERE heard > ?1")?;
-    mend.execute([now])?;
+    mend.execute(params![now])?;
     read(connection)
 }
 
-fn read(connection: &Connection) -> Result<Vec<WatchRow>, StoreError> {
+fn read(connection: &Connection<'_>) -> Result<Vec<WatchRow>, StoreError> {
     let mut select = connection.prepare_cached("SELECT name, heard, told FROM watches")?;
-    let rows = select.query_map([], |row| {
+    let rows = select.query_all(params![], |row| {
         Ok(WatchRow {
             name: row.get(0)?,
             heard: time(row.get(1)?),
-            told: row.get::<_, Option<i64>>(2)?.map(time),
+            told: row.get::<Option<i64>>(2)?.map(time),
         })
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    Ok(rows)
 }

@@ -1,6 +1,6 @@
 //! Something to do with the queue, and the end at which its answer arrives.
 
-use rusqlite::Connection;
+use super::sql::Connection;
 use tokio::sync::oneshot;
 
 use super::StoreError;
@@ -12,7 +12,7 @@ pub(super) trait Work: Send {
     /// Does the work inside a transaction and keeps the result. May be called again after a rollback.
     fn apply(
         &mut self,
-        connection: &Connection,
+        connection: &Connection<'_>,
         tags: &Tags,
         hands: &mut Hands,
     ) -> Result<(), StoreError>;
@@ -41,11 +41,11 @@ struct Call<T, F> {
 impl<T, F> Work for Call<T, F>
 where
     T: Send,
-    F: FnMut(&Connection, &Tags, &mut Hands) -> Result<T, StoreError> + Send,
+    F: FnMut(&Connection<'_>, &Tags, &mut Hands) -> Result<T, StoreError> + Send,
 {
     fn apply(
         &mut self,
-        connection: &Connection,
+        connection: &Connection<'_>,
         tags: &Tags,
         hands: &mut Hands,
     ) -> Result<(), StoreError> {
@@ -71,7 +71,7 @@ where
 /// Work, and the end at which its answer arrives.
 pub(super) fn work<T: Send + 'static>(
     manner: Manner,
-    apply: impl FnMut(&Connection, &Tags, &mut Hands) -> Result<T, StoreError> + Send + 'static,
+    apply: impl FnMut(&Connection<'_>, &Tags, &mut Hands) -> Result<T, StoreError> + Send + 'static,
 ) -> (Box<dyn Work>, oneshot::Receiver<Result<T, StoreError>>) {
     let (reply, answer) = oneshot::channel();
     let call = Call {

@@ -32,7 +32,7 @@ use crate::model::{Failure, Reply};
 pub use credentials::{Credentials, percent_decoded};
 pub use retry_after::{retry_after, seconds};
 pub use stream::{StreamError, StreamLimits, StreamTransport};
-pub use tls::install_crypto_provider;
+pub use tls::{install_crypto_provider, trust};
 
 /// Most bytes of an answer's body that are read, unless the caller wants the whole of it.
 pub const REPLY_BYTES_MAX: usize = 64 * 1024;

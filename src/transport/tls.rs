@@ -21,13 +21,20 @@ pub fn install_crypto_provider() {
 /// # Errors
 /// [`ClientError`] where the system has no CA certificates.
 pub(super) fn config() -> Result<ClientConfig, ClientError> {
-    install_crypto_provider();
-    let trusting = ClientConfig::builder().with_platform_verifier();
-    let mut config = trusting
-        .map_err(|error| impossible(&error.to_string()))?
-        .with_no_client_auth();
+    let mut config = trust()?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// How connections are encrypted that are not HTTP: they trust whom the system trusts.
+///
+/// # Errors
+/// [`ClientError`] where the system has no CA certificates.
+pub fn trust() -> Result<ClientConfig, ClientError> {
+    install_crypto_provider();
+    let trusting = ClientConfig::builder().with_platform_verifier();
+    let trusting = trusting.map_err(|error| impossible(&error.to_string()))?;
+    Ok(trusting.with_no_client_auth())
 }
 
 /// What helps where no client could be built, which on Linux is nearly always for want of CA certificates.

@@ -150,7 +150,7 @@ async fn they_count_as_told_with_the_notice_and_not_without_it() {
         body: Some(Vec::new()),
     }];
     let lost = "ALTER TABLE picture RENAME TO lost";
-    let lose = store.call(|connection, _| Ok(connection.execute_batch(lost)?));
+    let lose = store.call(|connection, _| Ok(connection.execute(lost, params![])?));
     lose.await.expect("a table less");
     let failed = store.tell(unwritten, vec![told(2, now())]).await;
     assert!(failed.is_err(), "{failed:?}");

@@ -328,7 +328,7 @@ async fn a_request_that_fails_takes_no_neighbour_with_it() {
     let folder = TempDir::new().expect("a folder");
     let store = open(&folder).expect("opens");
     let bad = store.call(|connection, _| {
-        connection.execute("INSERT INTO nowhere VALUES (1)", [])?;
+        connection.execute("INSERT INTO nowhere VALUES (1)", params![])?;
         Ok(())
     });
     let (good, bad) = tokio::join!(store.accept(batch(&["1"], &["phone"])), bad);

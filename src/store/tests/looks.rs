@@ -16,10 +16,10 @@ use crate::store::{Filter, Past, arrived, by_hand};
 /// Longest that a test waits for what has to happen at once.
 const AT_ONCE: Duration = Duration::from_secs(30);
 
-fn counted(connection: &Connection) -> i64 {
-    connection
-        .query_row("SELECT count(*) FROM events", [], |row| row.get(0))
-        .expect("counts")
+fn counted(connection: &sql::Connection<'_>) -> i64 {
+    let count = "SELECT count(*) FROM events";
+    let counted = connection.query_row(count, params![], |row| row.get(0));
+    counted.expect("counts")
 }
 
 /// A look that has begun and goes on until it is told to end; then it answers how many events it saw.
@@ -122,7 +122,7 @@ async fn a_look_changes_nothing() {
     let folder = TempDir::new().expect("a folder");
     let store = open(&folder).expect("opens");
     let look = store.look(|connection, _| {
-        connection.execute("INSERT INTO meta VALUES ('a', 'b')", [])?;
+        connection.execute("INSERT INTO meta VALUES ('a', 'b')", params![])?;
         Ok(())
     });
     let error = look.await.expect_err("refused").to_string();
@@ -144,7 +144,7 @@ async fn a_look_changes_nothing() {
 async fn damage_that_a_look_finds_ends_the_service() {
     let folder = TempDir::new().expect("a folder");
     let (status, _notices) = Status::new();
-    let store = Store::open(folder.path(), status.clone(), now()).expect("opens");
+    let store = open_at(&folder, status.clone(), now()).expect("opens");
     let look = store.look(|_, _| -> Result<(), StoreError> {
         let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
         Err(rusqlite::Error::SqliteFailure(code, None).into())

@@ -28,10 +28,11 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::{Place, Standing, Store, StoreError};
+use super::sql::{self, params};
+use super::{Place, Server, Standing, Store, StoreError};
 use crate::model::{
     Attempt, Batch, Checkpoint, Claim, Cursor, DataAt, Ended, Event, Identity, Name, Notice,
-    Outcome, PictureRow, Posted, Route, Settled, Settlement, State, Wake,
+    Outcome, PictureRow, Posted, Route, Secret, Settled, Settlement, State, Wake,
 };
 use crate::status::Status;
 
@@ -47,8 +48,27 @@ pub(super) fn name(text: &str) -> Name {
     Name::new(text).expect("a name")
 }
 
+/// Where the tests that hold for both homes of a queue find a PostgreSQL server, if they are to run there. Each
+/// has a schema of its own.
+const SERVER: &str = "BELLWIRE_TEST_POSTGRES";
+
 pub(super) fn open(folder: &TempDir) -> Result<Store, StoreError> {
-    Store::open(folder.path(), Status::new().0, now())
+    open_at(folder, Status::new().0, now())
+}
+
+/// Opens the queue of a test: in its folder, or on the server in a schema of the folder's name.
+pub(super) fn open_at(
+    folder: &TempDir,
+    status: Status,
+    now: Timestamp,
+) -> Result<Store, StoreError> {
+    let Ok(address) = std::env::var(SERVER) else {
+        return Store::open(folder.path(), status, now);
+    };
+    let schema = folder.path().file_name().expect("a name");
+    let schema = schema.to_string_lossy().replace('.', "test_");
+    let server = Server::at(&Secret::new(address), &schema).expect("an address");
+    Store::connect(&server, status, now)
 }
 
 /// A queue that has taken in these events, each with a delivery to each of these sinks.

@@ -138,7 +138,7 @@ async fn res_1_what_is_taken_back_goes_before_what_was_never_taken() {
     let first = claim(&store, "phone", after(10), 2).await;
     for _ in 0..2 {
         store.close().await;
-        store = Store::open(folder.path(), Status::new().0, after(20)).expect("opens again");
+        store = open_at(&folder, Status::new().0, after(20)).expect("opens again");
         let again = claim(&store, "phone", after(20), 2).await;
         assert_eq!(ids(&again), ids(&first), "a second crash repeats no others");
     }

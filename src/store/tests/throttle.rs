@@ -171,16 +171,17 @@ async fn a_changed_limit_holds_at_once_and_memory_is_bounded() {
     let count = |table: &'static str| {
         store.call(move |connection, _| {
             let sql = format!("SELECT count(*) FROM {table}");
-            Ok(connection.query_row(&sql, [], |row| row.get::<_, i64>(0))?)
+            Ok(connection.query_row(&sql, params![], |row| row.get::<i64>(0))?)
         })
     };
     assert!(count("throttles").await.expect("counts") < 5);
     assert!(count("throttle_passes").await.expect("counts") < 10);
     let flood = store.call(|connection, _| {
-        connection.execute_batch(
+        connection.execute(
             "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 21000)
              INSERT INTO throttles (rule, sink, key, passed, suppressed_count, forgotten)
-             SELECT 'flood', 'phone', n, 0, 0, 9000000000000000 FROM n",
+             SELECT 'flood', 'phone', CAST(n AS TEXT), 0, 0, 9000000000000000 FROM n",
+            params![],
         )?;
         Ok(())
     });

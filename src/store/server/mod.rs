@@ -1,0 +1,223 @@
+//! The queue on a PostgreSQL server: where it is, and how it is reached.
+//!
+//! A part of its own because a server is nothing that a process owns. It may be away for a while, and come
+//! back as it was, so whatever is asked of the queue waits for it; and somebody else may work on the same
+//! queue, so all that changes it takes the queue's one lock first.
+
+mod owner;
+mod reader;
+mod schema;
+
+use std::str::FromStr as _;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use tokio::runtime::{self, Runtime};
+use tokio::time::timeout;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres::{Client, Config, NoTls, Socket};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::alarm::Alarm;
+use super::owner::Request;
+use super::reader::Look;
+use super::sql::{Session, SqlError};
+use super::tags::Tags;
+use super::{StoreError, interrupted, sql};
+use crate::model::Secret;
+use crate::transport;
+
+use owner::Owner;
+use reader::Reader;
+
+/// How long a connection may take to come about.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+
+/// How long a server may leave what was sent to it without a sign, before the connection counts as cut.
+const SILENCE_MAX: Duration = Duration::from_secs(4);
+
+/// Wait before a server is tried again that is away at the start.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// The schema of a server's database that the queue is in, where nobody says otherwise.
+pub const SCHEMA: &str = "bellwire";
+
+/// How long a server may be away when the queue is opened: what runs beside it may be starting, too.
+const START_MAX: Duration = Duration::from_secs(30);
+
+/// Opens the queue on a server, with all that an earlier process left in flight taken back, and serves the
+/// lines from threads of their own.
+pub(super) fn open(
+    server: &Server,
+    lines: (mpsc::Receiver<Request>, mpsc::Receiver<Look>),
+    alarm: Alarm,
+    fault: Arc<OnceLock<String>>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (told, opened) = std::sync::mpsc::channel();
+    let server = server.clone();
+    let (line, looks) = lines;
+    let work = move || {
+        let (session, tags) = match prepare(&server, now) {
+            Ok(prepared) => prepared,
+            Err(error) => return drop(told.send(Err(error))),
+        };
+        let reader = Reader::new(server.clone(), tags.clone());
+        let reader = thread("store-reader", move || reader.serve(looks));
+        let is_reading = reader.is_ok();
+        let _ = told.send(reader);
+        if is_reading {
+            Owner::new(server, session, tags, alarm, fault).serve(line);
+        }
+    };
+    thread("store", work)?;
+    opened.recv().map_err(|_| StoreError::Closed)?
+}
+
+/// Connects, makes or migrates the tables, and takes back what an earlier process left in flight.
+fn prepare(server: &Server, now: Timestamp) -> Result<(Session, Tags), StoreError> {
+    let since = Instant::now();
+    let session = loop {
+        match owner::connect(server) {
+            Err(error) if error.is_of_connection() && since.elapsed() < START_MAX => {
+                tracing::warn!("{error}; it is tried again");
+                std::thread::sleep(AGAIN);
+            }
+            connected => break connected?,
+        }
+    };
+    schema::prepare(&session, server)?;
+    let connection = sql::Connection::Postgres(&session);
+    let tags = Tags::begin(&connection)?;
+    connection.with_triggers(|| interrupted::take_back(&connection, now))?;
+    Ok((session, tags))
+}
+
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+    let spawned = std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work);
+    spawned.map(drop).map_err(StoreError::Thread)
+}
+
+/// Where a queue is on a server.
+#[derive(Clone)]
+pub struct Server {
+    config: Config,
+    schema: String,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.shown())
+    }
+}
+
+impl Server {
+    /// The server behind an address such as `postgres://user:password@host/database`, and a schema there.
+    ///
+    /// # Errors
+    /// What is wrong with the address, without the address, which may have a password in it.
+    pub fn at(address: &Secret, schema: &str) -> Result<Self, String> {
+        let mut config = Config::from_str(address.expose()).map_err(|error| sql::said(&error))?;
+        if config.get_hosts().is_empty() {
+            return Err("it names no host".to_owned());
+        }
+        config
+            .application_name("bellwire")
+            .connect_timeout(CONNECT_MAX)
+            .keepalives_idle(SILENCE_MAX)
+            .keepalives_interval(Duration::from_secs(1))
+            .keepalives_retries(3)
+            .tcp_user_timeout(SILENCE_MAX);
+        Ok(Self {
+            config,
+            schema: schema.to_owned(),
+        })
+    }
+
+    /// The server for people, without a secret.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let hosts: Vec<String> = self.config.get_hosts().iter().map(shown_host).collect();
+        let database = self.config.get_dbname().or(self.config.get_user());
+        format!("{}/{}", hosts.join(","), database.unwrap_or_default())
+    }
+
+    /// Connects once. Blocks, so it is for threads of their own.
+    fn connect(&self) -> Result<Session, StoreError> {
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| self.away(&error))?;
+        let client = match self.config.get_ssl_mode() {
+            SslMode::Disable => self.client(&runtime, NoTls),
+            _ => {
+                let trust = transport::trust().map_err(|error| self.away(&error))?;
+                self.client(&runtime, MakeRustlsConnect::new(trust))
+            }
+        }?;
+        let session = Session::new(runtime, client);
+        session.batch(&format!(
+            "SET search_path = \"{}\"; SET synchronous_commit = on; SET idle_in_transaction_session_timeout = {};
+             SET statement_timeout = {}; SET client_min_messages = error",
+            self.schema,
+            SILENCE_MAX.as_millis(),
+            sql::STATEMENT_MAX.as_millis(),
+        ))?;
+        Ok(session)
+    }
+
+    fn client<T>(&self, runtime: &Runtime, tls: T) -> Result<Client, StoreError>
+    where
+        T: MakeTlsConnect<Socket>,
+        T::TlsConnect: Send,
+        T::Stream: Send + 'static,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        let connected = async { timeout(CONNECT_MAX, self.config.connect(tls)).await };
+        let (client, connection) = match runtime.block_on(connected) {
+            Ok(connected) => connected.map_err(|error| self.refused(error))?,
+            Err(_) => return Err(self.away(&"it does not answer")),
+        };
+        runtime.spawn(async move {
+            // Whoever asks for something is told what ended it.
+            let _ = connection.await;
+        });
+        Ok(client)
+    }
+
+    /// The server cannot be had now, and may be had later.
+    fn away(&self, reason: &dyn std::fmt::Display) -> StoreError {
+        StoreError::Away {
+            server: self.shown(),
+            reason: reason.to_string(),
+        }
+    }
+
+    /// What an error of connecting means: one that the server tells is to be mended by a person, unless it is
+    /// only about to start or to stop.
+    fn refused(&self, error: tokio_postgres::Error) -> StoreError {
+        let reason = sql::said(&error);
+        let error = SqlError::from(error);
+        match error.is_of_connection() {
+            true => self.away(&reason),
+            false => StoreError::Refused {
+                server: self.shown(),
+                reason,
+            },
+        }
+    }
+}
+
+fn shown_host(host: &tokio_postgres::config::Host) -> String {
+    match host {
+        tokio_postgres::config::Host::Tcp(name) => name.clone(),
+        #[cfg(unix)]
+        tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
+    }
+}

@@ -1,0 +1,361 @@
+//! SQL as this room speaks it, the same to a file and to a server.
+//!
+//! A part of its own so that every question and every change is written once, whatever home the queue
+//! has. A statement is what both understand; where they do not spell a thing alike, the difference is in
+//! here. Values have four shapes: nothing, a whole number, a text and bytes.
+
+mod cell;
+mod session;
+mod value;
+
+use rusqlite::CachedStatement;
+use rusqlite::config::DbConfig;
+
+use super::StoreError;
+
+pub(super) use cell::{Cell, Row};
+pub(super) use session::{STATEMENT_MAX, Session};
+pub(super) use value::Value;
+
+/// What a statement says, or why it says nothing.
+pub(super) type Result<T> = std::result::Result<T, SqlError>;
+
+/// Why a statement has not been carried out, or its answer not been read.
+#[derive(Debug, thiserror::Error)]
+pub enum SqlError {
+    /// What stands in a column is not what belongs there.
+    #[error("`{column}` {fault}")]
+    Column {
+        /// The column.
+        column: String,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// Some column of a row has not its type.
+    #[error("a column has not its type")]
+    Unsound,
+    /// There is no row where there has to be one.
+    #[error("a row is missing")]
+    NoRow,
+    /// What SQLite says.
+    #[error(transparent)]
+    Sqlite(rusqlite::Error),
+    /// What PostgreSQL says, or its client.
+    #[error("{}", said(_0))]
+    Postgres(#[from] tokio_postgres::Error),
+    /// The server does not answer.
+    #[error("the server does not answer")]
+    TooSlow,
+}
+
+/// What a server says, by the beginning of its codes, where it ends connections, cannot take any, or is one
+/// that cannot be written any more: another one has taken its place.
+const OF_CONNECTION: [&str; 6] = ["08", "57P0", "53300", "25006", "25P03", "57014"];
+
+impl SqlError {
+    /// What stands in a column is not what belongs there.
+    pub(super) fn column(column: usize, fault: impl std::fmt::Display) -> Self {
+        let (column, fault) = (column.to_string(), fault.to_string());
+        Self::Column { column, fault }
+    }
+
+    /// What SQLite says, if it does.
+    pub(super) const fn sqlite(&self) -> Option<&rusqlite::Error> {
+        match self {
+            Self::Sqlite(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether the connection has ended, or could not come about, and another one may do.
+    pub(super) fn is_of_connection(&self) -> bool {
+        let error = match self {
+            Self::Postgres(error) => error,
+            Self::TooSlow => return true,
+            _ => return false,
+        };
+        match error.code() {
+            Some(code) => OF_CONNECTION
+                .iter()
+                .any(|class| code.code().starts_with(class)),
+            None => {
+                error.is_closed() || {
+                    let cause = std::error::Error::source(error);
+                    cause.is_some_and(|cause| cause.is::<std::io::Error>())
+                }
+            }
+        }
+    }
+
+    /// The same as its code.
+    pub(super) fn sqlite_code(&self) -> Option<rusqlite::ErrorCode> {
+        self.sqlite()?.sqlite_error_code()
+    }
+}
+
+impl From<rusqlite::Error> for SqlError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error {
+            rusqlite::Error::QueryReturnedNoRows => Self::NoRow,
+            other => Self::Sqlite(other),
+        }
+    }
+}
+
+/// The values of a statement, in the order of their numbers.
+macro_rules! params {
+    ($($value:expr),* $(,)?) => {
+        &[$(&$value as &dyn $crate::store::sql::Value),*] as &[&dyn $crate::store::sql::Value]
+    };
+}
+pub(super) use params;
+
+/// A connection to the home of the queue.
+pub(super) enum Connection<'c> {
+    /// To a file.
+    Sqlite(&'c rusqlite::Connection),
+    /// To a server.
+    Postgres(&'c Session),
+}
+
+impl Connection<'_> {
+    /// A statement, which is compiled once for all its uses.
+    pub(super) fn prepare_cached(&self, sql: &str) -> Result<Statement<'_>> {
+        match self {
+            Self::Sqlite(file) => Ok(Statement::Sqlite(file.prepare_cached(sql)?)),
+            Self::Postgres(session) => Ok(Statement::Postgres(session, sql.into())),
+        }
+    }
+
+    /// Carries a statement out; answers how many rows it has changed.
+    pub(super) fn execute(&self, sql: &str, values: &[&dyn Value]) -> Result<usize> {
+        self.prepare_cached(sql)?.execute(values)
+    }
+
+    /// Reads the first row of an answer, of which there has to be one.
+    pub(super) fn query_row<T>(
+        &self,
+        sql: &str,
+        values: &[&dyn Value],
+        read: impl FnOnce(&Row<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.prepare_cached(sql)?.query_row(values, read)
+    }
+
+    /// Reads the first row of an answer, if there is one.
+    pub(super) fn query_optional<T>(
+        &self,
+        sql: &str,
+        values: &[&dyn Value],
+        read: impl FnOnce(&Row<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        self.prepare_cached(sql)?.query_optional(values, read)
+    }
+
+    /// Puts a row into a table whose numbers the home gives out in the column `number`; answers the number,
+    /// or `None` where the statement has left the row out.
+    pub(super) fn insert(
+        &self,
+        sql: &str,
+        number: &str,
+        values: &[&dyn Value],
+    ) -> Result<Option<i64>> {
+        match self {
+            Self::Sqlite(file) => {
+                let _ = number;
+                let changed = self.prepare_cached(sql)?.execute(values)?;
+                Ok((changed > 0).then(|| file.last_insert_rowid()))
+            }
+            Self::Postgres(_) => {
+                let sql = format!("{sql} RETURNING {number}");
+                self.query_optional(&sql, values, |row| row.get(0))
+            }
+        }
+    }
+
+    /// Begins a transaction, which is taken back where nobody commits it.
+    pub(super) fn transaction(&self) -> Result<Transaction<'_>> {
+        match self {
+            Self::Sqlite(_) => drop(self.execute("BEGIN", params![])?),
+            Self::Postgres(session) => session.begin()?,
+        }
+        Ok(Transaction::begun(self))
+    }
+
+    /// Has the triggers do their work, or leaves it to whoever changes something.
+    pub(super) fn set_triggers(&self, on: bool) -> Result<()> {
+        match self {
+            Self::Sqlite(file) => {
+                file.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, on)?;
+                Ok(())
+            }
+            Self::Postgres(session) => session.set_triggers(on),
+        }
+    }
+
+    /// Does something rare that may change the state of deliveries, and has the triggers follow it.
+    pub(super) fn with_triggers<T>(
+        &self,
+        work: impl FnOnce() -> std::result::Result<T, StoreError>,
+    ) -> std::result::Result<T, StoreError> {
+        self.set_triggers(true)?;
+        let done = work();
+        self.set_triggers(false)?;
+        done
+    }
+
+    /// Whether no transaction is open.
+    fn is_idle(&self) -> bool {
+        match self {
+            Self::Sqlite(file) => file.is_autocommit(),
+            Self::Postgres(session) => session.is_idle(),
+        }
+    }
+}
+
+/// A statement with a place for each of its values.
+pub(super) enum Statement<'c> {
+    Sqlite(CachedStatement<'c>),
+    Postgres(&'c Session, Box<str>),
+}
+
+impl Statement<'_> {
+    /// Carries it out; answers how many rows it has changed.
+    pub(super) fn execute(&mut self, values: &[&dyn Value]) -> Result<usize> {
+        match self {
+            Self::Sqlite(statement) => Ok(statement.execute(bound(values))?),
+            Self::Postgres(session, sql) => session.execute(sql, values),
+        }
+    }
+
+    /// Reads the first row, if there is one.
+    pub(super) fn query_optional<T>(
+        &mut self,
+        values: &[&dyn Value],
+        read: impl FnOnce(&Row<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        match self {
+            Self::Sqlite(statement) => {
+                let mut rows = statement.query(bound(values))?;
+                match rows.next()? {
+                    Some(row) => read(&Row::Sqlite(row)).map(Some),
+                    None => Ok(None),
+                }
+            }
+            Self::Postgres(session, sql) => {
+                let (mut read, mut found) = (Some(read), None);
+                session.query_until(sql, values, |row| {
+                    found = read.take().map(|read| read(row)).transpose()?;
+                    Ok(true)
+                })?;
+                Ok(found)
+            }
+        }
+    }
+
+    /// Reads the first row, of which there has to be one.
+    pub(super) fn query_row<T>(
+        &mut self,
+        values: &[&dyn Value],
+        read: impl FnOnce(&Row<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.query_optional(values, read)?.ok_or(SqlError::NoRow)
+    }
+
+    /// Reads every row, in order.
+    pub(super) fn query_all<T>(
+        &mut self,
+        values: &[&dyn Value],
+        mut read: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut all = Vec::new();
+        self.query_until(values, |row| {
+            all.push(read(row)?);
+            Ok(false)
+        })?;
+        Ok(all)
+    }
+
+    /// Reads rows in order, until whoever reads has enough.
+    pub(super) fn query_until(
+        &mut self,
+        values: &[&dyn Value],
+        mut has_enough: impl FnMut(&Row<'_>) -> Result<bool>,
+    ) -> Result<()> {
+        match self {
+            Self::Sqlite(statement) => {
+                let mut rows = statement.query(bound(values))?;
+                while let Some(row) = rows.next()? {
+                    if has_enough(&Row::Sqlite(row))? {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+            Self::Postgres(session, sql) => session.query_until(sql, values, has_enough),
+        }
+    }
+}
+
+impl<'c> Transaction<'c> {
+    /// One that has been begun already.
+    pub(super) const fn begun(connection: &'c Connection<'c>) -> Self {
+        Self {
+            connection,
+            has_ended: false,
+        }
+    }
+}
+
+/// What is not kept where it is dropped before it is committed.
+pub(super) struct Transaction<'c> {
+    connection: &'c Connection<'c>,
+    has_ended: bool,
+}
+
+impl Transaction<'_> {
+    /// Makes all of it durable, or none.
+    pub(super) fn commit(mut self) -> Result<()> {
+        // What cannot be committed is open still, and is taken back.
+        match self.connection {
+            Connection::Sqlite(_) => drop(self.connection.execute("COMMIT", params![])?),
+            Connection::Postgres(session) => session.commit()?,
+        }
+        self.has_ended = true;
+        Ok(())
+    }
+}
+
+impl<'c> std::ops::Deref for Transaction<'c> {
+    type Target = Connection<'c>;
+
+    fn deref(&self) -> &Connection<'c> {
+        self.connection
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended && !self.connection.is_idle() {
+            let _ = match self.connection {
+                Connection::Sqlite(_) => self.connection.execute("ROLLBACK", params![]).map(drop),
+                Connection::Postgres(session) => session.roll_back(),
+            };
+        }
+    }
+}
+
+/// What a server says of an error, with its detail.
+pub(super) fn said(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(told) => format!("{} ({})", told.message(), told.code().code()),
+        None => match std::error::Error::source(error) {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        },
+    }
+}
+
+fn bound<'v>(values: &'v [&'v dyn Value]) -> impl rusqlite::Params + 'v {
+    rusqlite::params_from_iter(values.iter().map(|value| value.bound()))
+}

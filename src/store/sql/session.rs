@@ -1,0 +1,160 @@
+//! One connection to a PostgreSQL server, as a thread uses it that does one thing after another.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::TryStreamExt as _;
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, SimpleQueryMessage, Statement};
+
+use super::value::{Bound, Shape};
+use super::{Result, Row, SqlError, Value};
+
+/// How long a server may take over one statement. One that takes longer is as good as away.
+pub(in super::super) const STATEMENT_MAX: Duration = Duration::from_secs(30);
+
+/// Statements that stay compiled.
+const STATEMENTS_MAX: usize = 128;
+
+/// A connection, and what it knows of its server.
+pub(in super::super) struct Session {
+    runtime: Runtime,
+    client: Client,
+    statements: RefCell<HashMap<Box<str>, Statement>>,
+    in_transaction: Cell<bool>,
+    has_triggers: Cell<bool>,
+}
+
+impl Session {
+    /// Takes a connection over; its background work has been spawned on the runtime.
+    pub(in super::super) fn new(runtime: Runtime, client: Client) -> Self {
+        Self {
+            runtime,
+            client,
+            statements: RefCell::default(),
+            in_transaction: Cell::new(false),
+            has_triggers: Cell::new(true),
+        }
+    }
+
+    /// Whether the server can be asked for anything more.
+    pub(in super::super) fn is_open(&self) -> bool {
+        !self.client.is_closed()
+    }
+
+    /// Carries out statements that have no values, one after another, in one go; answers the first column
+    /// of the last row.
+    pub(in super::super) fn batch(&self, sql: &str) -> Result<Option<String>> {
+        let answers = self.within(self.client.simple_query(sql))?;
+        let last = answers.iter().rev().find_map(|answer| match answer {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        Ok(last.and_then(|row| row.get(0)).map(str::to_owned))
+    }
+
+    pub(super) fn begin(&self) -> Result<()> {
+        self.batch("BEGIN")?;
+        self.in_transaction.set(true);
+        Ok(())
+    }
+
+    /// Says that a transaction has been begun or ended by [`Self::batch`].
+    pub(in super::super) fn set_in_transaction(&self, is: bool) {
+        self.in_transaction.set(is);
+    }
+
+    pub(super) fn commit(&self) -> Result<()> {
+        self.batch("COMMIT")?;
+        self.in_transaction.set(false);
+        Ok(())
+    }
+
+    pub(super) fn roll_back(&self) -> Result<()> {
+        self.in_transaction.set(false);
+        // What was set in a transaction that is taken back is as it was before.
+        self.has_triggers.set(true);
+        self.batch("ROLLBACK")?;
+        Ok(())
+    }
+
+    pub(super) const fn is_idle(&self) -> bool {
+        !self.in_transaction.get()
+    }
+
+    pub(super) fn set_triggers(&self, on: bool) -> Result<()> {
+        if self.has_triggers.replace(on) != on {
+            let word = if on { "on" } else { "off" };
+            self.batch(&format!("SET bellwire.triggers = '{word}'"))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn execute(&self, sql: &str, values: &[&dyn Value]) -> Result<usize> {
+        let statement = self.statement(sql, values)?;
+        let values = values.iter().map(|value| value.bound());
+        let changed = self.within(self.client.execute_raw(&statement, values))?;
+        Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+    }
+
+    /// Reads rows in order, until whoever reads has enough.
+    pub(super) fn query_until(
+        &self,
+        sql: &str,
+        values: &[&dyn Value],
+        mut has_enough: impl FnMut(&Row<'_>) -> Result<bool>,
+    ) -> Result<()> {
+        let statement = self.statement(sql, values)?;
+        let values = values.iter().map(|value| value.bound());
+        let mut rows = pin!(self.within(self.client.query_raw(&statement, values))?);
+        while let Some(row) = self.within(rows.try_next())? {
+            if has_enough(&Row::Postgres(&row))? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn statement(&self, sql: &str, values: &[&dyn Value]) -> Result<Statement> {
+        if let Some(known) = self.statements.borrow().get(sql) {
+            return Ok(known.clone());
+        }
+        let types: Vec<Type> = values.iter().map(|value| type_of(value.bound())).collect();
+        let ours = numbered(sql);
+        let statement = self.within(self.client.prepare_typed(&ours, &types))?;
+        let mut statements = self.statements.borrow_mut();
+        if statements.len() >= STATEMENTS_MAX {
+            statements.clear();
+        }
+        statements.insert(sql.into(), statement.clone());
+        Ok(statement)
+    }
+
+    fn within<T>(
+        &self,
+        asked: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+    ) -> Result<T> {
+        let answered = self
+            .runtime
+            .block_on(async { timeout(STATEMENT_MAX, asked).await });
+        Ok(answered.map_err(|_| SqlError::TooSlow)??)
+    }
+}
+
+/// A statement with its values as the server numbers them.
+fn numbered(sql: &str) -> String {
+    sql.replace('?', "$")
+}
+
+fn type_of(value: Bound<'_>) -> Type {
+    match value {
+        Bound::Int(_) | Bound::Null(Shape::Int) => Type::INT8,
+        Bound::Text(_) | Bound::Null(Shape::Text) => Type::TEXT,
+        Bound::Bytes(_) | Bound::Null(Shape::Bytes) => Type::BYTEA,
+    }
+}
