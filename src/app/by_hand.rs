@@ -1,6 +1,5 @@
 //! What the API needs to act on the queue, for a running instance and for the files of a stopped one.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,7 +12,7 @@ use crate::clock::Clock;
 use crate::dispatch::{self, Mended};
 use crate::model::Outcome;
 use crate::status::Status;
-use crate::store::{Store, StoreError};
+use crate::store::{Home, Store, StoreError};
 use crate::transport::Client;
 
 impl Plan {
@@ -57,8 +56,8 @@ pub(super) fn tester(
     })
 }
 
-/// Opens the queue in a folder.
-type Open = fn(&Path, Status, Timestamp) -> Result<Store, StoreError>;
+/// Opens the queue at its home.
+type Open = fn(&Home, Status, Timestamp) -> Result<Store, StoreError>;
 
 /// The queue of a stopped instance, under the lock of its folder, with all that its API needs.
 ///
@@ -66,7 +65,7 @@ type Open = fn(&Path, Status, Timestamp) -> Result<Store, StoreError>;
 /// [`StoreError`] inside, when the queue cannot be had: it is `Locked` while an instance runs, and
 /// `Missing` where there is none.
 pub fn stopped(plan: &Plan) -> anyhow::Result<admin::Parts> {
-    parts(plan, Store::open_existing)
+    parts(plan, Home::open_existing)
 }
 
 /// The same, but a queue is made where there is none.
@@ -74,7 +73,7 @@ pub fn stopped(plan: &Plan) -> anyhow::Result<admin::Parts> {
 /// # Errors
 /// As [`stopped`], but never `Missing`.
 pub fn stopped_or_new(plan: &Plan) -> anyhow::Result<admin::Parts> {
-    parts(plan, Store::open)
+    parts(plan, Home::open)
 }
 
 fn parts(plan: &Plan, open: Open) -> anyhow::Result<admin::Parts> {
@@ -83,7 +82,7 @@ fn parts(plan: &Plan, open: Open) -> anyhow::Result<admin::Parts> {
     // Nobody is there to hear notices, and nothing that is done by hand raises one.
     let (status, _) = Status::new();
     plan.announce(&status);
-    let store = open(&plan.config.data_dir, status.clone(), clock.now())?;
+    let store = open(&plan.home, status.clone(), clock.now())?;
     let (nudge, _) = watch::channel(0);
     let (_, setup) = watch::channel(Arc::new(plan.setup()));
     Ok(admin::Parts {

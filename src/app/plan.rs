@@ -12,12 +12,15 @@ use crate::rules::{Rules, Watches};
 use crate::sinks::{self, Filled, Ring, Sink};
 use crate::sources::{self, Source};
 use crate::status::Status;
+use crate::store::{Home, Server};
 use crate::telemetry;
 
 /// Everything that `run` starts and `check` only makes.
 pub struct Plan {
     /// The checked configuration.
     pub config: Config,
+    /// Where the queue is.
+    pub home: Home,
     /// The sources, ready to connect.
     pub sources: Vec<Source>,
     /// The sinks, ready to translate.
@@ -80,6 +83,7 @@ impl Plan {
                     .problems
                     .value("log.level", error.to_string(), Some(help));
             }
+            let home = home(&config, &loaded);
             let clock = Clock::system();
             let sources: Vec<Source> = config
                 .sources
@@ -127,6 +131,7 @@ impl Plan {
                     .chain(rehearse(&sources, &rules, &sinks, clock.now()))
                     .collect(),
                 config,
+                home,
                 sources,
                 sinks,
                 rules,
@@ -256,6 +261,22 @@ fn never_dialled(sinks: &[Arc<Sink>]) -> Vec<String> {
         )
     });
     told.collect()
+}
+
+/// Where the queue is; in the folder, where the address of a server is wrong.
+fn home(config: &Config, loaded: &Loaded) -> Home {
+    let folder = || Home::Folder(config.data_dir.clone());
+    let Some(store) = &config.store else {
+        return folder();
+    };
+    let refuse = |why| {
+        let help = "an address such as `postgres://user:password@host/database`".to_owned();
+        loaded.problems.value("store.url", why, Some(help));
+    };
+    let server = Server::at(&store.url, &store.schema);
+    server
+        .map_err(refuse)
+        .map_or_else(|()| folder(), Home::Server)
 }
 
 /// A heartbeat that is refused every time.

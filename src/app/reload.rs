@@ -17,7 +17,7 @@ use super::following::Following;
 use super::watch::{Due, Watch};
 use crate::admin::Setup;
 use crate::clock::Clock;
-use crate::config::{HttpConfig, LogConfig, Print, RetentionConfig};
+use crate::config::{HttpConfig, LogConfig, Print, RetentionConfig, StoreConfig};
 use crate::dispatch::Mended;
 use crate::heartbeat::Switch;
 use crate::model::{Name, Notice};
@@ -75,6 +75,7 @@ pub(super) struct InForce {
 #[derive(PartialEq)]
 struct Fixed {
     data_dir: std::path::PathBuf,
+    store: Option<StoreConfig>,
     http: HttpConfig,
     log: LogConfig,
     retention: RetentionConfig,
@@ -251,6 +252,7 @@ impl Fixed {
         let config = &plan.config;
         Self {
             data_dir: config.data_dir.clone(),
+            store: config.store.clone(),
             http: config.http.clone(),
             log: config.log.clone(),
             retention: config.retention.clone(),
@@ -260,6 +262,7 @@ impl Fixed {
     fn differences(&self, other: &Self) -> Vec<&'static str> {
         let same = [
             ("data_dir", self.data_dir == other.data_dir),
+            ("store", self.store == other.store),
             ("http", self.http == other.http),
             ("log", self.log == other.log),
             ("retention", self.retention == other.retention),

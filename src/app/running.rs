@@ -22,7 +22,7 @@ use crate::intake::Router;
 use crate::model::Notice;
 use crate::rules;
 use crate::status::Status;
-use crate::store::Store;
+use crate::store::{Server, Store};
 use crate::transport::Client;
 use crate::upkeep::Ears;
 use crate::{admin, dispatch, heartbeat, upkeep};
@@ -65,7 +65,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
     let (status, notices) = Status::new();
     let config = &plan.config;
     let client = Client::new(None)?;
-    let store = Store::open(&config.data_dir, status.clone(), clock.now())?;
+    let store = plan.home.open(status.clone(), clock.now())?;
     store.limit(config.retention.max_disk).await?;
     let (nudge, _) = watch::channel(0);
     plan.announce(&status);
@@ -163,7 +163,11 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         sources = plan.sources.len(),
         sinks = plan.sinks.len(),
         rules = config.rules.len(),
-        data_dir = %config.data_dir.display(),
+        data_dir = plan
+            .home
+            .folder()
+            .map(|folder| folder.display().to_string()),
+        store = plan.home.server().map(Server::shown),
         page = address.map(|address| format!("http://{address}/")),
         "started"
     );

@@ -43,7 +43,7 @@ pub use scalar::{nearest, one_of};
 pub use settings::{
     Backfilled, CoalesceConfig, Config, DigestConfig, FallbackConfig, HeartbeatConfig,
     HeartbeatForm, HoursConfig, HttpConfig, LogConfig, LogFormat, RetentionConfig, RuleConfig,
-    SinkConfig, SourceConfig, TestConfig, ThrottleConfig, WatchConfig,
+    SinkConfig, SourceConfig, StoreConfig, TestConfig, ThrottleConfig, WatchConfig,
 };
 pub use table::Table;
 

@@ -17,6 +17,8 @@ pub struct Config {
     pub file: PathBuf,
     /// The folder that the queue lives in.
     pub data_dir: PathBuf,
+    /// The server that the queue is on, in place of the folder.
+    pub store: Option<StoreConfig>,
     /// How to log.
     pub log: LogConfig,
     /// The status page and its neighbours.
@@ -35,6 +37,15 @@ pub struct Config {
     pub heartbeat: Option<HeartbeatConfig>,
     /// Rules as tests.
     pub tests: Vec<TestConfig>,
+}
+
+/// `[store]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// The address of the server, with what it is to be shown.
+    pub url: Secret,
+    /// The schema of its database.
+    pub schema: String,
 }
 
 /// `[log]`.

@@ -20,6 +20,7 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
         "ttmt_live_no-real-key-no-real-key-no-real-key-no-real",
     ),
     ("BELLWIRE_HTTP_TOKEN", "http-token"),
+    ("DATABASE_URL", "postgres://bellwire@db.example/bellwire"),
     ("FEED_TOKEN", "Bearer feed-token"),
     ("NTFY_TOKEN", "tk_ntfytoken"),
     ("WEBHOOK_SECRET", crate::harness::SECRET),

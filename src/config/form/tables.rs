@@ -20,6 +20,7 @@ pub(super) struct File {
     /// The folder of the queue. A relative path counts from this file's folder. Default: `./data`.
     #[schemars(length(min = 1), extend("default" = "./data"))]
     data_dir: Option<String>,
+    store: Option<QueueServer>,
     log: Option<Log>,
     http: Option<Http>,
     retention: Option<Retention>,
@@ -45,6 +46,17 @@ fn something() -> Value {
 }
 
 value! { Named = named() }
+
+/// A PostgreSQL server that the queue is on, in place of the folder.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct QueueServer {
+    /// Its address: `postgres://USER:PASSWORD@HOST/DATABASE`. PostgreSQL 14 or later.
+    url: Secret,
+    /// The schema of the database that the queue is in. It is made if it is not there. Default: `bellwire`.
+    #[schemars(regex(pattern = r"^[a-z_][a-z0-9_]{0,62}$"), extend("default" = "bellwire"))]
+    schema: Option<String>,
+}
 
 /// How to log.
 #[derive(JsonSchema)]

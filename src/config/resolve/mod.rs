@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use self::ends::Names;
 use super::Table;
-use super::settings::{Config, HttpConfig, LogConfig, LogFormat, RetentionConfig};
+use super::settings::{Config, HttpConfig, LogConfig, LogFormat, RetentionConfig, StoreConfig};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -32,6 +32,12 @@ const RETENTION_EVENTS: RangeInclusive<Duration> = MINUTE..=Duration::from_secs(
 /// How large the queue may be. The smallest is what one burst of large events needs.
 const RETENTION_DISK: RangeInclusive<u64> = (16 << 20)..=(16 << 40);
 
+/// The schema that the queue has on a server, unless another one is named.
+const STORE_SCHEMA: &str = "bellwire";
+
+/// As many characters as PostgreSQL takes in a name.
+const SCHEMA_CHARS_MAX: usize = 63;
+
 /// Most characters of the name of a rule, a watch or a test.
 pub(super) const TITLE_CHARS_MAX: usize = 100;
 
@@ -44,6 +50,7 @@ pub(super) fn config(mut top: Table, file: &Path) -> (Config, Vec<String>) {
     let config = Config {
         file: file.to_owned(),
         data_dir: top.location("data_dir").unwrap_or_default(),
+        store: store(&mut top),
         log: log(&mut top),
         http: http(&mut top),
         retention: retention(&mut top),
@@ -75,6 +82,28 @@ pub(super) fn config(mut top: Table, file: &Path) -> (Config, Vec<String>) {
 fn is_elsewhere(path: &str) -> bool {
     let is_top = !path.contains(['.', '[']);
     !is_top && !path.starts_with("rules")
+}
+
+fn store(top: &mut Table) -> Option<StoreConfig> {
+    let mut table = top.table("store")?;
+    let schema = table.string("schema");
+    let schema = schema.unwrap_or_else(|| STORE_SCHEMA.to_owned());
+    let is_first = |letter: char| letter.is_ascii_lowercase() || letter == '_';
+    let is_name = schema.starts_with(is_first)
+        && schema.len() <= SCHEMA_CHARS_MAX
+        && schema
+            .chars()
+            .all(|letter| is_first(letter) || letter.is_ascii_digit());
+    if !is_name {
+        table.wrong(
+            "schema",
+            format!("`{schema}` is no name of a schema"),
+            "lower-case letters, digits and underscores, such as `bellwire`",
+        );
+    }
+    let url = table.required_secret("url", r#"add `url = { env = "DATABASE_URL" }`"#);
+    table.finish();
+    Some(StoreConfig { url: url?, schema })
 }
 
 fn log(top: &mut Table) -> LogConfig {

@@ -21,6 +21,7 @@ pub(crate) fn environment() -> BTreeMap<String, String> {
     variables(&[
         ("TTMT_API_KEY", "ttmt-key"),
         ("BELLWIRE_HTTP_TOKEN", "http-token"),
+        ("DATABASE_URL", "postgres://bellwire@db.example/bellwire"),
         ("FEED_TOKEN", "Bearer feed-token"),
         ("NTFY_TOKEN", "tk_ntfytoken"),
         ("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),

@@ -43,9 +43,6 @@ const SILENCE_MAX: Duration = Duration::from_secs(4);
 /// Wait before a server is tried again that is away at the start.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// The schema of a server's database that the queue is in, where nobody says otherwise.
-pub const SCHEMA: &str = "bellwire";
-
 /// How long a server may be away when the queue is opened: what runs beside it may be starting, too.
 const START_MAX: Duration = Duration::from_secs(30);
 
