@@ -38,6 +38,7 @@ pub type Answer = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send>>;
 pub type Carrier = Arc<dyn Fn(http::Request<Bytes>, Duration) -> Answer + Send + Sync>;
 
 /// What this room works with.
+#[derive(Clone)]
 pub struct Parts {
     /// Carries what it says.
     pub carrier: Carrier,

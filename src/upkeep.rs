@@ -16,13 +16,13 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::model::{Batch, DataAt, Event, INTERNAL_SOURCE, Name, Notice, Route};
 use crate::status::Status;
-use crate::store::{Place, Store};
+use crate::store::{Duty, Place, Store};
 use crate::telemetry;
 
 pub use ears::Ears;
@@ -75,14 +75,33 @@ pub async fn run(parts: Parts, stop: CancellationToken) {
         nudge: parts.nudge.clone(),
         ears: parts.ears.clone(),
     };
-    tokio::join!(serve(parts, &stop), silences.run(&stop));
+    let watch = |store, leave| {
+        let silences = Silences {
+            store,
+            ..silences.clone()
+        };
+        async move { silences.run(&leave).await }
+    };
+    let (store, clock) = (parts.store.clone(), parts.clock.clone());
+    let watching = store.on_duty(Duty::Silence, &clock, stop.clone(), |_| {}, watch);
+    let old = Old {
+        store: store.clone(),
+        clock: clock.clone(),
+        keep: parts.keep,
+    };
+    let remove = |store, leave| {
+        let old = Old {
+            store,
+            ..old.clone()
+        };
+        async move { old.remove(&leave).await }
+    };
+    let removing = store.on_duty(Duty::Upkeep, &clock, stop.clone(), |_| {}, remove);
+    tokio::join!(serve(parts, &stop), watching, removing);
 }
 
 async fn serve(mut parts: Parts, stop: &CancellationToken) {
-    let round = (parts.keep / 10).clamp(ROUND_MIN, ROUND_MAX);
-    let mut next_round = Instant::now();
     let mut said = Vec::with_capacity(NOTICES_AT_ONCE);
-    let mut old = Place::START;
     let mut next_look = Instant::now() + LOOK_AFTER;
     loop {
         tokio::select! {
@@ -95,12 +114,6 @@ async fn serve(mut parts: Parts, stop: &CancellationToken) {
                 said.clear();
             }
             () = stop.cancelled() => break,
-            () = sleep_until(next_round) => {
-                // One share at a time: a notice must not wait behind a long past.
-                let next = parts.prune(old).await;
-                next_round = Instant::now() + if next.is_some() { Duration::ZERO } else { round };
-                old = next.unwrap_or(Place::START);
-            }
             () = sleep_until(next_look) => {
                 parts.store.look_after().await;
                 next_look = Instant::now() + LOOK_AFTER;
@@ -136,6 +149,11 @@ impl Parts {
             .iter()
             .filter_map(|notice| notice.told.clone())
             .collect();
+        let past = Old {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            keep: self.keep,
+        };
         let mut old = Place::START;
         let accepted = loop {
             let error = match self.store.tell(batch.clone(), told.clone()).await {
@@ -147,15 +165,42 @@ impl Parts {
                 return;
             }
             // On a full disk this is what makes room.
-            old = self.prune(old).await.unwrap_or(Place::START);
+            old = past.prune(old).await.unwrap_or(Place::START);
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = tokio::time::sleep(WRITE_AGAIN) => {}
+                () = sleep(WRITE_AGAIN) => {}
             }
         };
         self.ears.heard(&accepted);
         self.status.accepted(&accepted, true);
         self.nudge.send_modify(|count| *count += 1);
+    }
+}
+
+/// What is old and has ended.
+#[derive(Clone)]
+struct Old {
+    store: Store,
+    clock: Clock,
+    keep: Duration,
+}
+
+impl Old {
+    /// Removes it, round after round, until `stop`.
+    async fn remove(&self, stop: &CancellationToken) {
+        let round = (self.keep / 10).clamp(ROUND_MIN, ROUND_MAX);
+        let mut place = Place::START;
+        while !stop.is_cancelled() {
+            // One share at a time: nobody must wait behind a long past.
+            let next = self.prune(place).await;
+            if next.is_none() {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = sleep(round) => {}
+                }
+            }
+            place = next.unwrap_or(Place::START);
+        }
     }
 
     /// Removes one share of what is old; answers where the next one begins, if there is more.

@@ -19,6 +19,14 @@ pub(super) struct StoreQueue {
     pub(super) ears: Ears,
 }
 
+impl StoreQueue {
+    /// The same through another handle to the queue.
+    pub(super) fn through(&self, store: Store) -> Self {
+        let ears = self.ears.clone();
+        Self { store, ears }
+    }
+}
+
 impl Queue for StoreQueue {
     fn accept(&self, batch: &mut Arc<Batch>) -> Pending<'_, Result<Accepted, String>> {
         self.ears.listen(Arc::make_mut(batch));

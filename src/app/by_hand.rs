@@ -83,7 +83,7 @@ fn parts(plan: &Plan, open: Open) -> anyhow::Result<admin::Parts> {
     let (status, _) = Status::new();
     plan.announce(&status);
     let store = open(&plan.home, status.clone(), clock.now())?;
-    let (nudge, _) = watch::channel(0);
+    let nudge = store.nudge();
     let (_, setup) = watch::channel(Arc::new(plan.setup()));
     Ok(admin::Parts {
         tester: tester(&client, &clock, &status, &Mended::default(), &nudge),

@@ -18,6 +18,7 @@ use crate::sources::policy::Kind;
 use crate::sources::ttmt_rest::Rest;
 use crate::sources::{RestAccess, Source};
 use crate::status::Status;
+use crate::store::Duty;
 use crate::transport::Client;
 
 /// Most bytes of a page that the REST API may send: a hundred trades with their texts fit in.
@@ -83,8 +84,26 @@ impl Following {
             is_wanted && !waits(name)
         });
         for (print, parts) in parts {
+            let queue = Arc::clone(&self.shared.queue);
             self.crew
-                .add(parts.name.clone(), print, |leave| intake::run(parts, leave));
+                .add(parts.name.clone(), print, |leave| async move {
+                    let duty = Duty::Source(parts.name.clone());
+                    let waits = |elsewhere| {
+                        parts
+                            .status
+                            .source(&parts.name, |it| it.elsewhere = elsewhere);
+                    };
+                    let follow = |store, leave| {
+                        let queue = queue.through(store);
+                        let parts = Parts {
+                            queue: Arc::new(queue),
+                            ..parts.clone()
+                        };
+                        intake::run(parts, leave)
+                    };
+                    let (store, clock) = (&queue.store, &parts.clock);
+                    store.on_duty(duty, clock, leave, waits, follow).await;
+                });
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ use crate::intake::Router;
 use crate::model::Notice;
 use crate::rules;
 use crate::status::Status;
-use crate::store::{Server, Store};
+use crate::store::{Duty, Server, Store};
 use crate::transport::Client;
 use crate::upkeep::Ears;
 use crate::{admin, dispatch, heartbeat, upkeep};
@@ -67,7 +67,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
     let client = Client::new(None)?;
     let store = plan.home.open(status.clone(), clock.now())?;
     store.limit(config.retention.max_disk).await?;
-    let (nudge, _) = watch::channel(0);
+    let nudge = store.nudge();
     plan.announce(&status);
     let mended = Mended::default();
     let (configured, setup) = watch::channel(Arc::new(plan.setup()));
@@ -139,7 +139,14 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         clock: clock.clone(),
         switch: configured_switch,
     };
-    heartbeat_group.spawn(heartbeat::run(parts, heartbeat_group.stop.clone()));
+    let (shared, leave) = (store.clone(), heartbeat_group.stop.clone());
+    heartbeat_group.spawn(async move {
+        let beat = |_, leave| heartbeat::run(parts.clone(), leave);
+        let clock = &parts.clock;
+        shared
+            .on_duty(Duty::Heartbeat, clock, leave, |_| {}, beat)
+            .await;
+    });
     let intake = CancellationToken::new();
     let shared = Shared {
         client,

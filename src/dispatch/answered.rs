@@ -55,7 +55,7 @@ impl Sender {
         let settled: Vec<Settled> = group.iter().map(|one| one.settled.clone()).collect();
         match self.write_all(&settled.into(), rides).await {
             Ok(()) => return group,
-            Err(StoreError::Closed) => return Vec::new(),
+            Err(error) if error.is_final() => return Vec::new(),
             Err(_) => {}
         }
         // One by one, so that none keeps the others.
@@ -63,7 +63,7 @@ impl Sender {
         for (written, one) in group.iter().enumerate() {
             let one: Arc<[Settled]> = Arc::new([one.settled.clone()]);
             while let Err(error) = self.write_all(&one, false).await {
-                if matches!(error, StoreError::Closed) {
+                if error.is_final() {
                     group.truncate(written);
                     return group;
                 }
@@ -91,7 +91,7 @@ impl Sender {
     /// Puts claims back for which nothing has been done, however long the store cannot.
     pub(super) async fn give_back(self: Arc<Self>, claims: Vec<Back>) {
         while let Err(error) = self.store.give_back(&self.sink.name, claims.clone()).await {
-            if matches!(error, StoreError::Closed) {
+            if error.is_final() {
                 return;
             }
             sleep(SETTLE_AGAIN).await;

@@ -37,7 +37,7 @@ use crate::crew::Crew;
 use crate::rules::Current;
 use crate::sinks::Sink;
 use crate::status::Status;
-use crate::store::Store;
+use crate::store::{Duty, Store};
 use crate::transport::Client;
 
 pub use preview::{left_out, preview};
@@ -80,7 +80,19 @@ pub async fn run(
 ) {
     let kind_rests = KindRests::default();
     let given_up = Arc::new(Notify::new());
-    let stand_in = stand_in::run(parts.clone(), Arc::clone(&given_up), stop.clone());
+    let stand_in = parts.store.on_duty(
+        Duty::StandIn,
+        &parts.clock,
+        stop.clone(),
+        |_| {},
+        |store, leave| {
+            let parts = Parts {
+                store,
+                ..parts.clone()
+            };
+            stand_in::run(parts, Arc::clone(&given_up), leave)
+        },
+    );
     let mut stand_in = std::pin::pin!(stand_in);
     let mut lanes = Crew::new(stop.clone());
     loop {
@@ -95,8 +107,21 @@ pub async fn run(
             let (parts, rests, stop) = (parts.clone(), kind_rests.clone(), stop.clone());
             let given_up = Arc::clone(&given_up);
             let known = sinks.clone();
-            lanes.add(sink.name.clone(), mark(&sink), |leave| {
-                Lane::new(parts, sink, known, rests, given_up, stop, leave).run()
+            let name = sink.name.clone();
+            lanes.add(name.clone(), mark(&sink), |leave| async move {
+                let duty = Duty::Sink(name.clone());
+                let waits = |elsewhere| parts.status.sink(&name, |it| it.elsewhere = elsewhere);
+                let serve = |store, leave| {
+                    let parts = Parts {
+                        store,
+                        ..parts.clone()
+                    };
+                    let (sink, known, rests) = (Arc::clone(&sink), known.clone(), rests.clone());
+                    let (given_up, stop) = (Arc::clone(&given_up), stop.clone());
+                    Lane::new(parts, sink, known, rests, given_up, stop, leave).run()
+                };
+                let clock = &parts.clock;
+                parts.store.on_duty(duty, clock, leave, waits, serve).await;
             });
         }
         let changed = async {

@@ -24,9 +24,12 @@ struct Host {
     sources: AtomicUsize,
 }
 
-/// One source's place at the gate of its host, given back when dropped.
+/// One source's place at the gate of its host, given back when the last clone is dropped.
+#[derive(Clone, Debug)]
+pub struct Dial(Arc<Place>);
+
 #[derive(Debug)]
-pub struct Dial(Arc<Host>);
+struct Place(Arc<Host>);
 
 impl Gate {
     /// A gate that no source has a place at yet.
@@ -48,24 +51,24 @@ impl Gate {
             })
         });
         host.sources.fetch_add(1, Ordering::Relaxed);
-        Dial(Arc::clone(host))
+        Dial(Arc::new(Place(Arc::clone(host))))
     }
 }
 
 impl Dial {
     /// Waits until one more connect may be under way; it is until what this returns is dropped.
     pub(super) async fn slot(&self) -> SemaphorePermit<'_> {
-        let slot = self.0.slots.acquire().await;
+        let slot = self.0.0.slots.acquire().await;
         slot.expect("the gate is never closed")
     }
 
     /// Whether another source dials the same host.
     pub(super) fn is_shared(&self) -> bool {
-        self.0.sources.load(Ordering::Relaxed) > 1
+        self.0.0.sources.load(Ordering::Relaxed) > 1
     }
 }
 
-impl Drop for Dial {
+impl Drop for Place {
     fn drop(&mut self) {
         self.0.sources.fetch_sub(1, Ordering::Relaxed);
     }

@@ -64,6 +64,7 @@ pub trait Router: Send + Sync {
 pub type Jitter = Arc<dyn Fn() -> f64 + Send + Sync>;
 
 /// Everything that one source needs.
+#[derive(Clone)]
 pub struct Parts {
     /// Its name.
     pub name: Name,

@@ -58,6 +58,8 @@ pub struct Snapshot {
 pub struct SourceStatus {
     /// Whether some rule listens to it.
     pub used: bool,
+    /// Whether another instance follows it.
+    pub elsewhere: bool,
     /// Whether a stream is open.
     pub connected: bool,
     /// Since when it has been as it is, connected or not.
@@ -101,6 +103,8 @@ pub struct SourceStatus {
 pub struct SinkStatus {
     /// Whether some rule sends to it.
     pub used: bool,
+    /// Whether another instance serves it.
+    pub elsewhere: bool,
     /// Why it is suspended, if it is.
     pub suspended: Option<String>,
     /// Since when nothing gets through to it, while one delivery at a time is tried.
@@ -269,7 +273,11 @@ impl Snapshot {
         if let Some(fault) = &self.store_fault {
             reasons.push(format!("the queue cannot be written: {fault}"));
         }
-        for (name, source) in self.sources.iter().filter(|(_, source)| source.used) {
+        for (name, source) in self
+            .sources
+            .iter()
+            .filter(|(_, it)| it.used && !it.elsewhere)
+        {
             if let Some(fault) = &source.fault {
                 reasons.push(format!("source `{name}`: {fault}"));
             } else if source.is_away(now) {
@@ -279,7 +287,7 @@ impl Snapshot {
                 ));
             }
         }
-        for (name, sink) in self.sinks.iter().filter(|(_, sink)| sink.used) {
+        for (name, sink) in self.sinks.iter().filter(|(_, it)| it.used && !it.elsewhere) {
             if let Some(reason) = &sink.suspended {
                 reasons.push(format!("sink `{name}` is suspended: {reason}"));
             } else if sink.failed_in_a_row >= FAILED_IN_A_ROW_MAX || sink.failing_since.is_some() {

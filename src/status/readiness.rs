@@ -46,7 +46,7 @@ impl Status {
 impl SourceStatus {
     /// From when on a source that some rule uses, and that is not connected, is away, unless it is.
     fn away_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let is_reconnecting = self.used && !self.connected && !self.is_away(now);
+        let is_reconnecting = self.used && !self.elsewhere && !self.connected && !self.is_away(now);
         let since = self.since.filter(|_| is_reconnecting)?;
         // The grace itself is still the ordinary life of a stream.
         since

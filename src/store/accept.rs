@@ -204,6 +204,7 @@ fn insert_delivery(
         hands.pass_by(&route.sink);
     }
     let row = insert_row(connection, &of, State::Waiting, None, suppressed)?;
+    hands.waits_for(&route.sink);
     if let Some(bundle) = &route.bundle {
         bundle::open(connection, route, bundle, row, event)?;
     }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::row::{EVENT_COLUMN_COUNT, EVENT_COLUMNS, RECEIVED, event, micros, state_column};
 use super::shape::{DeliveryRow, Standing};
 use super::tags::Tags;
+use super::work::Manner;
 use super::{Store, StoreError, inspect};
 use crate::model::{Event, Name, Route, State};
 
@@ -63,8 +64,11 @@ impl Store {
         now: Timestamp,
     ) -> Result<ByHand, StoreError> {
         let id = id.to_owned();
-        self.call(move |connection, tags| retry(connection, tags, &standing, &id, now))
-            .await
+        self.request(Manner::default(), move |connection, tags, hands| {
+            hands.wake_all();
+            retry(connection, tags, &standing, &id, now)
+        })
+        .await
     }
 
     /// Ends a delivery that waits as a dead letter. Durable once it returns. Refused while an attempt
@@ -127,7 +131,8 @@ impl Store {
                     .await
             }
             false => {
-                self.call(move |connection, _| {
+                self.request(Manner::default(), move |connection, _, hands| {
+                    hands.wake_all();
                     connection.with_triggers(|| replay(connection, &routed, now, dry))
                 })
                 .await

@@ -132,6 +132,9 @@ pub enum StoreError {
         /// The newest schema this program knows.
         known: i64,
     },
+    /// Another instance has the duty now that this was for.
+    #[error("another instance has taken this over")]
+    Fenced,
     /// A thread could not be started.
     #[error("the queue cannot have a thread: {0}")]
     Thread(io::Error),
@@ -196,6 +199,12 @@ impl From<SqlError> for StoreError {
 }
 
 impl StoreError {
+    /// Whether nothing that is asked through the same handle will be done any more.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::Closed | Self::Fenced)
+    }
+
     /// Whether the connection to a server has ended, or could not come about.
     pub(super) fn is_of_connection(&self) -> bool {
         match self {

@@ -9,13 +9,14 @@
 //! lane has claimed everything that is due. What it claims comes the same way, so that its order among
 //! all that is handed over is kept: nothing overtakes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::mpsc;
 
 use super::Claims;
+use super::lead::Held;
 use crate::model::{Claim, Name};
 
 /// What comes into an inbox.
@@ -81,10 +82,15 @@ impl Inbox {
 pub(super) struct Hands {
     open: HashMap<Name, Hand>,
     pending: Vec<(Name, Handed)>,
+    /// There may be something to send for lanes of other instances.
+    tells_others: bool,
 }
 
 #[derive(Debug)]
 struct Hand {
+    /// The duty of the lane, where it is one.
+    by: Option<Arc<Held>>,
+    is_fenced: bool,
     room: Arc<AtomicUsize>,
     out: mpsc::UnboundedSender<Handed>,
     /// Something due waits in the queue, as far as is known.
@@ -94,10 +100,12 @@ struct Hand {
 impl Hands {
     /// Opens the hand of a sink's lane, in place of an earlier one. Until the lane has looked into the
     /// queue nothing is handed over.
-    pub(super) fn attend(&mut self, sink: &Name) -> Inbox {
+    pub(super) fn attend(&mut self, sink: &Name, by: Option<Arc<Held>>) -> Inbox {
         let (out, handed) = mpsc::unbounded_channel();
         let room = Arc::default();
         let hand = Hand {
+            by,
+            is_fenced: false,
             room: Arc::clone(&room),
             out,
             is_behind: true,
@@ -125,7 +133,34 @@ impl Hands {
             room.fetch_update(Ordering::AcqRel, Ordering::Acquire, left)
                 .is_ok()
         };
-        !hand.is_behind && update(&hand.room)
+        !hand.is_behind && !hand.is_fenced && update(&hand.room)
+    }
+
+    /// A delivery waits for a lane, perhaps of another instance.
+    pub(super) fn waits_for(&mut self, sink: &Name) {
+        self.tells_others |= !self.open.contains_key(sink);
+    }
+
+    /// There may be something to send for anybody.
+    pub(super) const fn wake_all(&mut self) {
+        self.tells_others = true;
+    }
+
+    /// Whether other instances are to be told.
+    pub(super) const fn tells_others(&mut self) -> bool {
+        std::mem::replace(&mut self.tells_others, false)
+    }
+
+    /// The duties of the lanes.
+    pub(super) fn by(&self) -> impl Iterator<Item = &Arc<Held>> {
+        self.open.values().filter_map(|hand| hand.by.as_ref())
+    }
+
+    /// Hands nothing over to lanes whose duty is none of these.
+    pub(super) fn fence(&mut self, held: &HashSet<Held>) {
+        for hand in self.open.values_mut() {
+            hand.is_fenced = hand.by.as_ref().is_some_and(|by| !held.contains(&**by));
+        }
     }
 
     /// A delivery that is due goes into the queue: what comes after it has to as well.
@@ -175,6 +210,7 @@ impl Hands {
 
     /// The transaction has changed nothing: neither are the places taken, nor has anybody caught up.
     pub(super) fn rolled_back(&mut self) {
+        self.tells_others = false;
         for (sink, handed) in self.pending.drain(..) {
             if let (Handed::New(_), Some(hand)) = (handed, self.open.get(&sink)) {
                 hand.room.fetch_add(1, Ordering::AcqRel);

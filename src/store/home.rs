@@ -42,7 +42,7 @@ impl Home {
     pub fn open(&self, status: Status, now: Timestamp) -> Result<Store, StoreError> {
         match self {
             Self::Folder(folder) => Store::open(folder, status, now),
-            Self::Server(server) => Store::connect(server, status, now),
+            Self::Server(server) => Store::connect(server, status),
         }
     }
 
@@ -53,7 +53,7 @@ impl Home {
     pub fn open_existing(&self, status: Status, now: Timestamp) -> Result<Store, StoreError> {
         match self {
             Self::Folder(folder) => Store::open_existing(folder, status, now),
-            Self::Server(server) => Store::connect(server, status, now),
+            Self::Server(server) => Store::connect(server, status),
         }
     }
 }

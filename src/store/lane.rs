@@ -17,11 +17,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the queue is closed.
     pub async fn attend(&self, sink: &Name) -> Result<Inbox, StoreError> {
-        let sink = sink.clone();
-        self.request(
-            Manner::default(),
-            move |_, _, hands| Ok(hands.attend(&sink)),
-        )
+        let (sink, by) = (sink.clone(), self.by.clone());
+        self.request(Manner::default(), move |_, _, hands| {
+            Ok(hands.attend(&sink, by.clone()))
+        })
         .await
     }
 

@@ -28,6 +28,7 @@ mod home;
 mod inspect;
 mod interrupted;
 mod lane;
+mod lead;
 mod lock;
 mod log;
 mod opening;
@@ -60,6 +61,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use hands::Hands;
+use lead::Held;
+use server::leases::Leases;
 use tags::Tags;
 use work::Manner;
 
@@ -76,6 +79,7 @@ pub use error::{Shortage, StoreError};
 pub use hands::{Handed, Inbox};
 pub use home::Home;
 pub use inspect::Filter;
+pub use lead::Duty;
 pub use owner::{Claims, Due};
 pub use prune::{Place, Share};
 pub use server::Server;
@@ -99,8 +103,14 @@ pub struct Store {
     #[cfg(test)]
     made: Arc<std::sync::atomic::AtomicU64>,
     fault: Arc<OnceLock<String>>,
+    /// Where duties are shared; `None` where there is nobody to share them with.
+    leases: Option<Leases>,
+    /// The duty that all is asked for.
+    by: Option<Arc<Held>>,
     /// Changes whenever events have been put into the queue.
     arrivals: watch::Sender<u64>,
+    /// Changes whenever there may be something to send.
+    nudge: watch::Sender<u64>,
 }
 
 impl Store {
@@ -135,28 +145,35 @@ impl Store {
             requests,
             looks,
             fault,
+            leases: None,
+            by: None,
             arrivals: watch::Sender::new(0),
+            nudge: watch::Sender::new(0),
             #[cfg(test)]
             made: Arc::default(),
         })
     }
 
-    /// Opens the queue on a server, where its tables are made if they are not there, and takes back every
-    /// delivery that an earlier process left in flight. A server that is about to start is waited for.
+    /// Opens the queue on a server, where its tables are made if they are not there. A server that is about to start is waited for.
     ///
     /// # Errors
     /// [`StoreError`], whose variants say what a person has to do.
-    pub fn connect(server: &Server, status: Status, now: Timestamp) -> Result<Self, StoreError> {
+    pub fn connect(server: &Server, status: Status) -> Result<Self, StoreError> {
         let (requests, line) = mpsc::channel(REQUESTS_MAX);
         let (looks, looked) = mpsc::channel(reader::LOOKS_MAX);
         let fault = Arc::default();
         let alarm = alarm::Alarm::new(status);
-        server::open(server, (line, looked), alarm, Arc::clone(&fault), now)?;
+        let (arrivals, nudge) = (watch::Sender::new(0), watch::Sender::new(0));
+        let signs = Arc::from([arrivals.clone(), nudge.clone()]);
+        let leases = server::open(server, (line, looked), alarm, Arc::clone(&fault), signs)?;
         Ok(Self {
             requests,
             looks,
             fault,
-            arrivals: watch::Sender::new(0),
+            leases: Some(leases),
+            by: None,
+            arrivals,
+            nudge,
             #[cfg(test)]
             made: Arc::default(),
         })
@@ -270,6 +287,13 @@ impl Store {
         self.requests.closed().await;
     }
 
+    /// What is told, by whoever puts something into the queue, that there may be something to send. Other
+    /// instances that share the queue tell it, too.
+    #[must_use]
+    pub fn nudge(&self) -> watch::Sender<u64> {
+        self.nudge.clone()
+    }
+
     /// How many requests have been made through this handle and its clones.
     #[cfg(test)]
     pub(crate) fn requests_made(&self) -> u64 {
@@ -299,7 +323,7 @@ impl Store {
     ) -> Result<T, StoreError> {
         #[cfg(test)]
         self.made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let (work, mut answer) = work::work(manner, apply);
+        let (work, mut answer) = work::work(manner, self.by.clone(), apply);
         self.ask(owner::Request::Work(work)).await?;
         if manner.rides {
             match timeout(RIDE_MAX, &mut answer).await {
@@ -325,7 +349,7 @@ impl Store {
     ) -> Result<T, StoreError> {
         let apply =
             move |connection: &Connection<'_>, tags: &Tags, _: &mut Hands| apply(connection, tags);
-        let (work, answer) = work::work(Manner::default(), apply);
+        let (work, answer) = work::work(Manner::default(), None, apply);
         self.looks
             .send(reader::Look::At(work))
             .await

@@ -66,8 +66,11 @@ pub(super) struct Open {
 fn open(path: &Path, now: Timestamp) -> Result<Opened<(Connection, Log, Tags)>, StoreError> {
     let open = || {
         let mut connection = schema::open(path)?;
-        let tags = Tags::begin(&sql::Connection::Sqlite(&connection))?;
-        interrupted::take_back(&sql::Connection::Sqlite(&connection), now)?;
+        let begun = sql::Connection::Sqlite(&connection);
+        let transaction = begun.transaction()?;
+        let tags = Tags::begin(&transaction)?;
+        interrupted::take_back(&transaction, None, now)?;
+        transaction.commit()?;
         sql::Connection::Sqlite(&connection).set_triggers(false)?;
         let log = Log::of(&mut connection, path)?;
         Ok((connection, log, tags))

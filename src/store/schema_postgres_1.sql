@@ -157,6 +157,27 @@ CREATE TABLE watches (
     told  BIGINT             -- since when a silence lasts that was told; NULL: none
 );
 
+-- Who works on this queue, by the clock of the server.
+CREATE TABLE instances (
+    id      TEXT        NOT NULL PRIMARY KEY,
+    host    TEXT        NOT NULL,
+    version TEXT        NOT NULL,
+    config  TEXT        NOT NULL,     -- a hash of its configuration
+    started TIMESTAMPTZ NOT NULL,
+    seen    TIMESTAMPTZ NOT NULL,     -- when it last said that it lives
+    wants   TEXT[]      NOT NULL      -- the duties that it would have if they were free
+);
+
+-- Who does what. A duty is free once its time is over; whoever takes it has a higher fence.
+CREATE TABLE leases (
+    duty   TEXT        NOT NULL PRIMARY KEY,
+    holder TEXT        NOT NULL,
+    fence  BIGINT      NOT NULL,
+    until  TIMESTAMPTZ NOT NULL
+);
+
+CREATE INDEX leases_holder ON leases (holder);
+
 -- The random part of the ids of deliveries, for each time the queue was opened that one came in.
 CREATE TABLE tags (
     first BIGINT NOT NULL PRIMARY KEY,  -- the first delivery that has it; those before the next one have it, too

@@ -8,6 +8,7 @@ use super::sql::{self, Connection, Row, params};
 use jiff::Timestamp;
 
 use super::row::{micros, state, state_column, time};
+use super::work::Manner;
 use super::{Store, StoreError};
 use crate::model::State;
 
@@ -37,8 +38,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; nobody has then stepped in.
     pub async fn stand_in(&self, now: Timestamp) -> Result<usize, StoreError> {
-        self.call(move |connection, _| connection.with_triggers(|| stand_in(connection, now)))
-            .await
+        self.request(Manner::default(), move |connection, _, hands| {
+            hands.wake_all();
+            connection.with_triggers(|| stand_in(connection, now))
+        })
+        .await
     }
 }
 

@@ -31,9 +31,8 @@ pub(super) struct Tags(Vec<(i64, Box<str>)>);
 impl Tags {
     /// Those of a file, with a new one for what comes in from now on. Those that nothing has any more are
     /// forgotten, and so is one that nothing came in with: a copy of the file may have used it.
-    pub(super) fn begin(connection: &Connection<'_>) -> Result<Self, StoreError> {
-        let transaction = connection.transaction()?;
-        let next: i64 = transaction.query_row(next(connection), params![], |row| row.get(0))?;
+    pub(super) fn begin(transaction: &Connection<'_>) -> Result<Self, StoreError> {
+        let next: i64 = transaction.query_row(next(transaction), params![], |row| row.get(0))?;
         transaction.execute("DELETE FROM tags WHERE first >= ?1", params![next])?;
         let oldest: Option<i64> =
             transaction.query_row("SELECT min(seq) FROM deliveries", params![], |row| {
@@ -48,14 +47,18 @@ impl Tags {
             Some(_) => transaction.execute("DELETE FROM tags WHERE first < ?1", params![in_use])?,
             None => transaction.execute("DELETE FROM tags", params![])?,
         };
-        let mut tags = Self::read(&transaction)?;
+        let mut tags = Self::read(transaction)?;
         if tags.0.len() < TAGS_MAX {
             let tag = random();
             transaction.execute("INSERT INTO tags VALUES (?1, ?2)", params![next, tag])?;
             tags.0.push((next, tag.into()));
         }
-        transaction.commit()?;
         Ok(tags)
+    }
+
+    /// How many there are.
+    pub(super) const fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// The stable id of a delivery.
@@ -74,7 +77,8 @@ impl Tags {
         (self.id(row).as_str() == id).then_some(row)
     }
 
-    fn read(connection: &Connection<'_>) -> Result<Self, StoreError> {
+    /// Those that there are.
+    pub(super) fn read(connection: &Connection<'_>) -> Result<Self, StoreError> {
         let mut select = connection.prepare_cached("SELECT first, tag FROM tags ORDER BY first")?;
         let rows = select.query_all(params![], |row| {
             Ok((row.get(0)?, row.get::<String>(1)?.into_boxed_str()))

@@ -1,10 +1,13 @@
 //! Something to do with the queue, and the end at which its answer arrives.
 
 use super::sql::Connection;
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use super::StoreError;
 use super::hands::Hands;
+use super::lead::Held;
 use super::tags::Tags;
 
 /// Something to read or write, with somebody who waits for the answer.
@@ -18,6 +21,8 @@ pub(super) trait Work: Send {
     ) -> Result<(), StoreError>;
     /// How it is to be done.
     fn manner(&self) -> Manner;
+    /// The duty that it is done for, which must be ours still.
+    fn by(&self) -> Option<&Arc<Held>>;
     /// Answers with the kept result, which is durable now, or with the failure.
     fn answer(self: Box<Self>, failure: Option<StoreError>);
 }
@@ -34,6 +39,7 @@ pub(super) struct Manner {
 struct Call<T, F> {
     apply: F,
     manner: Manner,
+    by: Option<Arc<Held>>,
     result: Option<T>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -58,6 +64,10 @@ where
         self.manner
     }
 
+    fn by(&self) -> Option<&Arc<Held>> {
+        self.by.as_ref()
+    }
+
     fn answer(self: Box<Self>, failure: Option<StoreError>) {
         let answer = match failure {
             Some(error) => Err(error),
@@ -71,12 +81,14 @@ where
 /// Work, and the end at which its answer arrives.
 pub(super) fn work<T: Send + 'static>(
     manner: Manner,
+    by: Option<Arc<Held>>,
     apply: impl FnMut(&Connection<'_>, &Tags, &mut Hands) -> Result<T, StoreError> + Send + 'static,
 ) -> (Box<dyn Work>, oneshot::Receiver<Result<T, StoreError>>) {
     let (reply, answer) = oneshot::channel();
     let call = Call {
         apply,
         manner,
+        by,
         result: None,
         reply,
     };

@@ -28,7 +28,11 @@ const GRACE: Duration = Duration::from_mins(1);
 /// The longest sleep, so that a clock that was set and a machine that was suspended are noticed.
 const SLEEP_MAX: Duration = Duration::from_hours(1);
 
+/// The same where other instances hear events too.
+const SHARED_SLEEP_MAX: Duration = Duration::from_secs(5);
+
 /// Tells of silences.
+#[derive(Clone)]
 pub(super) struct Silences {
     pub(super) store: Store,
     pub(super) router: Router,
@@ -111,6 +115,11 @@ impl Silences {
             }
             // When it is due next is seen at the next look.
             wait = Duration::ZERO;
+        }
+        if self.store.is_shared() {
+            // What other instances hear only the queue tells.
+            *familiar = None;
+            wait = wait.min(SHARED_SLEEP_MAX);
         }
         Ok(wait)
     }

@@ -4,22 +4,25 @@
 //! back as it was, so whatever is asked of the queue waits for it; and somebody else may work on the same
 //! queue, so all that changes it takes the queue's one lock first.
 
+pub(super) mod leases;
+mod listener;
 mod owner;
 mod reader;
 mod schema;
 
+use std::future::poll_fn;
 use std::str::FromStr as _;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use tokio::runtime::{self, Runtime};
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
-use tokio_postgres::{Client, Config, NoTls, Socket};
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::alarm::Alarm;
@@ -27,10 +30,12 @@ use super::owner::Request;
 use super::reader::Look;
 use super::sql::{Session, SqlError};
 use super::tags::Tags;
-use super::{StoreError, interrupted, sql};
+use super::{StoreError, sql};
 use crate::model::Secret;
 use crate::transport;
 
+use leases::{Ask, Keeper, Leases};
+use listener::Signs;
 use owner::Owner;
 use reader::Reader;
 
@@ -46,20 +51,26 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// How long a server may be away when the queue is opened: what runs beside it may be starting, too.
 const START_MAX: Duration = Duration::from_secs(30);
 
-/// Opens the queue on a server, with all that an earlier process left in flight taken back, and serves the
-/// lines from threads of their own.
+/// Opens the queue on a server, and serves the lines from threads of their own.
 pub(super) fn open(
     server: &Server,
     lines: (mpsc::Receiver<Request>, mpsc::Receiver<Look>),
     alarm: Alarm,
     fault: Arc<OnceLock<String>>,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+    signs: Signs,
+) -> Result<Leases, StoreError> {
+    let instance: Arc<str> = format!("{:016x}", rand::random::<u64>()).into();
+    let (ask, asked) = std::sync::mpsc::channel();
+    let leases = Leases::new(ask);
+    let keeper = Keeper::new(server.clone(), Arc::clone(&instance), leases.clone());
+    let holder = leases.clone();
+    let (heard_at, closed) = (server.clone(), CancellationToken::new());
+    let closing = closed.clone();
     let (told, opened) = std::sync::mpsc::channel();
     let server = server.clone();
     let (line, looks) = lines;
     let work = move || {
-        let (session, tags) = match prepare(&server, now) {
+        let (session, tags) = match prepare(&server, &instance) {
             Ok(prepared) => prepared,
             Err(error) => return drop(told.send(Err(error))),
         };
@@ -68,15 +79,23 @@ pub(super) fn open(
         let is_reading = reader.is_ok();
         let _ = told.send(reader);
         if is_reading {
-            Owner::new(server, session, tags, alarm, fault).serve(line);
+            let home = (server, instance);
+            Owner::new(home, session, tags, alarm, fault).serve(line);
+            closing.cancel();
+            holder.ask(Ask::Close);
         }
     };
     thread("store", work)?;
-    opened.recv().map_err(|_| StoreError::Closed)?
+    opened.recv().map_err(|_| StoreError::Closed)??;
+    thread("store-leases", move || keeper.serve(&asked))?;
+    thread("store-listener", move || {
+        listener::serve(&heard_at, &signs, &closed);
+    })?;
+    Ok(leases)
 }
 
-/// Connects, makes or migrates the tables, and takes back what an earlier process left in flight.
-fn prepare(server: &Server, now: Timestamp) -> Result<(Session, Tags), StoreError> {
+/// Connects, makes or migrates the tables, and says that there is one instance more.
+fn prepare(server: &Server, instance: &str) -> Result<(Session, Tags), StoreError> {
     let since = Instant::now();
     let session = loop {
         match owner::connect(server) {
@@ -89,8 +108,16 @@ fn prepare(server: &Server, now: Timestamp) -> Result<(Session, Tags), StoreErro
     };
     schema::prepare(&session, server)?;
     let connection = sql::Connection::Postgres(&session);
-    let tags = Tags::begin(&connection)?;
-    connection.with_triggers(|| interrupted::take_back(&connection, now))?;
+    session.batch(&format!("BEGIN; {}", server.take_lock()))?;
+    session.set_in_transaction();
+    let transaction = sql::Transaction::begun(&connection);
+    let is_alone = leases::arrive(&transaction, instance)?;
+    // Those who work on it already go by the tags that there are.
+    let tags = match is_alone {
+        true => Tags::begin(&transaction)?,
+        false => Tags::read(&transaction)?,
+    };
+    transaction.commit()?;
     Ok((session, tags))
 }
 
@@ -104,7 +131,8 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreE
 /// Where a queue is on a server.
 #[derive(Clone)]
 pub struct Server {
-    config: Config,
+    // Large, and not often needed.
+    config: Box<Config>,
     schema: String,
 }
 
@@ -132,7 +160,7 @@ impl Server {
             .keepalives_retries(3)
             .tcp_user_timeout(SILENCE_MAX);
         Ok(Self {
-            config,
+            config: Box::new(config),
             schema: schema.to_owned(),
         })
     }
@@ -147,18 +175,42 @@ impl Server {
 
     /// Connects once. Blocks, so it is for threads of their own.
     fn connect(&self) -> Result<Session, StoreError> {
+        self.connect_within(CONNECT_MAX)
+    }
+
+    /// The same within a time, which holds for what comes next, too.
+    fn connect_within(&self, time: Duration) -> Result<Session, StoreError> {
+        self.session(time, || {})
+    }
+
+    /// The same, and `heard` is called for whatever somebody tells on a channel.
+    fn connect_and_hear(&self, heard: impl Fn() + Send + 'static) -> Result<Session, StoreError> {
+        self.session(CONNECT_MAX, heard)
+    }
+
+    /// The channel on which instances tell each other that there may be work.
+    fn channel(&self) -> String {
+        format!("bellwire {}", self.schema)
+    }
+
+    fn session(
+        &self,
+        time: Duration,
+        heard: impl Fn() + Send + 'static,
+    ) -> Result<Session, StoreError> {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| self.away(&error))?;
         let client = match self.config.get_ssl_mode() {
-            SslMode::Disable => self.client(&runtime, NoTls),
+            SslMode::Disable => self.client(&runtime, NoTls, time, heard),
             _ => {
                 let trust = transport::trust().map_err(|error| self.away(&error))?;
-                self.client(&runtime, MakeRustlsConnect::new(trust))
+                self.client(&runtime, MakeRustlsConnect::new(trust), time, heard)
             }
         }?;
         let session = Session::new(runtime, client);
+        session.wait_for(time);
         session.batch(&format!(
             "SET search_path = \"{}\"; SET synchronous_commit = on; SET idle_in_transaction_session_timeout = {};
              SET statement_timeout = {}; SET client_min_messages = error",
@@ -169,21 +221,32 @@ impl Server {
         Ok(session)
     }
 
-    fn client<T>(&self, runtime: &Runtime, tls: T) -> Result<Client, StoreError>
+    fn client<T>(
+        &self,
+        runtime: &Runtime,
+        tls: T,
+        time: Duration,
+        heard: impl Fn() + Send + 'static,
+    ) -> Result<Client, StoreError>
     where
         T: MakeTlsConnect<Socket>,
         T::TlsConnect: Send,
         T::Stream: Send + 'static,
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
-        let connected = async { timeout(CONNECT_MAX, self.config.connect(tls)).await };
-        let (client, connection) = match runtime.block_on(connected) {
+        let connected = async { timeout(time, self.config.connect(tls)).await };
+        let (client, mut connection) = match runtime.block_on(connected) {
             Ok(connected) => connected.map_err(|error| self.refused(error))?,
             Err(_) => return Err(self.away(&"it does not answer")),
         };
         runtime.spawn(async move {
             // Whoever asks for something is told what ended it.
-            let _ = connection.await;
+            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await
+            {
+                if let AsyncMessage::Notification(_) = message {
+                    heard();
+                }
+            }
         });
         Ok(client)
     }

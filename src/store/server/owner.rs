@@ -4,6 +4,7 @@
 //! durable. A server may go away in the middle. What was under way is then done anew when it is back,
 //! unless the server says that it was done: that much is asked of it by the number of the transaction.
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,8 +13,9 @@ use tokio::sync::mpsc;
 
 use super::super::alarm::Alarm;
 use super::super::hands::Hands;
+use super::super::lead::Held;
 use super::super::owner::Request;
-use super::super::sql::{Connection, Session, Transaction, params};
+use super::super::sql::{Connection, STATEMENT_MAX, Session, Transaction, params};
 use super::super::tags::Tags;
 use super::super::work::Work;
 use super::super::{StoreError, settle};
@@ -32,6 +34,7 @@ const AGAIN: Duration = Duration::from_millis(200);
 /// The connection, and all that must live as long as the queue is open.
 pub(in super::super) struct Owner {
     server: Server,
+    instance: Arc<str>,
     session: Option<Session>,
     tags: Tags,
     alarm: Alarm,
@@ -51,9 +54,36 @@ enum Reached {
     Nothing,
 }
 
+/// What a server says at the beginning of a transaction.
+struct Begun {
+    number: String,
+    tags: usize,
+    held: HashSet<Held>,
+}
+
+impl Begun {
+    fn read(text: &str) -> Self {
+        let mut lines = text.lines();
+        let number = lines.next().unwrap_or_default().to_owned();
+        let tags = lines.next().and_then(|count| count.parse().ok());
+        let held = lines.filter_map(|line| {
+            let (fence, duty) = line.split_once(' ')?;
+            Some(Held {
+                duty: duty.into(),
+                fence: fence.parse().ok()?,
+            })
+        });
+        Self {
+            number,
+            tags: tags.unwrap_or_default(),
+            held: held.collect(),
+        }
+    }
+}
+
 impl Owner {
     pub(in super::super) fn new(
-        server: Server,
+        (server, instance): (Server, Arc<str>),
         session: Session,
         tags: Tags,
         alarm: Alarm,
@@ -61,6 +91,7 @@ impl Owner {
     ) -> Self {
         Self {
             server,
+            instance,
             session: Some(session),
             tags,
             alarm,
@@ -117,6 +148,7 @@ impl Owner {
                 self.alarm.wrote(true, |_| true);
                 // First, so that whoever hears of what was claimed has it.
                 self.hand_over();
+                self.tell_others();
                 for work in group.drain(..) {
                     work.answer(None);
                 }
@@ -141,7 +173,7 @@ impl Owner {
     }
 
     /// Does the work in one transaction, anew for as long as the server goes away in the middle of it.
-    fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<(), StoreError> {
+    fn transact(&mut self, group: &mut Vec<Box<dyn Work>>) -> Result<(), StoreError> {
         let since = Instant::now();
         loop {
             let (reached, error) = match self.try_transact(group) {
@@ -170,7 +202,10 @@ impl Owner {
         }
     }
 
-    fn try_transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<(), (Reached, StoreError)> {
+    fn try_transact(
+        &mut self,
+        group: &mut Vec<Box<dyn Work>>,
+    ) -> Result<(), (Reached, StoreError)> {
         let nothing = |error| (Reached::Nothing, error);
         let session = match &mut self.session {
             Some(session) if session.is_open() => &*session,
@@ -181,24 +216,33 @@ impl Owner {
                 &*none.insert(session)
             }
         };
-        let begin = format!(
-            "BEGIN; {}; SELECT pg_current_xact_id()",
-            self.server.take_lock()
-        );
-        let number = session
-            .batch(&begin)
-            .map_err(|error| nothing(error.into()))?;
-        session.set_in_transaction(true);
+        session.wait_for(STATEMENT_MAX);
+        let duties = duties(group, &self.hands);
+        let begin = beginning(&self.server, &self.instance, &duties);
+        let begun = session.batch(&begin);
+        let begun = begun.map_err(|error| nothing(error.into()))?;
+        session.set_in_transaction();
         let connection = Connection::Postgres(session);
         let transaction = Transaction::begun(&connection);
-        for work in group {
+        let begun = Begun::read(&begun.unwrap_or_default());
+        if begun.tags != self.tags.len() {
+            self.tags = Tags::read(&transaction).map_err(nothing)?;
+        }
+        self.hands.fence(&begun.held);
+        let is_fenced = |work: &mut Box<dyn Work>| {
+            let by = work.by();
+            by.is_some_and(|by| !begun.held.contains(&**by))
+        };
+        for work in group.extract_if(.., is_fenced) {
+            work.answer(Some(StoreError::Fenced));
+        }
+        for work in group.iter_mut() {
             work.apply(&transaction, &self.tags, &mut self.hands)
                 .map_err(nothing)?;
         }
-        transaction.commit().map_err(|error| {
-            let reached = number.map_or(Reached::Nothing, Reached::Committing);
-            (reached, error.into())
-        })
+        transaction
+            .commit()
+            .map_err(|error| (Reached::Committing(begun.number), error.into()))
     }
 
     /// Whether a transaction was committed whose connection has ended. Asks until that is known, or for as
@@ -225,6 +269,15 @@ impl Owner {
         None
     }
 
+    /// Tells other instances that there may be something to send. Where it does not reach them they look by
+    /// themselves after a while.
+    fn tell_others(&mut self) {
+        let session = self.session.as_ref();
+        if let Some(session) = session.filter(|_| self.hands.tells_others()) {
+            let _ = session.batch(&format!("NOTIFY \"{}\"", self.server.channel()));
+        }
+    }
+
     /// Gives lanes what the transaction has written as theirs. What nobody takes waits for the next lane.
     fn hand_over(&mut self) {
         let left = self.hands.committed();
@@ -236,6 +289,33 @@ impl Owner {
             self.in_doubt.extend(left);
         }
     }
+}
+
+/// The duties that a transaction is done for: those of who asks, and those of the lanes that it may hand
+/// something to.
+fn duties(group: &[Box<dyn Work>], hands: &Hands) -> BTreeSet<Box<str>> {
+    let asking = group.iter().filter_map(|work| work.by());
+    let all = asking.chain(hands.by());
+    all.map(|held| held.duty.clone()).collect()
+}
+
+/// The statements that begin a transaction: they take the queue's lock, and tell the number of the transaction,
+/// how many tags there are, and which of these duties are ours, with their fences.
+fn beginning(server: &Server, instance: &str, duties: &BTreeSet<Box<str>>) -> String {
+    // A duty has no character that would have to be escaped.
+    let duties: Vec<String> = duties.iter().map(|duty| format!("'{duty}'")).collect();
+    let held = match duties.is_empty() {
+        true => "''".to_owned(),
+        false => format!(
+            "coalesce((SELECT string_agg(fence || ' ' || duty, E'\\n') FROM leases
+              WHERE holder = '{instance}' AND duty IN ({})), '')",
+            duties.join(", ")
+        ),
+    };
+    format!(
+        "BEGIN; {}; SELECT pg_current_xact_id() || E'\\n' || (SELECT count(*) FROM tags) || E'\\n' || {held}",
+        server.take_lock()
+    )
 }
 
 /// Gives claims back that nobody has in hand, where they have been taken at all.

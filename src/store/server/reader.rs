@@ -45,10 +45,15 @@ impl Reader {
             Some(session) if session.is_open() => session,
             none => none.insert(self.server.connect()?),
         };
-        session.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
-        session.set_in_transaction(true);
+        session.wait_for(sql::STATEMENT_MAX);
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT count(*) FROM tags";
+        let tags = session.batch(begin)?.and_then(|count| count.parse().ok());
+        session.set_in_transaction();
         let connection = Connection::Postgres(session);
         let transaction = sql::Transaction::begun(&connection);
+        if tags != Some(self.tags.len()) {
+            self.tags = Tags::read(&transaction)?;
+        }
         work.apply(&connection, &self.tags, &mut Hands::default())?;
         Ok(transaction.commit()?)
     }

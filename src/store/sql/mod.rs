@@ -182,12 +182,14 @@ impl Connection<'_> {
         Ok(Transaction::begun(self))
     }
 
-    /// Has the triggers do their work, or leaves it to whoever changes something.
-    pub(super) fn set_triggers(&self, on: bool) -> Result<()> {
+    /// Has the triggers do their work, or leaves it to whoever changes something. Answers how it was.
+    pub(super) fn set_triggers(&self, on: bool) -> Result<bool> {
         match self {
             Self::Sqlite(file) => {
-                file.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, on)?;
-                Ok(())
+                let triggers = DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER;
+                let before = file.db_config(triggers)?;
+                file.set_db_config(triggers, on)?;
+                Ok(before)
             }
             Self::Postgres(session) => session.set_triggers(on),
         }
@@ -198,9 +200,9 @@ impl Connection<'_> {
         &self,
         work: impl FnOnce() -> std::result::Result<T, StoreError>,
     ) -> std::result::Result<T, StoreError> {
-        self.set_triggers(true)?;
+        let before = self.set_triggers(true)?;
         let done = work();
-        self.set_triggers(false)?;
+        self.set_triggers(before)?;
         done
     }
 

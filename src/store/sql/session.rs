@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use tokio::runtime::Runtime;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, SimpleQueryMessage, Statement};
 
 use super::value::{Bound, Shape};
 use super::{Result, Row, SqlError, Value};
 
-/// How long a server may take over one statement. One that takes longer is as good as away.
+/// How long a server may take over a transaction. One that takes longer is as good as away.
 pub(in super::super) const STATEMENT_MAX: Duration = Duration::from_secs(30);
 
 /// Statements that stay compiled.
@@ -28,6 +28,10 @@ pub(in super::super) struct Session {
     statements: RefCell<HashMap<Box<str>, Statement>>,
     in_transaction: Cell<bool>,
     has_triggers: Cell<bool>,
+    /// The same before the transaction.
+    had_triggers: Cell<bool>,
+    /// Until when the server is waited for.
+    deadline: Cell<Instant>,
 }
 
 impl Session {
@@ -39,7 +43,20 @@ impl Session {
             statements: RefCell::default(),
             in_transaction: Cell::new(false),
             has_triggers: Cell::new(true),
+            had_triggers: Cell::new(true),
+            deadline: Cell::new(Instant::now() + STATEMENT_MAX),
         }
+    }
+
+    /// Waits for the server for so long from now on, in all.
+    pub(in super::super) fn wait_for(&self, time: Duration) {
+        self.deadline.set(Instant::now() + time);
+    }
+
+    /// Does nothing for so long, or until something has happened; what the server says by itself is heard.
+    pub(in super::super) fn rest(&self, time: Duration, until: impl Future<Output = ()>) {
+        let rest = async { timeout(time, until).await };
+        let _ = self.runtime.block_on(rest);
     }
 
     /// Whether the server can be asked for anything more.
@@ -60,13 +77,14 @@ impl Session {
 
     pub(super) fn begin(&self) -> Result<()> {
         self.batch("BEGIN")?;
-        self.in_transaction.set(true);
+        self.set_in_transaction();
         Ok(())
     }
 
-    /// Says that a transaction has been begun or ended by [`Self::batch`].
-    pub(in super::super) fn set_in_transaction(&self, is: bool) {
-        self.in_transaction.set(is);
+    /// Says that a transaction has been begun by [`Self::batch`].
+    pub(in super::super) fn set_in_transaction(&self) {
+        self.in_transaction.set(true);
+        self.had_triggers.set(self.has_triggers.get());
     }
 
     pub(super) fn commit(&self) -> Result<()> {
@@ -78,7 +96,7 @@ impl Session {
     pub(super) fn roll_back(&self) -> Result<()> {
         self.in_transaction.set(false);
         // What was set in a transaction that is taken back is as it was before.
-        self.has_triggers.set(true);
+        self.has_triggers.set(self.had_triggers.get());
         self.batch("ROLLBACK")?;
         Ok(())
     }
@@ -87,12 +105,13 @@ impl Session {
         !self.in_transaction.get()
     }
 
-    pub(super) fn set_triggers(&self, on: bool) -> Result<()> {
-        if self.has_triggers.replace(on) != on {
+    pub(super) fn set_triggers(&self, on: bool) -> Result<bool> {
+        let before = self.has_triggers.replace(on);
+        if before != on {
             let word = if on { "on" } else { "off" };
             self.batch(&format!("SET bellwire.triggers = '{word}'"))?;
         }
-        Ok(())
+        Ok(before)
     }
 
     pub(super) fn execute(&self, sql: &str, values: &[&dyn Value]) -> Result<usize> {
@@ -141,7 +160,7 @@ impl Session {
     ) -> Result<T> {
         let answered = self
             .runtime
-            .block_on(async { timeout(STATEMENT_MAX, asked).await });
+            .block_on(async { timeout_at(self.deadline.get(), asked).await });
         Ok(answered.map_err(|_| SqlError::TooSlow)??)
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn open_at(
     let schema = folder.path().file_name().expect("a name");
     let schema = schema.to_string_lossy().replace('.', "test_");
     let server = Server::at(&Secret::new(address), &schema).expect("an address");
-    Store::connect(&server, status, now)
+    Store::connect(&server, status)
 }
 
 /// A queue that has taken in these events, each with a delivery to each of these sinks.

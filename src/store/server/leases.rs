@@ -1,0 +1,366 @@
+//! The thread that holds the duties of this instance on a server, and takes those that become free.
+//!
+//! A lease runs out by the clock of the server unless it is renewed, so that the death of an instance needs
+//! nobody who notices it. Whoever cannot renew stops by his own clock some time before that: no two instances
+//! ever do the same thing, as long as their clocks run about equally fast. Whoever is stopped in the middle and goes
+//! on later has a fence that counts no longer.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::super::StoreError;
+use super::super::lead::{Held, Hold};
+use super::super::sql::{Connection, Session, Transaction, params};
+use super::Server;
+
+/// How long a lease holds after it was taken or renewed, by the clock of the server.
+const HOLDS: Duration = Duration::from_secs(4);
+
+/// How long after the beginning of its last renewal a lease counts as lost, by our own clock.
+const TRUSTED: Duration = Duration::from_secs(3);
+
+/// Time between two renewals.
+const RENEW_EVERY: Duration = Duration::from_secs(1);
+
+/// Time between two looks for what is wanted and may have become free.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How long the server may take over one statement here.
+const STATEMENT_MAX: Duration = Duration::from_secs(1);
+
+/// The same where time is short.
+const LEAST: Duration = Duration::from_millis(20);
+
+/// How long a duty that was given up for another instance is left to that.
+const LEFT_FOR: Duration = Duration::from_secs(3);
+
+/// What instances share evenly, by the beginnings of the duties.
+const KINDS: [&str; 2] = ["source ", "sink "];
+
+/// Something to be done about a duty.
+#[derive(Debug)]
+pub(in super::super) enum Ask {
+    /// To have it as soon as nobody else does.
+    Want(Box<str>, oneshot::Sender<Hold>),
+    /// To give it back.
+    Release(Arc<Held>),
+    /// To give all back, and to end.
+    Close,
+}
+
+/// The line to the thread.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Leases {
+    line: Sender<Ask>,
+}
+
+impl Leases {
+    pub(super) const fn new(line: Sender<Ask>) -> Self {
+        Self { line }
+    }
+
+    /// Asks for something. A thread that has ended has given everything back.
+    pub(in super::super) fn ask(&self, ask: Ask) {
+        let _ = self.line.send(ask);
+    }
+}
+
+/// What the thread works with.
+pub(super) struct Keeper {
+    server: Server,
+    instance: Arc<str>,
+    session: Option<Session>,
+    leases: Leases,
+    wanted: Vec<(Box<str>, oneshot::Sender<Hold>)>,
+    held: HashMap<Box<str>, (Arc<Held>, CancellationToken)>,
+    /// Given up for others, until then.
+    left: HashMap<Box<str>, Instant>,
+    /// When the last renewal began that reached the server.
+    renewed: Instant,
+}
+
+impl Keeper {
+    pub(super) fn new(server: Server, instance: Arc<str>, leases: Leases) -> Self {
+        Self {
+            server,
+            instance,
+            leases,
+            session: None,
+            wanted: Vec::new(),
+            held: HashMap::new(),
+            left: HashMap::new(),
+            renewed: Instant::now(),
+        }
+    }
+
+    /// Works until it is told to close, or nobody can ask any more.
+    pub(super) fn serve(mut self, line: &Receiver<Ask>) {
+        let (mut renew_at, mut look_at) = (Instant::now(), Instant::now());
+        loop {
+            let next = if self.wanted.is_empty() {
+                renew_at
+            } else {
+                renew_at.min(look_at)
+            };
+            match line.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Ok(Ask::Want(duty, reply)) => {
+                    self.wanted.push((duty, reply));
+                    // Those that come at the same time are taken at the same time.
+                    look_at = look_at.min(Instant::now() + Duration::from_millis(5));
+                    continue;
+                }
+                Ok(Ask::Release(held)) => self.release(&held),
+                Ok(Ask::Close) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.wanted.retain(|(_, reply)| !reply.is_closed());
+            if Instant::now() >= renew_at {
+                renew_at = Instant::now() + RENEW_EVERY;
+                self.attempt(Self::renew);
+            }
+            if self.renewed.elapsed() >= TRUSTED {
+                self.lose_all();
+            }
+            if Instant::now() >= look_at && !self.wanted.is_empty() {
+                look_at = Instant::now() + LOOK_EVERY;
+                self.attempt(Self::take);
+            }
+        }
+        self.attempt(Self::leave);
+    }
+
+    /// Does something with the server, which may be away.
+    fn attempt(&mut self, work: fn(&mut Self, &Session) -> Result<(), StoreError>) {
+        // Whatever happens, what cannot be kept is to be given up in time.
+        let time = match self.held.is_empty() {
+            true => STATEMENT_MAX,
+            false => TRUSTED
+                .saturating_sub(self.renewed.elapsed())
+                .clamp(LEAST, STATEMENT_MAX),
+        };
+        let session = match self.session.take().filter(Session::is_open) {
+            Some(session) => {
+                session.wait_for(time);
+                Ok(session)
+            }
+            None => self.server.connect_within(time),
+        };
+        let done = session.and_then(|session| {
+            work(self, &session)?;
+            Ok(session)
+        });
+        match done {
+            Ok(session) => self.session = Some(session),
+            Err(error) => tracing::debug!(%error, "duties could not be looked after"),
+        }
+    }
+
+    /// Says that this instance lives, and keeps what it has.
+    fn renew(&mut self, session: &Session) -> Result<(), StoreError> {
+        let began = Instant::now();
+        let connection = Connection::Postgres(session);
+        let wants: Vec<&str> = self.wanted.iter().map(|(duty, _)| &**duty).collect();
+        say_alive(&connection, &self.instance, &wants.join(","))?;
+        let mut renew = connection.prepare_cached(
+            "UPDATE leases SET until = clock_timestamp() + CAST(?2 AS BIGINT) * INTERVAL '1 millisecond'
+             WHERE holder = ?1 RETURNING duty, fence",
+        )?;
+        let kept = renew.query_all(params![&*self.instance, millis(HOLDS)], |row| {
+            Ok((row.get::<String>(0)?, row.get::<i64>(1)?))
+        })?;
+        self.renewed = began;
+        let kept: HashMap<&str, i64> = kept.iter().map(|(duty, fence)| (&**duty, *fence)).collect();
+        for (_, (held, ended)) in self
+            .held
+            .extract_if(|duty, (held, _)| kept.get(&**duty) != Some(&held.fence))
+        {
+            tracing::warn!(duty = %held.duty, "another instance has taken over");
+            ended.cancel();
+        }
+        self.share(&connection)
+    }
+
+    /// Gives up sources and sinks where another instance wants them that has at least two fewer.
+    fn share(&mut self, connection: &Connection<'_>) -> Result<(), StoreError> {
+        let mut others = connection.prepare_cached(
+            "SELECT array_to_string(i.wants, ','),
+                 count(l.duty) FILTER (WHERE l.duty LIKE 'source %'), count(l.duty) FILTER (WHERE l.duty LIKE 'sink %')
+             FROM instances i LEFT JOIN leases l ON l.holder = i.id AND l.until > clock_timestamp()
+             WHERE i.id <> ?1 AND i.seen > clock_timestamp() - CAST(?2 AS BIGINT) * INTERVAL '1 millisecond'
+             GROUP BY i.id",
+        )?;
+        let others = others.query_all(params![&*self.instance, millis(HOLDS)], |row| {
+            let counts = [row.get::<u64>(1)?, row.get::<u64>(2)?];
+            Ok((row.get::<String>(0)?, counts))
+        })?;
+        for (at, kind) in KINDS.into_iter().enumerate() {
+            let kept = self
+                .held
+                .values()
+                .filter(|(held, ended)| held.duty.starts_with(kind) && !ended.is_cancelled());
+            let mine = kept.count();
+            let fewest = others.iter().min_by_key(|(_, counts)| counts[at]);
+            let Some((wants, counts)) = fewest else {
+                continue;
+            };
+            let surplus =
+                mine.saturating_sub(usize::try_from(counts[at]).unwrap_or(usize::MAX)) / 2;
+            let wanted = wants.split(',').filter(|duty| duty.starts_with(kind));
+            for duty in wanted
+                .filter(|duty| self.held.contains_key(*duty))
+                .take(surplus)
+            {
+                if let Some((_, ended)) = self.held.get(duty) {
+                    // Whoever has it ends its work first, and then gives it back.
+                    ended.cancel();
+                    self.left.insert(duty.into(), Instant::now() + LEFT_FOR);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what is wanted and free. Whoever changes the queue meanwhile has ended before that.
+    fn take(&mut self, session: &Session) -> Result<(), StoreError> {
+        self.left.retain(|_, until| *until > Instant::now());
+        let connection = Connection::Postgres(session);
+        let mut is_taken = connection.prepare_cached(
+            "SELECT duty FROM leases WHERE duty = ANY (string_to_array(?1, ',')) AND until > clock_timestamp()",
+        )?;
+        let wanted = self.wanted.iter().map(|(duty, _)| &**duty);
+        let wanted: Vec<&str> = wanted
+            .filter(|duty| !self.left.contains_key(*duty))
+            .collect();
+        let taken = is_taken.query_all(params![wanted.join(",")], |row| row.get::<String>(0))?;
+        let free: Vec<&str> = wanted
+            .into_iter()
+            .filter(|duty| !taken.iter().any(|it| it == duty))
+            .collect();
+        if free.is_empty() {
+            return Ok(());
+        }
+        let began = Instant::now();
+        session.batch(&format!("BEGIN; {}", self.server.take_lock()))?;
+        session.set_in_transaction();
+        let transaction = Transaction::begun(&connection);
+        let mut take = connection.prepare_cached(
+            "INSERT INTO leases (duty, holder, fence, until)
+             SELECT duty, ?2, 1, clock_timestamp() + CAST(?3 AS BIGINT) * INTERVAL '1 millisecond'
+             FROM unnest(string_to_array(?1, ',')) AS duty
+             ON CONFLICT (duty) DO UPDATE SET holder = excluded.holder, until = excluded.until, fence = leases.fence + 1
+             WHERE leases.until <= clock_timestamp()
+             RETURNING duty, fence",
+        )?;
+        let now_mine = take.query_all(
+            params![free.join(","), &*self.instance, millis(HOLDS)],
+            |row| Ok((row.get::<String>(0)?, row.get::<i64>(1)?)),
+        )?;
+        transaction.commit()?;
+        if self.held.is_empty() {
+            self.renewed = began;
+        }
+        for (duty, fence) in now_mine {
+            let duty: Box<str> = duty.into();
+            let held = Arc::new(Held {
+                duty: duty.clone(),
+                fence,
+            });
+            let Some(at) = self.wanted.iter().position(|(wanted, _)| *wanted == duty) else {
+                continue;
+            };
+            let (_, reply) = self.wanted.swap_remove(at);
+            let ended = CancellationToken::new();
+            self.held.insert(duty, (Arc::clone(&held), ended.clone()));
+            // Where nobody wants it any more, it is given back as it is dropped.
+            let leases = self.leases.clone();
+            let _ = reply.send(Hold {
+                held,
+                ended,
+                leases,
+            });
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, held: &Arc<Held>) {
+        if self
+            .held
+            .get(&held.duty)
+            .is_some_and(|(known, _)| known == held)
+        {
+            self.held.remove(&held.duty);
+        }
+        let Some(session) = self.session.as_ref().filter(|session| session.is_open()) else {
+            // It runs out by itself.
+            return;
+        };
+        let released = Connection::Postgres(session).execute(
+            "UPDATE leases SET until = clock_timestamp() WHERE duty = ?1 AND fence = ?2 AND holder = ?3",
+            params![&*held.duty, held.fence, &*self.instance],
+        );
+        if let Err(error) = released {
+            tracing::debug!(%error, duty = %held.duty, "a duty runs out by itself");
+        }
+    }
+
+    fn lose_all(&mut self) {
+        for (_, (held, ended)) in self.held.drain() {
+            tracing::warn!(duty = %held.duty, "this instance cannot keep its duty");
+            ended.cancel();
+        }
+    }
+
+    /// Gives everything back, and leaves.
+    fn leave(&mut self, session: &Session) -> Result<(), StoreError> {
+        let connection = Connection::Postgres(session);
+        connection.execute(
+            "UPDATE leases SET until = clock_timestamp() WHERE holder = ?1",
+            params![&*self.instance],
+        )?;
+        connection.execute(
+            "DELETE FROM instances WHERE id = ?1",
+            params![&*self.instance],
+        )?;
+        Ok(())
+    }
+}
+
+/// Says that an instance is there now; answers whether it is alone.
+pub(super) fn arrive(connection: &Connection<'_>, instance: &str) -> Result<bool, StoreError> {
+    connection.execute(
+        "DELETE FROM instances WHERE seen < clock_timestamp() - INTERVAL '1 minute'",
+        params![],
+    )?;
+    let others = "SELECT count(*) FROM instances
+         WHERE seen > clock_timestamp() - CAST(?1 AS BIGINT) * INTERVAL '1 millisecond'";
+    let others: i64 = connection.query_row(others, params![millis(HOLDS)], |row| row.get(0))?;
+    say_alive(connection, instance, "")?;
+    Ok(others == 0)
+}
+
+fn say_alive(connection: &Connection<'_>, instance: &str, wants: &str) -> Result<(), StoreError> {
+    connection.execute(
+        "INSERT INTO instances (id, host, version, config, started, seen, wants)
+         VALUES (?1, ?2, ?3, '', clock_timestamp(), clock_timestamp(), string_to_array(?4, ','))
+         ON CONFLICT (id) DO UPDATE SET seen = excluded.seen, wants = excluded.wants",
+        params![instance, host(), env!("CARGO_PKG_VERSION"), wants],
+    )?;
+    Ok(())
+}
+
+/// What this machine is called.
+fn host() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
