@@ -15,6 +15,7 @@ use super::access::Door;
 use super::openapi::Readiness;
 use super::{Parts, standing};
 use crate::status::{SinkStatus, Snapshot, SourceStatus};
+use crate::store::InstanceRow;
 
 /// Longest wait for the queue: whoever asks for readiness does not wait long.
 const QUEUE_ANSWERS: Duration = Duration::from_secs(1);
@@ -46,6 +47,9 @@ pub(super) async fn show(
     let body = if door.may_look(&headers) {
         let mut body = whole(&snapshot, &reasons, now);
         body["orphaned"] = orphaned(&parts, &snapshot).await;
+        if parts.store.is_shared() {
+            body["instances"] = instances(&parts).await;
+        }
         body
     } else {
         json!({ "ready": reasons.is_empty() })
@@ -64,6 +68,29 @@ async fn orphaned(parts: &Parts, snapshot: &Snapshot) -> Value {
             .collect(),
         _ => Value::Null,
     }
+}
+
+/// Who works on the queue; nothing where it does not answer.
+async fn instances(parts: &Parts) -> Value {
+    match tokio::time::timeout(QUEUE_ANSWERS, parts.store.instances()).await {
+        Ok(Ok(instances)) => instances.iter().map(of_instance).collect(),
+        _ => Value::Null,
+    }
+}
+
+pub(super) fn of_instance(instance: &InstanceRow) -> Value {
+    json!({
+        "id": instance.id,
+        "own": instance.is_own,
+        "host": instance.host,
+        "version": instance.version,
+        "config": instance.config,
+        "differs": instance.differs,
+        "started": text(instance.started),
+        "seen": text(instance.seen),
+        "gone": instance.is_gone,
+        "duties": instance.duties,
+    })
 }
 
 fn whole(snapshot: &Snapshot, reasons: &[String], now: Timestamp) -> Value {
@@ -89,6 +116,7 @@ fn whole(snapshot: &Snapshot, reasons: &[String], now: Timestamp) -> Value {
 pub(super) fn of_source(source: &SourceStatus) -> Value {
     json!({
         "used": source.used,
+        "elsewhere": source.elsewhere,
         "connected": source.connected,
         "since": source.since.map(text),
         "activity": source.activity,
@@ -112,6 +140,7 @@ pub(super) fn of_sink(sink: &SinkStatus, now: Timestamp) -> Value {
     let resting_until = sink.resting_until.filter(|until| *until > now);
     json!({
         "used": sink.used,
+        "elsewhere": sink.elsewhere,
         "suspended": sink.suspended,
         "away_since": sink.away_since.map(text),
         "resting_until": resting_until.map(text),

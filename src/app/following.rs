@@ -88,11 +88,7 @@ impl Following {
             self.crew
                 .add(parts.name.clone(), print, |leave| async move {
                     let duty = Duty::Source(parts.name.clone());
-                    let waits = |elsewhere| {
-                        parts
-                            .status
-                            .source(&parts.name, |it| it.elsewhere = elsewhere);
-                    };
+                    let waits = |elsewhere| parts.status.source_elsewhere(&parts.name, elsewhere);
                     let follow = |store, leave| {
                         let queue = queue.through(store);
                         let parts = Parts {

@@ -25,6 +25,7 @@ use crate::rules;
 use crate::sinks::Sink;
 use crate::sources::Source;
 use crate::status::Status;
+use crate::store::Store;
 use crate::upkeep::Ears;
 
 /// Longest wait for the configuration and the files that it names.
@@ -59,6 +60,7 @@ pub(super) struct Handles {
     pub(super) setup: watch::Sender<Arc<Setup>>,
     pub(super) mended: Mended,
     pub(super) nudge: watch::Sender<u64>,
+    pub(super) store: Store,
 }
 
 /// The configuration that is in force, and the handles by which another one is put in its place.
@@ -215,6 +217,7 @@ impl InForce {
             switch.clone_from(&plan.switch);
             is_other
         });
+        self.handles.store.describe(&plan.config.print.to_string());
         self.handles.setup.send_replace(Arc::new(plan.setup()));
         let names: Vec<Name> = sources.iter().map(|(_, it)| it.name.clone()).collect();
         let sink_names: Vec<Name> = sinks.keys().cloned().collect();

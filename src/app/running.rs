@@ -65,10 +65,18 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
     let (status, notices) = Status::new();
     let config = &plan.config;
     let client = Client::new(None)?;
-    let store = plan.home.open(status.clone(), clock.now())?;
+    // A server may have to be waited for.
+    let (home, told, now) = (plan.home.clone(), status.clone(), clock.now());
+    let (reply, opening) = oneshot::channel();
+    std::thread::spawn(move || reply.send(home.open(told, now)));
+    let store = tokio::select! {
+        opened = opening => opened.context("the queue could not be opened")??,
+        () = stop.cancelled() => return Err(anyhow!("told to stop before the queue was open")),
+    };
     store.limit(config.retention.max_disk).await?;
     let nudge = store.nudge();
     plan.announce(&status);
+    store.describe(&config.print.to_string());
     let mended = Mended::default();
     let (configured, setup) = watch::channel(Arc::new(plan.setup()));
     let mut admin_group = Group::new();
@@ -186,6 +194,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         setup: configured,
         mended,
         nudge,
+        store: store.clone(),
     };
     let in_force = InForce::new(plan, following, handles, status.clone(), clock)?;
     Ok(Running {

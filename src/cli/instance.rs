@@ -2,7 +2,7 @@
 //! under the lock of their folder. Either answers the same requests, so commands need not know which.
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -21,6 +21,9 @@ use crate::transport::{Client, Reach};
 
 /// Longest wait for an answer: a replay of days takes a while, and so does a slow receiver.
 const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How long somebody who listens on this machine may take over a connection.
+const LISTENS_WITHIN: Duration = Duration::from_millis(500);
 
 /// Most bytes of an answer. A page of a hundred deliveries is far smaller, unless somebody is hostile.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
@@ -56,13 +59,20 @@ pub(super) struct Answer {
 
 impl Instance {
     /// Finds the instance of a configuration. The lock of the data folder tells whether one runs.
+    /// A queue on a server is nobody's own: whoever listens here is asked, and else the server.
     pub(super) fn find(plan: &Plan) -> anyhow::Result<Self> {
-        Self::found(plan, app::stopped(plan))
+        match listening(plan) {
+            Some(address) => Self::asked(address, plan.config.http.token.clone(), None),
+            None => Self::found(plan, app::stopped(plan)),
+        }
     }
 
     /// The same for a command that needs no queue, and makes an empty one where there is none.
     pub(super) fn find_or_make(plan: &Plan) -> anyhow::Result<Self> {
-        Self::found(plan, app::stopped_or_new(plan))
+        match listening(plan) {
+            Some(address) => Self::asked(address, plan.config.http.token.clone(), None),
+            None => Self::found(plan, app::stopped_or_new(plan)),
+        }
     }
 
     fn found(plan: &Plan, stopped: anyhow::Result<admin::Parts>) -> anyhow::Result<Self> {
@@ -114,8 +124,15 @@ impl Instance {
     }
 
     /// Whether deliveries leave by themselves.
-    pub(super) const fn runs(&self) -> bool {
-        matches!(self, Self::Running { .. })
+    pub(super) async fn runs(&self) -> bool {
+        match self {
+            Self::Running { .. } => true,
+            // Other machines may work on it.
+            Self::Stopped(parts) => {
+                let others = parts.store.instances().await.unwrap_or_default();
+                others.iter().any(|other| !other.is_gone)
+            }
+        }
     }
 
     /// Reads something: path segments below `/api/v1`, and parameters.
@@ -188,6 +205,19 @@ impl Instance {
             }
         }
     }
+}
+
+/// Where an instance of this machine listens whose queue is on a server.
+fn listening(plan: &Plan) -> Option<SocketAddr> {
+    plan.home.server()?;
+    let listen = plan
+        .config
+        .http
+        .listen
+        .filter(|listen| listen.port() != 0)?;
+    let address = reachable(listen);
+    let answers = TcpStream::connect_timeout(&address, LISTENS_WITHIN);
+    answers.is_ok().then_some(address)
 }
 
 impl Answer {

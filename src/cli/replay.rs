@@ -75,7 +75,7 @@ async fn replay(instance: &Instance, args: &Args) -> anyhow::Result<Exit> {
         output::document(&done);
         return Ok(Exit::Done);
     }
-    let when = if instance.runs() {
+    let when = if instance.runs().await {
         "now"
     } else {
         "when bellwire runs"

@@ -2,9 +2,10 @@
 //!
 //! A file of its own because a reload must leave alone what has not changed, and because secrets take
 //! part: one that comes from a file may change while the table stays as it is. Only a hash is kept,
-//! made for comparing within one process.
+//! made for comparing within one process, or with others of the same program.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
@@ -15,6 +16,13 @@ use super::secret;
 /// What a table said when it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Print(u64);
+
+/// Eight hexadecimal digits, which say nothing of a secret among what they are made of.
+impl fmt::Display for Print {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0 & 0xffff_ffff)
+    }
+}
 
 /// The print of a table's entries, with what its references stand for by now.
 pub(super) fn print(

@@ -37,6 +37,8 @@ pub struct Config {
     pub heartbeat: Option<HeartbeatConfig>,
     /// Rules as tests.
     pub tests: Vec<TestConfig>,
+    /// What it says of what instances that share a queue have to agree about.
+    pub print: Print,
 }
 
 /// `[store]`.

@@ -80,11 +80,14 @@ impl Table {
 
     /// What is still in the table, for comparing it with another reading.
     pub(crate) fn print(&self) -> Print {
-        print::print(
-            &self.entries,
-            &self.context.environment,
-            &self.context.folder,
-        )
+        self.print_without(&[])
+    }
+
+    /// The same without some keys.
+    pub(super) fn print_without(&self, keys: &[&str]) -> Print {
+        let mut entries = self.entries.clone();
+        entries.retain(|key, _| !keys.contains(&key.as_str()));
+        print::print(&entries, &self.context.environment, &self.context.folder)
     }
 
     /// Whether the key is there and not yet taken. Asking makes the key a known one.

@@ -110,7 +110,7 @@ pub async fn run(
             let name = sink.name.clone();
             lanes.add(name.clone(), mark(&sink), |leave| async move {
                 let duty = Duty::Sink(name.clone());
-                let waits = |elsewhere| parts.status.sink(&name, |it| it.elsewhere = elsewhere);
+                let waits = |elsewhere| parts.status.sink_elsewhere(&name, elsewhere);
                 let serve = |store, leave| {
                     let parts = Parts {
                         store,

@@ -184,6 +184,29 @@ impl Status {
         self.change(|all| all.sinks.get_mut(name).map(change));
     }
 
+    /// Says whether another instance follows a source. What was found out about it here is over then.
+    pub fn source_elsewhere(&self, name: &Name, elsewhere: bool) {
+        self.source(name, |source| {
+            source.elsewhere = elsewhere;
+            source.connected = false;
+            source.fault = None;
+            source.lost_since = None;
+            source.poll = None;
+        });
+    }
+
+    /// Says whether another instance serves a sink. What was found out about it here is over then.
+    pub fn sink_elsewhere(&self, name: &Name, elsewhere: bool) {
+        self.sink(name, |sink| {
+            sink.elsewhere = elsewhere;
+            sink.suspended = None;
+            sink.away_since = None;
+            sink.failing_since = None;
+            sink.resting_until = None;
+            sink.failed_in_a_row = 0;
+        });
+    }
+
     /// Counts what was put into the queue, for the sinks and as events of bellwire's own; a source counts
     /// its own.
     pub fn accepted(&self, accepted: &Accepted, internal: bool) {

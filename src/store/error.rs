@@ -26,6 +26,14 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
+    /// There is no queue on a server, and none was to be made.
+    #[error(
+        "there is no queue on {server}, the `store.url` of the configuration; `bellwire run` makes one"
+    )]
+    MissingOnServer {
+        /// Where it is.
+        server: String,
+    },
     /// Another instance works in this folder.
     #[error("the data folder `{}` is in use by {holder}; stop it, or set another `data_dir`", path.display())]
     Locked {

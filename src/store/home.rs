@@ -46,14 +46,14 @@ impl Home {
         }
     }
 
-    /// The same, but in a folder only where a queue is already.
+    /// The same, but only where a queue is already, and for a while.
     ///
     /// # Errors
-    /// As [`Store::open_existing`] and [`Store::connect`].
+    /// As [`Store::open_existing`] and [`Store::visit`].
     pub fn open_existing(&self, status: Status, now: Timestamp) -> Result<Store, StoreError> {
         match self {
             Self::Folder(folder) => Store::open_existing(folder, status, now),
-            Self::Server(server) => Store::connect(server, status),
+            Self::Server(server) => Store::visit(server, status),
         }
     }
 }

@@ -26,6 +26,7 @@ mod file;
 mod hands;
 mod home;
 mod inspect;
+mod instances;
 mod interrupted;
 mod lane;
 mod lead;
@@ -79,6 +80,7 @@ pub use error::{Shortage, StoreError};
 pub use hands::{Handed, Inbox};
 pub use home::Home;
 pub use inspect::Filter;
+pub use instances::InstanceRow;
 pub use lead::Duty;
 pub use owner::{Claims, Due};
 pub use prune::{Place, Share};
@@ -159,18 +161,32 @@ impl Store {
     /// # Errors
     /// [`StoreError`], whose variants say what a person has to do.
     pub fn connect(server: &Server, status: Status) -> Result<Self, StoreError> {
+        Self::reach(server, status, true)
+    }
+
+    /// As [`Store::connect`], but only where a queue is already, and without being one of the instances that
+    /// work on it.
+    ///
+    /// # Errors
+    /// [`StoreError::MissingOnServer`] where there is none, and otherwise as [`Store::connect`].
+    pub fn visit(server: &Server, status: Status) -> Result<Self, StoreError> {
+        Self::reach(server, status, false)
+    }
+
+    fn reach(server: &Server, status: Status, joins: bool) -> Result<Self, StoreError> {
         let (requests, line) = mpsc::channel(REQUESTS_MAX);
         let (looks, looked) = mpsc::channel(reader::LOOKS_MAX);
         let fault = Arc::default();
         let alarm = alarm::Alarm::new(status);
         let (arrivals, nudge) = (watch::Sender::new(0), watch::Sender::new(0));
         let signs = Arc::from([arrivals.clone(), nudge.clone()]);
-        let leases = server::open(server, (line, looked), alarm, Arc::clone(&fault), signs)?;
+        let lines = (line, looked);
+        let leases = server::open(server, lines, alarm, Arc::clone(&fault), signs, joins)?;
         Ok(Self {
             requests,
             looks,
             fault,
-            leases: Some(leases),
+            leases,
             by: None,
             arrivals,
             nudge,

@@ -139,7 +139,7 @@ async fn a_list_takes_the_parameters_that_are_described_and_no_other() {
             assert_eq!(taken.status, 200, "{path}?{name}: {taken:?}");
         }
     }
-    assert_eq!(lists, 5);
+    assert_eq!(lists, 6);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,6 +5,7 @@ mod everywhere;
 mod explain;
 mod marks;
 mod memory;
+mod server;
 
 use std::fs;
 use std::path::Path;

@@ -214,6 +214,23 @@ fn page<T>(
 }
 
 /// A page of what stands in the configuration; its cursor counts what came before.
+/// The instances that work on a queue that they share, in the order of their starts; none where it is in a
+/// folder.
+#[cfg_attr(test, utoipa::path(
+    get,
+    path = "/api/v1/instances",
+    params(Paging),
+    responses((status = 200, description = "A page of them.", body = Page<openapi::Instance>), NotUnderstood, NoToken, NoQueue),
+))]
+pub(in crate::admin) async fn instances(
+    State(parts): State<Arc<Parts>>,
+    RawQuery(raw): RawQuery,
+) -> Answer {
+    let query = Query::read(raw.as_deref(), &["limit", "after"])?;
+    let instances = parts.store.instances().await?;
+    configured(&query, instances.iter().map(ready::of_instance))
+}
+
 fn configured(query: &Query, items: impl ExactSizeIterator<Item = Value>) -> Answer {
     let limit = query.limit()? as usize;
     let before = usize::try_from(query.after()?.unwrap_or_default()).unwrap_or(usize::MAX);

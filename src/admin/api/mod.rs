@@ -46,6 +46,7 @@ pub(super) fn routes() -> Router<Arc<Parts>> {
         .route("/sources", get(lists::sources))
         .route("/sinks", get(lists::sinks))
         .route("/rules", get(lists::rules))
+        .route("/instances", get(lists::instances))
         .route("/deliveries/{id}", get(by_hand::show))
         .route("/deliveries/{id}/retry", post(by_hand::retry))
         .route("/deliveries/{id}/drop", post(by_hand::drop))

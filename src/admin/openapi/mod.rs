@@ -17,7 +17,7 @@ pub(super) use answers::{Counted, Delivery, Event, Page, Replay, Rule, Test, Tes
 pub(super) use shared::{
     NoQueue, NoToken, NotNow, NotUnderstood, OtherOrigin, Paging, Since, TooLarge, Unknown, Which,
 };
-pub(super) use standing::{Readiness, Sink, Source};
+pub(super) use standing::{Instance, Readiness, Sink, Source};
 
 use super::api::{self, by_hand, lists, live, replay, trial};
 use super::{metrics, ready};
@@ -106,6 +106,7 @@ fn extend(form: &mut Value, base: &Value) {
         lists::sinks,
         trial::test,
         lists::rules,
+        lists::instances,
         api::describe,
     ),
     components(schemas(answers::Problem)),

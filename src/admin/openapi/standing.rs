@@ -29,6 +29,37 @@ pub(in crate::admin) struct Readiness {
     /// How many deliveries wait for sinks that are no longer configured; null while the queue does not
     /// answer.
     orphaned: Option<BTreeMap<String, u64>>,
+    /// Who works on a queue that instances share; not there where it is in a folder, and null while the queue
+    /// does not answer.
+    instances: Option<Vec<Instance>>,
+}
+
+/// An instance that works on a shared queue.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::admin) struct Instance {
+    /// What it is called among the others, anew with each start.
+    id: String,
+    /// Whether it is the one that answers.
+    own: bool,
+    /// The machine it runs on.
+    host: String,
+    /// The version of its program.
+    version: String,
+    /// A hash of its configuration, without `[http]`, `[log]`, `[store]` and `data_dir`; empty at its start.
+    config: String,
+    /// Whether that is another one than that of who answers.
+    differs: bool,
+    /// When it began, by the clock of the server.
+    #[schema(format = DateTime)]
+    started: String,
+    /// When it last said that it lives, by the same clock.
+    #[schema(format = DateTime)]
+    seen: String,
+    /// Whether others take over from it.
+    gone: bool,
+    /// What it does: `source NAME`, `sink NAME`, and what is done once for all.
+    duties: Vec<String>,
 }
 
 /// How the queue is doing.
@@ -48,6 +79,8 @@ struct Queue {
 pub(super) struct SourceState {
     /// Whether some rule listens to it.
     used: bool,
+    /// Whether another instance follows it, which knows the rest.
+    elsewhere: bool,
     /// Whether its stream is open.
     connected: bool,
     /// Since when it has been as it is, connected or not.
@@ -93,6 +126,8 @@ pub(super) struct SourceState {
 pub(super) struct SinkState {
     /// Whether some rule sends to it.
     used: bool,
+    /// Whether another instance serves it, which knows the rest.
+    elsewhere: bool,
     /// Why it is suspended, if it is.
     #[schema(required = true)]
     suspended: Option<String>,

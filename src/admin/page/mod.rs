@@ -98,8 +98,9 @@ async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Result<Response, R
         state: Some(DeliveryState::Dead),
         ..Filter::default()
     };
-    let (depths, events, dead) = tokio::try_join!(
+    let (depths, instances, events, dead) = tokio::try_join!(
         parts.store.depths(),
+        parts.store.instances(),
         parts
             .store
             .events(standing(&snapshot), None, EVENTS_SHOWN as u32),
@@ -114,6 +115,7 @@ async fn show(State(site): State<Arc<Site>>, asked: Asked) -> Result<Response, R
         (state::verdict(&reasons, &snapshot, all_dead, now))
         (state::sources(&snapshot, now))
         (state::sinks(&snapshot, &depths, now))
+        @if !instances.is_empty() { (state::instances(&instances, now)) }
         section #dead-letters aria-labelledby="dead-letters-title" {
             h2 #dead-letters-title { "Dead letters" @if all_dead > 0 { " (" (all_dead) ")" } }
             (lists::dead_letters(&dead, now))

@@ -7,7 +7,7 @@ use super::super::standing;
 use super::words::{ago, count, exactly, lasted, until};
 use crate::model::{Attempt, Name, State as DeliveryState};
 use crate::status::{SinkStatus, Snapshot, SourceStatus};
-use crate::store::Depths;
+use crate::store::{Depths, InstanceRow};
 
 /// The answers to the three questions at a glance: whether it is ready, whether the last alert went
 /// out, and why not.
@@ -77,7 +77,9 @@ fn one_source(name: &Name, source: &SourceStatus, now: Timestamp) -> Markup {
 
 fn source_state(source: &SourceStatus, now: Timestamp) -> Markup {
     html! {
-        @if let Some(fault) = &source.fault {
+        @if source.elsewhere {
+            span.open { "standing by" } ": another instance follows it"
+        } @else if let Some(fault) = &source.fault {
             span.bad { "needs a person" } ": " (fault)
         } @else if source.connected {
             span.good { "connected" }
@@ -135,6 +137,30 @@ fn one_sink(name: &Name, sink: &SinkStatus, depths: &Depths, now: Timestamp) -> 
     }
 }
 
+/// Who works on a queue that is shared.
+pub(super) fn instances(instances: &[InstanceRow], now: Timestamp) -> Markup {
+    html! {
+        section #instances aria-labelledby="instances-title" {
+            h2 #instances-title { "Instances" }
+            ul.cards { @for instance in instances {
+                li id={ "instance-" (instance.id) } {
+                    h3 { (instance.host) @if instance.is_own { " (this one)" } }
+                    p {
+                        @if instance.is_gone { span.bad { "gone" } ", last seen " (ago(Some(instance.seen), now)) }
+                        @else { span.good { "working" } " for " (lasted(instance.started, now)) }
+                    }
+                    @if instance.differs { p.bad { "Its configuration is another one than here." } }
+                    dl {
+                        (fact("Does", html! { @if instance.duties.is_empty() { "nothing, it stands by" } @else { (instance.duties.join(", ")) } }))
+                        (fact("Version", html! { (instance.version) }))
+                        (fact("Configuration", html! { (instance.config) }))
+                    }
+                }
+            } }
+        }
+    }
+}
+
 fn gone_sink(name: &Name, depths: &Depths, now: Timestamp) -> Markup {
     html! {
         p { span.bad { "not configured" } " What waits for it is orphaned." }
@@ -145,7 +171,9 @@ fn gone_sink(name: &Name, depths: &Depths, now: Timestamp) -> Markup {
 fn sink_state(sink: &SinkStatus, now: Timestamp) -> Markup {
     let failure = sink.last_failure.as_deref().unwrap_or("no reason known");
     html! {
-        @if let Some(reason) = &sink.suspended {
+        @if sink.elsewhere {
+            span.open { "standing by" } ": another instance serves it"
+        } @else if let Some(reason) = &sink.suspended {
             span.bad { "suspended" } ": " (reason)
         } @else if let Some(left) = sink.resting_until.and_then(|until_when| until(until_when, now)) {
             span.bad { "resting" } " for " (left) ", as its receiver asked"

@@ -1,5 +1,6 @@
 //! `bellwire queue`: deliveries and dead letters, on a running instance and on a stopped one's files.
 
+mod instances;
 mod list;
 mod show;
 
@@ -56,6 +57,9 @@ enum What {
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
+    /// Show the instances that share the queue, and who does what.
+    #[command(after_help = "Example: bellwire queue instances --json")]
+    Instances,
     /// End deliveries that wait: each becomes a dead letter, `dropped by hand`.
     #[command(after_help = "Example: bellwire queue drop msg_0123456789ab_42")]
     Drop {
@@ -94,6 +98,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let exit = match args.what {
         None => list::run(&instance, &args.filter, args.json).await,
         Some(What::List(inner)) => list::run(&instance, &inner.or(args.filter), args.json).await,
+        Some(What::Instances) => instances::run(&instance, args.json).await,
         Some(What::Show { id }) => show::run(&instance, &id, args.json).await,
         Some(What::Retry { ids }) => act(&instance, "retry", &ids, args.json).await,
         Some(What::Drop { ids }) => act(&instance, "drop", &ids, args.json).await,
@@ -132,10 +137,11 @@ async fn act(
         output::end_of_items();
         return Ok(exit);
     }
+    let runs = instance.runs().await;
     for delivery in &done {
         let text = |key: &str| table::printable(delivery[key].as_str().unwrap_or_default());
         let when = match delivery["state"].as_str() {
-            Some("waiting") if instance.runs() => ", due now".to_owned(),
+            Some("waiting") if runs => ", due now".to_owned(),
             Some("waiting") => ", due when bellwire runs".to_owned(),
             Some("held") => {
                 let sink = text("sink");

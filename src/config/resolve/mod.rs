@@ -32,6 +32,9 @@ const RETENTION_EVENTS: RangeInclusive<Duration> = MINUTE..=Duration::from_secs(
 /// How large the queue may be. The smallest is what one burst of large events needs.
 const RETENTION_DISK: RangeInclusive<u64> = (16 << 20)..=(16 << 40);
 
+/// What each instance has to itself, whoever shares its queue.
+const OWN: [&str; 4] = ["data_dir", "http", "log", "store"];
+
 /// The schema that the queue has on a server, unless another one is named.
 const STORE_SCHEMA: &str = "bellwire";
 
@@ -44,6 +47,7 @@ pub(super) const TITLE_CHARS_MAX: usize = 100;
 /// Reads the whole configuration; also returns what is allowed but hardly meant.
 pub(super) fn config(mut top: Table, file: &Path) -> (Config, Vec<String>) {
     let mut warnings = Vec::new();
+    let print = top.print_without(&OWN);
     let sources = ends::sources(&mut top);
     let sinks = ends::sinks(&mut top);
     let names = Names::new(&sources, &sinks);
@@ -60,6 +64,7 @@ pub(super) fn config(mut top: Table, file: &Path) -> (Config, Vec<String>) {
         watches: watching::watches(&mut top, &names, &mut warnings),
         heartbeat: watching::heartbeat(&mut top),
         tests: watching::tests(&mut top, &names),
+        print,
     };
     ends::events_fit(&config);
     let problems = top.problems().clone();

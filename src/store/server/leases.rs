@@ -49,6 +49,8 @@ pub(in super::super) enum Ask {
     Want(Box<str>, oneshot::Sender<Hold>),
     /// To give it back.
     Release(Arc<Held>),
+    /// To tell others what the configuration is.
+    Describe(Box<str>),
     /// To give all back, and to end.
     Close,
 }
@@ -57,11 +59,17 @@ pub(in super::super) enum Ask {
 #[derive(Clone, Debug)]
 pub(in super::super) struct Leases {
     line: Sender<Ask>,
+    instance: Arc<str>,
 }
 
 impl Leases {
-    pub(super) const fn new(line: Sender<Ask>) -> Self {
-        Self { line }
+    pub(super) const fn new(line: Sender<Ask>, instance: Arc<str>) -> Self {
+        Self { line, instance }
+    }
+
+    /// Who this instance is among the others.
+    pub(in super::super) fn instance(&self) -> &str {
+        &self.instance
     }
 
     /// Asks for something. A thread that has ended has given everything back.
@@ -76,6 +84,8 @@ pub(super) struct Keeper {
     instance: Arc<str>,
     session: Option<Session>,
     leases: Leases,
+    /// A hash of its configuration.
+    config: Box<str>,
     wanted: Vec<(Box<str>, oneshot::Sender<Hold>)>,
     held: HashMap<Box<str>, (Arc<Held>, CancellationToken)>,
     /// Given up for others, until then.
@@ -90,6 +100,7 @@ impl Keeper {
             server,
             instance,
             leases,
+            config: Box::default(),
             session: None,
             wanted: Vec::new(),
             held: HashMap::new(),
@@ -115,6 +126,10 @@ impl Keeper {
                     continue;
                 }
                 Ok(Ask::Release(held)) => self.release(&held),
+                Ok(Ask::Describe(config)) => {
+                    self.config = config;
+                    renew_at = Instant::now();
+                }
                 Ok(Ask::Close) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -165,7 +180,7 @@ impl Keeper {
         let began = Instant::now();
         let connection = Connection::Postgres(session);
         let wants: Vec<&str> = self.wanted.iter().map(|(duty, _)| &**duty).collect();
-        say_alive(&connection, &self.instance, &wants.join(","))?;
+        say_alive(&connection, &self.instance, &self.config, &wants.join(","))?;
         let mut renew = connection.prepare_cached(
             "UPDATE leases SET until = clock_timestamp() + CAST(?2 AS BIGINT) * INTERVAL '1 millisecond'
              WHERE holder = ?1 RETURNING duty, fence",
@@ -339,16 +354,21 @@ pub(super) fn arrive(connection: &Connection<'_>, instance: &str) -> Result<bool
     let others = "SELECT count(*) FROM instances
          WHERE seen > clock_timestamp() - CAST(?1 AS BIGINT) * INTERVAL '1 millisecond'";
     let others: i64 = connection.query_row(others, params![millis(HOLDS)], |row| row.get(0))?;
-    say_alive(connection, instance, "")?;
+    say_alive(connection, instance, "", "")?;
     Ok(others == 0)
 }
 
-fn say_alive(connection: &Connection<'_>, instance: &str, wants: &str) -> Result<(), StoreError> {
+fn say_alive(
+    connection: &Connection<'_>,
+    instance: &str,
+    config: &str,
+    wants: &str,
+) -> Result<(), StoreError> {
     connection.execute(
         "INSERT INTO instances (id, host, version, config, started, seen, wants)
-         VALUES (?1, ?2, ?3, '', clock_timestamp(), clock_timestamp(), string_to_array(?4, ','))
-         ON CONFLICT (id) DO UPDATE SET seen = excluded.seen, wants = excluded.wants",
-        params![instance, host(), env!("CARGO_PKG_VERSION"), wants],
+         VALUES (?1, ?2, ?3, ?4, clock_timestamp(), clock_timestamp(), string_to_array(?5, ','))
+         ON CONFLICT (id) DO UPDATE SET config = excluded.config, seen = excluded.seen, wants = excluded.wants",
+        params![instance, host(), env!("CARGO_PKG_VERSION"), config, wants],
     )?;
     Ok(())
 }

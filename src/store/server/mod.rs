@@ -58,10 +58,11 @@ pub(super) fn open(
     alarm: Alarm,
     fault: Arc<OnceLock<String>>,
     signs: Signs,
-) -> Result<Leases, StoreError> {
+    joins: bool,
+) -> Result<Option<Leases>, StoreError> {
     let instance: Arc<str> = format!("{:016x}", rand::random::<u64>()).into();
     let (ask, asked) = std::sync::mpsc::channel();
-    let leases = Leases::new(ask);
+    let leases = Leases::new(ask, Arc::clone(&instance));
     let keeper = Keeper::new(server.clone(), Arc::clone(&instance), leases.clone());
     let holder = leases.clone();
     let (heard_at, closed) = (server.clone(), CancellationToken::new());
@@ -70,7 +71,11 @@ pub(super) fn open(
     let server = server.clone();
     let (line, looks) = lines;
     let work = move || {
-        let (session, tags) = match prepare(&server, &instance) {
+        let prepared = match joins {
+            true => join(&server, &instance),
+            false => visit(&server),
+        };
+        let (session, tags) = match prepared {
             Ok(prepared) => prepared,
             Err(error) => return drop(told.send(Err(error))),
         };
@@ -87,15 +92,18 @@ pub(super) fn open(
     };
     thread("store", work)?;
     opened.recv().map_err(|_| StoreError::Closed)??;
+    if !joins {
+        return Ok(None);
+    }
     thread("store-leases", move || keeper.serve(&asked))?;
     thread("store-listener", move || {
         listener::serve(&heard_at, &signs, &closed);
     })?;
-    Ok(leases)
+    Ok(Some(leases))
 }
 
 /// Connects, makes or migrates the tables, and says that there is one instance more.
-fn prepare(server: &Server, instance: &str) -> Result<(Session, Tags), StoreError> {
+fn join(server: &Server, instance: &str) -> Result<(Session, Tags), StoreError> {
     let since = Instant::now();
     let session = loop {
         match owner::connect(server) {
@@ -118,6 +126,14 @@ fn prepare(server: &Server, instance: &str) -> Result<(Session, Tags), StoreErro
         false => Tags::read(&transaction)?,
     };
     transaction.commit()?;
+    Ok((session, tags))
+}
+
+/// Connects to a queue that is there.
+fn visit(server: &Server) -> Result<(Session, Tags), StoreError> {
+    let session = owner::connect(server)?;
+    schema::find(&session, server)?;
+    let tags = Tags::read(&sql::Connection::Postgres(&session))?;
     Ok((session, tags))
 }
 
@@ -148,7 +164,11 @@ impl Server {
     /// # Errors
     /// What is wrong with the address, without the address, which may have a password in it.
     pub fn at(address: &Secret, schema: &str) -> Result<Self, String> {
-        let mut config = Config::from_str(address.expose()).map_err(|error| sql::said(&error))?;
+        // The library's own words may have a part of the password in them.
+        let unread = |_| {
+            "it is no address of a PostgreSQL server, or has an option that is unknown".to_owned()
+        };
+        let mut config = Config::from_str(address.expose()).map_err(unread)?;
         if config.get_hosts().is_empty() {
             return Err("it names no host".to_owned());
         }

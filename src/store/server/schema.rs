@@ -13,14 +13,14 @@ const OLDEST: i64 = 140_000;
 /// Makes or migrates the tables of a queue. Whoever else does so at the same time waits.
 pub(super) fn prepare(session: &Session, server: &Server) -> Result<(), StoreError> {
     let connection = Connection::Postgres(session);
-    let version = "SELECT CAST(current_setting('server_version_num') AS BIGINT)";
-    let version: i64 = connection.query_row(version, params![], |row| row.get(0))?;
-    if version < OLDEST {
+    let number = "SELECT CAST(current_setting('server_version_num') AS BIGINT)";
+    let number: i64 = connection.query_row(number, params![], |row| row.get(0))?;
+    if number < OLDEST {
         return Err(StoreError::Refused {
             server: server.shown(),
             reason: format!(
                 "it is PostgreSQL {}, and 14 or later is needed",
-                version / 10_000
+                number / 10_000
             ),
         });
     }
@@ -30,21 +30,58 @@ pub(super) fn prepare(session: &Session, server: &Server) -> Result<(), StoreErr
         "CREATE SCHEMA IF NOT EXISTS \"{}\"; CREATE TABLE IF NOT EXISTS meta (version BIGINT NOT NULL)",
         server.schema
     ))?;
-    let found = "SELECT coalesce(max(version), 0) FROM meta";
-    let found: i64 = transaction.query_row(found, params![], |row| row.get(0))?;
-    let known = i64::try_from(MIGRATIONS.len()).expect("a handful of steps");
-    if found > known {
-        return Err(StoreError::NewerServer {
-            server: server.shown(),
-            found,
-            known,
-        });
-    }
+    let found = version(&transaction)?;
+    refuse_other(server, found)?;
     for (step, version) in MIGRATIONS.iter().zip(1i64..).filter(|step| step.1 > found) {
         session.batch(step)?;
         transaction.execute("INSERT INTO meta VALUES (?1)", params![version])?;
     }
     Ok(transaction.commit()?)
+}
+
+/// Refuses a server on which there is no queue, or one of another version.
+pub(super) fn find(session: &Session, server: &Server) -> Result<(), StoreError> {
+    let connection = Connection::Postgres(session);
+    let is_there = "SELECT to_regclass(?1) IS NOT NULL";
+    let table = format!("\"{}\".meta", server.schema);
+    let is_there: bool = connection.query_row(is_there, params![table], |row| row.get(0))?;
+    if !is_there {
+        return Err(StoreError::MissingOnServer {
+            server: server.shown(),
+        });
+    }
+    let found = version(&connection)?;
+    refuse_other(server, found)?;
+    match found == known() {
+        true => Ok(()),
+        // Whoever works on it brings it up to date.
+        false => Err(StoreError::Refused {
+            server: server.shown(),
+            reason: "its tables are of an earlier version, which `bellwire run` brings up to date"
+                .to_owned(),
+        }),
+    }
+}
+
+fn version(connection: &Connection<'_>) -> Result<i64, StoreError> {
+    let found = "SELECT coalesce(max(version), 0) FROM meta";
+    Ok(connection.query_row(found, params![], |row| row.get(0))?)
+}
+
+fn known() -> i64 {
+    i64::try_from(MIGRATIONS.len()).expect("a handful of steps")
+}
+
+fn refuse_other(server: &Server, found: i64) -> Result<(), StoreError> {
+    let known = known();
+    match found > known {
+        true => Err(StoreError::NewerServer {
+            server: server.shown(),
+            found,
+            known,
+        }),
+        false => Ok(()),
+    }
 }
 
 impl Server {

@@ -13,6 +13,7 @@ use super::{environment, schema};
 /// Tables with every key that has no default and has to be there for one that has.
 const BASE: &str = r#"
 heartbeat.url = "https://hc.example.org/"
+store.url = "postgres://db.example.org/bellwire"
 [[rules]]
 name = "all"
 to = ["it"]

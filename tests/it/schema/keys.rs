@@ -15,6 +15,7 @@ const OPEN: [&str; 3] = ["headers", "event", "actions.headers"];
 
 /// One table of each kind, each with every table that can stand in it.
 const EVERYTHING: &str = r#"
+[store]
 [log]
 [http]
 [retention]

@@ -242,6 +242,8 @@ fn check_marked(bridge: &Bridge) {
         (_, Some(path)) => fs::read_to_string(bridge.folder().join(path)).expect("text"),
         _ => value.as_str().unwrap_or_default().to_owned(),
     };
+    // Another home of the queue, which has a test of its own.
+    found.remove("store.url").expect("a secret");
     for (path, values) in found {
         let is_marked = |value: &&Value| marks.iter().any(|mark| text_of(value).contains(mark));
         let is_there = values.iter().any(is_marked);
