@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use tokio::runtime::{self, Runtime};
 use tokio::time::timeout;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -38,6 +38,9 @@ use leases::{Ask, Keeper, Leases};
 use listener::Signs;
 use owner::Owner;
 use reader::Reader;
+
+/// Where servers listen unless an address says otherwise.
+const PORT: u16 = 5432;
 
 /// How long a connection may take to come about.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
@@ -188,7 +191,11 @@ impl Server {
     /// The server for people, without a secret.
     #[must_use]
     pub fn shown(&self) -> String {
-        let hosts: Vec<String> = self.config.get_hosts().iter().map(shown_host).collect();
+        let ports = self.config.get_ports().iter().copied();
+        // One port may stand for all hosts.
+        let ports = ports.chain(std::iter::repeat(PORT));
+        let hosts = self.config.get_hosts().iter().zip(ports);
+        let hosts: Vec<String> = hosts.map(|(host, port)| shown_host(host, port)).collect();
         let database = self.config.get_dbname().or(self.config.get_user());
         format!("{}/{}", hosts.join(","), database.unwrap_or_default())
     }
@@ -294,10 +301,11 @@ impl Server {
     }
 }
 
-fn shown_host(host: &tokio_postgres::config::Host) -> String {
+fn shown_host(host: &Host, port: u16) -> String {
     match host {
-        tokio_postgres::config::Host::Tcp(name) => name.clone(),
+        Host::Tcp(name) if port == PORT => name.clone(),
+        Host::Tcp(name) => format!("{name}:{port}"),
         #[cfg(unix)]
-        tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
+        Host::Unix(path) => path.display().to_string(),
     }
 }

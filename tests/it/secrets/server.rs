@@ -28,7 +28,10 @@ async fn it_is_told_without_its_password_when_nobody_answers_there() {
         let told = bridge.tool(&words).await;
         let said = format!("{}{}", told.out, told.complaint);
         check_hushed(&words.join(" "), said.as_bytes());
-        assert!(told.complaint.contains("127.0.0.1/alerts"), "{told:?}");
+        assert!(
+            told.complaint.contains(&format!("{closed}/alerts")),
+            "{told:?}"
+        );
         assert_eq!(told.status, Some(1), "{told:?}");
     }
 }
