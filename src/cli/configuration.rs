@@ -44,11 +44,16 @@ pub(super) fn load_or_fail(file: Option<&Path>) -> Result<Plan, Failed> {
 /// # Errors
 /// As [`load_or_fail`].
 pub(super) fn data_dir(file: Option<&Path>) -> Result<PathBuf, Failed> {
-    let mut told = None;
+    let (mut told, mut is_on_server) = (None, false);
     let plan = made(file, |loaded, colour| {
+        is_on_server = loaded.is_on_server();
         told = loaded.data_dir().map(Path::to_owned);
         Plan::make_untested(loaded, colour)
     });
+    if is_on_server {
+        let failed = Failed::wrong("the queue is on a server, by `store` of the configuration");
+        return Err(failed.help("back it up there, for example with `pg_dump`"));
+    }
     match told {
         Some(data_dir) => Ok(data_dir),
         None => Ok(plan.map_err(Failed::from)?.config.data_dir),

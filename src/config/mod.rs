@@ -160,6 +160,17 @@ impl Loaded {
         }
     }
 
+    /// Whether the queue is on a server, and not in a folder.
+    #[must_use]
+    pub fn is_on_server(&self) -> bool {
+        let is_meant = |problem: &Problem| problem.path.starts_with("store");
+        let store = self
+            .config
+            .as_ref()
+            .and_then(|config| config.store.as_ref());
+        store.is_some() || self.problems.list().iter().any(is_meant)
+    }
+
     /// Every key that some reader has asked for so far, there or not, without the numbers of list
     /// items: `rules.hours.zone`, `sinks.phone.topic`.
     #[must_use]

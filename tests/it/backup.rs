@@ -112,6 +112,14 @@ async fn a_backup_needs_no_secret_of_the_configuration() {
     assert_eq!(refused.status, Some(2), "{refused:?}");
     assert!(refused.complaint.contains("did you mean `data_dir`"));
     assert!(folder.join("a.db").exists() && !folder.join("b.db").exists());
+    for url in [
+        "\"postgres://db.example/bellwire\"",
+        "{ env = \"NOT_SET\" }",
+    ] {
+        let refused = backup(format!("store.url = {url}\n{right}"), "c.db").await;
+        assert_eq!(refused.status, Some(2), "{refused:?}");
+        assert!(refused.complaint.contains("on a server"), "{refused:?}");
+    }
 }
 
 fn names(folder: &Path) -> BTreeSet<String> {
