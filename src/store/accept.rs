@@ -2,20 +2,17 @@
 
 use std::sync::Arc;
 
-use super::sql::{Connection, SqlError, params};
 use jiff::Timestamp;
 
-use super::aside::or_default;
 use super::bundle;
 use super::depths::Tally;
 use super::hands::{Handed, Hands};
 use super::row::{data_columns, micros, state_column, time};
+use super::sql::{Bound, Connection, SqlError, params};
 use super::tags::Tags;
 use super::throttle::{self, Decision};
-use super::{StoreError, watches};
-use crate::model::{
-    Accepted, Batch, Checkpoint, Claim, Cursor, Event, Name, PictureRow, Route, State, Suppressed,
-};
+use super::{StoreError, followed, watches};
+use crate::model::{Accepted, Batch, Claim, Event, Route, State, Suppressed};
 
 /// Most bytes of an event that is handed over. What is larger is read when its turn comes, so that what
 /// lanes have in hand stays small.
@@ -31,20 +28,29 @@ pub(super) fn accept(
 ) -> Result<Accepted, StoreError> {
     let mut accepted = Accepted::default();
     let mut tally = Tally::default();
-    // Only watches ask which of the events are new.
-    let mut seqs = Vec::new();
-    for (event, routes) in &batch.events {
-        let seq = insert_event(connection, event)?;
-        if !batch.heard.is_empty() {
-            seqs.push(seq);
-        }
-        let Some(seq) = seq else {
+    let seqs = insert_events(connection, batch)?;
+    let mut plain = Vec::new();
+    for ((event, routes), seq) in batch.events.iter().zip(&seqs) {
+        let Some(event_seq) = *seq else {
             accepted.repeated += 1;
             continue;
         };
         accepted.count(&event.kind);
         for route in routes {
-            let state = insert_delivery(connection, tags, hands, seq, event, route)?;
+            let of = Of {
+                event_seq,
+                event,
+                route,
+            };
+            let state = match of.is_plain() {
+                // Written with all others of its kind.
+                true => {
+                    let state = of.taken(hands);
+                    plain.push((of, state));
+                    state
+                }
+                false => insert_delivery(connection, tags, hands, &of)?,
+            };
             tally.added(&route.sink, state);
             match state {
                 State::Throttled => accepted.throttled(&route.sink),
@@ -58,13 +64,9 @@ pub(super) fn accept(
             }
         }
     }
+    insert_plain(connection, tags, hands, &plain)?;
     tally.count(connection)?;
-    if let Some(checkpoint) = &batch.checkpoint {
-        store_checkpoint(connection, &batch.source, checkpoint)?;
-    }
-    for row in &batch.picture {
-        store_picture_row(connection, &batch.source, row)?;
-    }
+    followed::note(connection, batch)?;
     for heard in &batch.heard {
         // A replay of what was known says nothing of now.
         let is_new = |place: &&usize| seqs.get(**place).is_some_and(Option::is_some);
@@ -94,71 +96,53 @@ pub(super) fn bytes(batch: &Batch) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX / 4)
 }
 
-/// Reads the whole stored picture of a source.
-pub(super) fn picture(
+/// Writes the events; answers where each of them is, unless it was there before.
+fn insert_events(
     connection: &Connection<'_>,
-    source: &Name,
-) -> Result<Vec<PictureRow>, StoreError> {
-    let mut select = connection
-        .prepare_cached("SELECT key, body FROM picture WHERE source = ?1 ORDER BY key")?;
-    let rows = select.query_all(params![source.as_str()], |row| {
-        let key: Option<String> = or_default(row.get(0).map(Some), "a key of its picture", source)?;
-        let body: Option<Vec<u8>> = or_default(row.get(1), "a row of its picture", source)?;
-        Ok(key.zip(body))
-    })?;
-    let rows = rows.into_iter().flatten().map(|(key, body)| {
-        let body = Some(body);
-        PictureRow { key, body }
-    });
-    Ok(rows.collect())
-}
-
-/// Reads how far a source has been followed.
-pub(super) fn checkpoint(
-    connection: &Connection<'_>,
-    source: &Name,
-) -> Result<Checkpoint, StoreError> {
-    let mut select = connection.prepare_cached(
-        "SELECT cursor, cleared, epoch, high_id, high_time FROM sources WHERE name = ?1",
-    )?;
-    let found = select.query_optional(params![source.as_str()], |row| {
-        let cursor: Option<String> = or_default(row.get(0), "its cursor", source)?;
-        let cleared: bool = or_default(row.get(1), "its cursor", source)?;
-        let high_id: Option<String> = or_default(row.get(3), "its highest id", source)?;
-        let high_time: Option<i64> = or_default(row.get(4), "its newest time", source)?;
-        Ok(Checkpoint {
-            cursor: match cursor {
-                Some(id) => Cursor::At(id),
-                None if cleared => Cursor::Cleared,
-                None => Cursor::Unknown,
-            },
-            epoch: or_default(row.get(2), "its epoch", source)?,
-            high_id: high_id.and_then(|id| id.parse().ok()),
-            high_time: high_time.and_then(|at| Timestamp::from_microsecond(at).ok()),
-        })
-    })?;
-    Ok(found.unwrap_or_default())
-}
-
-fn insert_event(connection: &Connection<'_>, event: &Event) -> Result<Option<i64>, StoreError> {
+    batch: &Batch,
+) -> Result<Vec<Option<i64>>, StoreError> {
     let insert = "INSERT INTO events (source, id, kind, time, received, backfilled, identity, data_start, data_end, payload, about)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT DO NOTHING";
-    let (data_start, data_end) = data_columns(event.data);
-    let values = params![
-        event.source.as_str(),
-        event.id.as_deref(),
-        &*event.kind,
-        event.time.map(micros),
-        micros(event.received),
-        event.backfilled,
-        event.identity.as_ref().map(|identity| &*identity.0),
-        data_start,
-        data_end,
-        &*event.payload,
-        event.about.as_deref(),
-    ];
-    Ok(connection.insert(insert, "seq", values)?)
+    let rows = batch.events.iter().map(|(event, _)| {
+        let (data_start, data_end) = data_columns(event.data);
+        [
+            Bound::Text(event.source.as_str()),
+            Bound::text(event.id.as_deref()),
+            Bound::Text(&event.kind),
+            Bound::int(event.time.map(micros)),
+            Bound::Int(micros(event.received)),
+            Bound::Int(event.backfilled.into()),
+            Bound::bytes(event.identity.as_ref().map(|identity| &*identity.0)),
+            Bound::int(data_start),
+            Bound::int(data_end),
+            Bound::Bytes(&event.payload),
+            Bound::bytes(event.about.as_deref()),
+        ]
+    });
+    Ok(connection.insert_each(insert, "seq", rows)?)
+}
+
+/// Writes deliveries that depend on no other. Those that were taken go to their lanes.
+fn insert_plain(
+    connection: &Connection<'_>,
+    tags: &Tags,
+    hands: &mut Hands,
+    plain: &[(Of<'_>, State)],
+) -> Result<(), StoreError> {
+    let rows = plain.iter().map(|(of, state)| of.row(*state, None, None));
+    let seqs = connection.insert_each(INSERT, "seq", rows)?;
+    for ((of, state), seq) in plain.iter().zip(seqs) {
+        let seq = seq.ok_or(SqlError::NoRow)?;
+        match state {
+            State::InFlight => {
+                let claim = of.claim(tags, seq, None);
+                hands.hold(&of.route.sink, Handed::New(claim));
+            }
+            _ => hands.waits_for(&of.route.sink),
+        }
+    }
+    Ok(())
 }
 
 /// Writes a delivery: into the message of another one where it may join that, else to be sent by itself,
@@ -168,50 +152,54 @@ fn insert_delivery(
     connection: &Connection<'_>,
     tags: &Tags,
     hands: &mut Hands,
-    event_seq: i64,
-    event: &Event,
-    route: &Route,
+    of: &Of<'_>,
 ) -> Result<State, StoreError> {
-    let of = Of {
-        event_seq,
-        event,
-        route,
-    };
+    let Of { event, route, .. } = *of;
     if let Some(bundle) = &route.bundle
         && let Some(leader) = bundle::join(connection, route, bundle, event)?
     {
         let reason = format!("in one message with {}", tags.id(leader));
-        insert_merged(connection, &of, leader, &reason)?;
+        insert_merged(connection, of, leader, &reason)?;
         return Ok(State::Merged);
     }
     let throttled = |throttle| throttle::decide(connection, route, throttle, event.received);
     let suppressed = match route.throttle.as_ref().map(throttled).transpose()? {
         Some(Decision::Throttled) => {
             let reason = route.throttle.as_ref().map(throttle::reason);
-            insert_row(connection, &of, State::Throttled, reason.as_deref(), None)?;
+            insert_row(connection, of, State::Throttled, reason.as_deref(), None)?;
             return Ok(State::Throttled);
         }
         Some(Decision::Passes(suppressed)) => suppressed,
         None => None,
     };
-    if of.waits_for_nothing() {
-        if event.payload.len() <= HANDED_BYTES_MAX && hands.has_room(&route.sink) {
-            let row = insert_row(connection, &of, State::InFlight, None, suppressed)?;
-            let claim = of.claim(tags, row, suppressed);
-            hands.hold(&route.sink, Handed::New(claim));
-            return Ok(State::InFlight);
-        }
-        hands.pass_by(&route.sink);
+    let state = match of.waits_for_nothing() {
+        true => of.taken(hands),
+        false => State::Waiting,
+    };
+    let row = insert_row(connection, of, state, None, suppressed)?;
+    if state == State::InFlight {
+        let claim = of.claim(tags, row, suppressed);
+        hands.hold(&route.sink, Handed::New(claim));
+        return Ok(state);
     }
-    let row = insert_row(connection, &of, State::Waiting, None, suppressed)?;
     hands.waits_for(&route.sink);
     if let Some(bundle) = &route.bundle {
         bundle::open(connection, route, bundle, row, event)?;
     }
-    Ok(State::Waiting)
+    Ok(state)
 }
 
+/// Writes a delivery.
+const INSERT: &str = "INSERT INTO deliveries
+         (event, sink, rule, state, created, due, priority, key, ended, reason, suppressed_count,
+          suppressed_since, living, fallback, fallback_key, steps_in, asked, attempts, behind)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+         CASE WHEN ?8 IS NULL THEN 0
+             WHEN EXISTS (SELECT 1 FROM deliveries o WHERE o.sink = ?2 AND o.key = ?8 AND o.state <= 1) THEN 1
+             ELSE 0 END)";
+
 /// What a delivery is of.
+#[derive(Clone, Copy)]
 struct Of<'a> {
     event_seq: i64,
     event: &'a Event,
@@ -224,6 +212,21 @@ impl Of<'_> {
     fn waits_for_nothing(&self) -> bool {
         let route = self.route;
         route.bundle.is_none() && route.key.is_none() && route.living.is_none()
+    }
+
+    /// Whether what it is like depends on no other delivery at all.
+    fn is_plain(&self) -> bool {
+        self.waits_for_nothing() && self.route.throttle.is_none()
+    }
+
+    /// Takes a place for it in the hand of its lane, if there is one; answers how it is written then.
+    fn taken(&self, hands: &mut Hands) -> State {
+        let sink = &self.route.sink;
+        if self.event.payload.len() <= HANDED_BYTES_MAX && hands.has_room(sink) {
+            return State::InFlight;
+        }
+        hands.pass_by(sink);
+        State::Waiting
     }
 
     /// The claim of its first attempt, as it would be read back.
@@ -256,6 +259,48 @@ impl Of<'_> {
         }
     }
 
+    /// Its row.
+    fn row<'v>(
+        &'v self,
+        state: State,
+        reason: Option<&'v str>,
+        suppressed: Option<Suppressed>,
+    ) -> [Bound<'v>; 18] {
+        let Of {
+            event_seq,
+            event,
+            route,
+        } = *self;
+        let received = micros(event.received);
+        let is_taken = state == State::InFlight;
+        let has_ended = !is_taken && state != State::Waiting;
+        let fallback = route.fallback.as_ref().filter(|_| !has_ended);
+        let steps_in = fallback.and_then(|fallback| self.due().checked_add(fallback.after).ok());
+        let count = suppressed.map_or(0, |suppressed| suppressed.count);
+        [
+            Bound::Int(event_seq),
+            Bound::Text(route.sink.as_str()),
+            Bound::Text(&route.rule),
+            Bound::Int(state_column(state)),
+            Bound::Int(received),
+            Bound::Int(micros(self.due())),
+            Bound::Int(route.priority.into()),
+            Bound::text(route.key.as_deref()),
+            Bound::int(has_ended.then_some(received)),
+            Bound::text(reason),
+            Bound::Int(i64::try_from(count).unwrap_or(i64::MAX)),
+            Bound::int(suppressed.map(|suppressed| micros(suppressed.since))),
+            Bound::text(route.living.as_deref()),
+            Bound::text(fallback.map(|fallback| fallback.to.as_str())),
+            Bound::text(fallback.and_then(|fallback| fallback.key.as_deref())),
+            Bound::int(steps_in.map(micros)),
+            // Its ages count from when it may leave.
+            Bound::int(route.bundle.as_ref().map(|bundle| micros(bundle.closes))),
+            // To be taken is to be tried.
+            Bound::Int(is_taken.into()),
+        ]
+    }
+
     /// When it is to leave.
     fn due(&self) -> Timestamp {
         let bundle = self.route.bundle.as_ref();
@@ -270,49 +315,9 @@ fn insert_row(
     reason: Option<&str>,
     suppressed: Option<Suppressed>,
 ) -> Result<i64, StoreError> {
-    let Of {
-        event_seq,
-        event,
-        route,
-    } = of;
-    let received = micros(event.received);
-    let is_taken = state == State::InFlight;
-    let has_ended = !is_taken && state != State::Waiting;
-    let fallback = route.fallback.as_ref().filter(|_| !has_ended);
-    let steps_in = fallback.and_then(|fallback| of.due().checked_add(fallback.after).ok());
-    let insert = "INSERT INTO deliveries
-             (event, sink, rule, state, created, due, priority, key, ended, reason, suppressed_count,
-              suppressed_since, living, fallback, fallback_key, steps_in, asked, attempts, behind)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-             CASE WHEN ?8 IS NULL THEN 0
-                 WHEN EXISTS (SELECT 1 FROM deliveries o WHERE o.sink = ?2 AND o.key = ?8 AND o.state <= 1) THEN 1
-                 ELSE 0 END)";
-    let values = params![
-        event_seq,
-        route.sink.as_str(),
-        &*route.rule,
-        state_column(state),
-        received,
-        micros(of.due()),
-        route.priority,
-        route.key.as_deref(),
-        has_ended.then_some(received),
-        reason,
-        suppressed.map_or(0, |suppressed| i64::try_from(suppressed.count)
-            .unwrap_or(i64::MAX)),
-        suppressed.map(|suppressed| micros(suppressed.since)),
-        route.living.as_deref(),
-        fallback.map(|fallback| fallback.to.as_str()),
-        fallback.and_then(|fallback| fallback.key.as_deref()),
-        steps_in.map(micros),
-        // Its ages count from when it may leave.
-        route.bundle.as_ref().map(|bundle| micros(bundle.closes)),
-        // To be taken is to be tried.
-        i64::from(is_taken),
-    ];
-    Ok(connection
-        .insert(insert, "seq", values)?
-        .ok_or(SqlError::NoRow)?)
+    let row = of.row(state, reason, suppressed);
+    let seqs = connection.insert_each(INSERT, "seq", [row])?;
+    Ok(seqs.into_iter().flatten().next().ok_or(SqlError::NoRow)?)
 }
 
 /// It has not ended before the message has that it is in.
@@ -340,47 +345,6 @@ fn insert_merged(
         route.priority,
         reason,
         leader,
-    ])?;
-    Ok(())
-}
-
-fn store_picture_row(
-    connection: &Connection<'_>,
-    source: &Name,
-    row: &PictureRow,
-) -> Result<(), StoreError> {
-    let Some(body) = &row.body else {
-        let mut delete =
-            connection.prepare_cached("DELETE FROM picture WHERE source = ?1 AND key = ?2")?;
-        delete.execute(params![source.as_str(), row.key])?;
-        return Ok(());
-    };
-    let mut upsert = connection.prepare_cached(
-        "INSERT INTO picture (source, key, body) VALUES (?1, ?2, ?3)
-         ON CONFLICT (source, key) DO UPDATE SET body = excluded.body",
-    )?;
-    upsert.execute(params![source.as_str(), row.key, body])?;
-    Ok(())
-}
-
-fn store_checkpoint(
-    connection: &Connection<'_>,
-    source: &Name,
-    checkpoint: &Checkpoint,
-) -> Result<(), StoreError> {
-    let mut upsert = connection.prepare_cached(
-        "INSERT INTO sources (name, cursor, cleared, epoch, high_id, high_time)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (name) DO UPDATE SET cursor = excluded.cursor, cleared = excluded.cleared,
-             epoch = excluded.epoch, high_id = excluded.high_id, high_time = excluded.high_time",
-    )?;
-    upsert.execute(params![
-        source.as_str(),
-        checkpoint.cursor.header(),
-        checkpoint.cursor == Cursor::Cleared,
-        checkpoint.epoch,
-        checkpoint.high_id.map(|id| id.to_string()),
-        checkpoint.high_time.map(micros),
     ])?;
     Ok(())
 }

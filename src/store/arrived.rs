@@ -4,13 +4,13 @@
 //! A file of its own because a follower goes the other way than a list: it begins where it left off
 //! and never comes to an end. The sign carries nothing; the queue alone says what there is.
 
-use super::sql::{Connection, params};
 use tokio::sync::watch;
 
 use super::aside::is_about_a_row;
 use super::inspect::{self, EVENT_ROW_COLUMNS};
 use super::row::{EVENT_COLUMNS, event};
 use super::shape::{EventRow, Standing};
+use super::sql::{Connection, params};
 use super::tags::Tags;
 use super::{Store, StoreError};
 use crate::model::{Event, Name};

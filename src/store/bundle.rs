@@ -5,11 +5,10 @@
 //! delivery that is not due before the bundle closes; those that join it are merged at once, and stay in
 //! the queue for as long as its message may have to be sent. Time is that of the arrival.
 
-use super::sql::{Connection, params};
-
 use super::StoreError;
 use super::aside::is_about_a_row;
 use super::row::{EVENT_COLUMNS, event, micros};
+use super::sql::{Connection, params};
 use crate::model::{Bundle, Event, Route};
 
 /// Payload in one message, in bytes. It is in memory while the message is made.

@@ -5,11 +5,11 @@
 
 use std::collections::HashMap;
 
-use super::sql::{Connection, SqlError, params};
 use jiff::Timestamp;
 
 use super::row::{EVENT_COLUMN_COUNT, EVENT_COLUMNS, RECEIVED, event, micros, state_column};
 use super::shape::{DeliveryRow, Standing};
+use super::sql::{Connection, SqlError, params};
 use super::tags::Tags;
 use super::work::Manner;
 use super::{Store, StoreError, inspect};

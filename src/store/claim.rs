@@ -3,7 +3,6 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use super::sql::{self, Connection, Row, params};
 use jiff::{SignedDuration, Timestamp};
 
 use super::aside::{self, Aside};
@@ -12,6 +11,7 @@ use super::depths::Tally;
 use super::row::{
     EVENT_COLUMN_COUNT, EVENT_COLUMNS, WOKEN, event, micros, moment, state_column, time,
 };
+use super::sql::{self, Bound, Connection, Row, params};
 use super::tags::Tags;
 use super::throttle;
 use super::{Claims, Due, StoreError};
@@ -96,19 +96,14 @@ fn take(
     rows: &[i64],
 ) -> Result<Claims, StoreError> {
     let (claims, aside, more) = read_all(connection, tags, sink, now, rows)?;
-    let mut take = connection.prepare_cached(
-        "UPDATE deliveries SET state = ?2, attempts = ?3, due = ?4 WHERE seq = ?1",
-    )?;
+    let take = "UPDATE deliveries SET state = ?2, attempts = ?3, due = ?4 WHERE seq = ?1";
     let mut tally = Tally::default();
-    for claim in &claims {
-        take.execute(params![
-            claim.row,
-            state_column(State::InFlight),
-            claim.attempt,
-            micros(now)
-        ])?;
+    let taken = claims.iter().map(|claim| {
         tally.moved(sink, State::Waiting, State::InFlight);
-    }
+        let (state, attempt) = (state_column(State::InFlight), i64::from(claim.attempt));
+        [claim.row, state, attempt, micros(now)].map(Bound::Int)
+    });
+    connection.execute_each(take, taken)?;
     tally.count(connection)?;
     Ok(Claims {
         claims,
@@ -146,11 +141,13 @@ fn chosen(
         .count();
     let fresh = now.checked_sub(FRESH).unwrap_or(Timestamp::MIN);
     let mut due = Vec::with_capacity(PRIORITIES.len());
-    for priority in PRIORITIES {
-        if first_due(connection, sink, priority)?.is_some_and(|first| first <= micros(now)) {
-            due.push(priority);
-        }
-    }
+    let first = first_due(connection, sink)?;
+    let is_due = |first: &Option<i64>| first.is_some_and(|first| first <= micros(now));
+    let all = PRIORITIES.into_iter().zip(first);
+    due.extend(
+        all.filter(|(_, first)| is_due(first))
+            .map(|(priority, _)| priority),
+    );
     let mut rows = Vec::new();
     'full: for &priority in &due {
         for (from, to) in [(fresh, now), (Timestamp::MIN, fresh)] {
@@ -206,32 +203,28 @@ fn between(
 
 /// Those whose due time is none: whoever reads them sets them aside.
 fn no_moment(connection: &Connection<'_>, sink: &Name) -> Result<Vec<i64>, StoreError> {
-    let mut select = connection.prepare_cached(NO_MOMENT)?;
-    let mut rows = Vec::new();
-    for priority in PRIORITIES {
-        let values = params![sink.as_str(), priority, micros(Timestamp::MAX)];
-        rows.extend(select.query_optional(values, |row| row.get::<i64>(0))?);
-    }
-    Ok(rows)
+    let latest = Bound::Int(micros(Timestamp::MAX));
+    let each = of_each_priority(sink).map(|[sink, priority]| [sink, priority, latest]);
+    let found = connection.query_each(NO_MOMENT, each, |row| row.get(0))?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 fn next_due(connection: &Connection<'_>, sink: &Name) -> Result<Option<Timestamp>, StoreError> {
-    let mut next: Option<i64> = None;
-    for priority in PRIORITIES {
-        let first = first_due(connection, sink, priority)?;
-        next = [next, first].into_iter().flatten().min();
-    }
-    Ok(next.map(time))
+    let first = first_due(connection, sink)?;
+    Ok(first.into_iter().flatten().min().map(time))
 }
 
-/// When the first one of a priority is due.
-fn first_due(
-    connection: &Connection<'_>,
-    sink: &Name,
-    priority: u8,
-) -> Result<Option<i64>, StoreError> {
-    let mut select = connection.prepare_cached(NEXT)?;
-    Ok(select.query_row(params![sink.as_str(), priority], |row| row.get(0))?)
+/// When the first one of each priority is due.
+fn first_due(connection: &Connection<'_>, sink: &Name) -> Result<Vec<Option<i64>>, StoreError> {
+    let found = connection.query_each(NEXT, of_each_priority(sink), |row| row.get(0))?;
+    Ok(found.into_iter().map(Option::flatten).collect())
+}
+
+fn of_each_priority(sink: &Name) -> impl Iterator<Item = [Bound<'_>; 2]> {
+    let sink = Bound::Text(sink.as_str());
+    PRIORITIES
+        .into_iter()
+        .map(move |priority| [sink, Bound::Int(priority.into())])
 }
 
 /// Makes up to [`WAKE_MAX`] due of what waits for this to happen to its sink.

@@ -4,12 +4,12 @@
 //! in the transaction that ends the delivery, and counts as told in the one that puts the notice into the
 //! queue. They only ever grow, so that what happens between the two, or twice, changes nothing.
 
-use super::sql::{self, Connection, Row, params};
 use jiff::Timestamp;
 
 use super::aside::{is_about_a_row, or_default};
 use super::row::{micros, time};
 use super::shape::{DeliveryRow, Standing};
+use super::sql::{self, Connection, Row, params};
 use super::tags::Tags;
 use super::work::Manner;
 use super::{Store, StoreError, accept, inspect};

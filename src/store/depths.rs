@@ -6,12 +6,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::sql::{Connection, params};
 use jiff::Timestamp;
 
 use super::aside::shown_name;
 use super::row::{state, state_column, time};
 use super::shape::Standing;
+use super::sql::{Bound, Connection, params};
 use super::{Store, StoreError};
 use crate::model::{Name, State};
 
@@ -75,15 +75,19 @@ impl Tally {
 
     /// Writes it down; to be called before anybody else can ask for the counts.
     pub(super) fn count(self, connection: &Connection<'_>) -> Result<(), StoreError> {
-        let mut upsert = connection.prepare_cached(
-            "INSERT INTO depths VALUES (?1, ?2, ?3) 
-             ON CONFLICT (sink, state) DO UPDATE SET count = depths.count + excluded.count",
-        )?;
-        for (sink, counts) in &self.by_sink {
-            for (state, by) in (0_i64..).zip(counts).filter(|(_, by)| **by != 0) {
-                upsert.execute(params![sink.as_str(), state, by])?;
-            }
-        }
+        let upsert = "INSERT INTO depths VALUES (?1, ?2, ?3)
+             ON CONFLICT (sink, state) DO UPDATE SET count = depths.count + excluded.count";
+        let counts = self.by_sink.iter().flat_map(|(sink, counts)| {
+            let counts = (0_i64..).zip(counts).filter(|(_, by)| **by != 0);
+            counts.map(|(state, by)| {
+                [
+                    Bound::Text(sink.as_str()),
+                    Bound::Int(state),
+                    Bound::Int(*by),
+                ]
+            })
+        });
+        connection.execute_each(upsert, counts)?;
         Ok(())
     }
 }

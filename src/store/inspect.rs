@@ -2,12 +2,12 @@
 //! holds anything up: all of it is asked of the reader, and a list that has to look for its rows does
 //! so in several looks.
 
-use super::sql::{self, Connection, Row, Value, params};
 use jiff::Timestamp;
 
 use super::aside::{shown, shown_name};
 use super::row::{ATTEMPT_COLUMNS, attempt, attempt_at, micros, state, state_column, time};
 use super::shape::{DeliveryRow, EventHead, EventRow, Standing};
+use super::sql::{self, Connection, Row, Value, params};
 use super::tags::Tags;
 use super::{Store, StoreError};
 use crate::model::{Attempt, Name, State};

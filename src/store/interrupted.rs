@@ -1,10 +1,10 @@
 //! What an earlier process left in flight.
 
-use super::sql::{Connection, params};
 use jiff::Timestamp;
 
 use super::aside;
 use super::row::{micros, outcome_column, state_column};
+use super::sql::{Connection, params};
 use super::{StoreError, deaths};
 use crate::model::{Name, Outcome, State};
 

@@ -23,6 +23,7 @@ mod deaths;
 mod depths;
 mod error;
 mod file;
+mod followed;
 mod hands;
 mod home;
 mod inspect;
@@ -255,7 +256,7 @@ impl Store {
     /// [`StoreError`] when the queue cannot be read.
     pub async fn checkpoint(&self, source: &Name) -> Result<Checkpoint, StoreError> {
         let source = source.clone();
-        self.call(move |connection, _| accept::checkpoint(connection, &source))
+        self.call(move |connection, _| followed::checkpoint(connection, &source))
             .await
     }
 
@@ -265,7 +266,7 @@ impl Store {
     /// [`StoreError`] when the queue cannot be read.
     pub async fn picture(&self, source: &Name) -> Result<Vec<PictureRow>, StoreError> {
         let source = source.clone();
-        self.call(move |connection, _| accept::picture(connection, &source))
+        self.call(move |connection, _| followed::picture(connection, &source))
             .await
     }
 

@@ -1,11 +1,11 @@
 //! What is finished leaves the disk, when it is old enough or when room is needed; what is not
 //! delivered never does.
 
-use super::sql::{Connection, params};
 use jiff::Timestamp;
 
 use super::StoreError;
 use super::row::{micros, outcome_column};
+use super::sql::{Connection, params};
 use crate::model::Outcome;
 
 /// Events that one step looks at, and payload after which it stops: nobody waits long behind it.

@@ -1,12 +1,12 @@
 //! What an attempt did: its row, the delivery's new state, and the rest of its sink.
 
-use super::sql::{Connection, params};
 use jiff::Timestamp;
 
 use super::StoreError;
 use super::aside::or_default;
 use super::depths::Tally;
 use super::row::{micros, outcome_column, state_column, wake_column};
+use super::sql::{Bound, Connection, SqlError, params};
 use super::{bundle, deaths};
 use crate::model::{Attempt, Back, Ended, Name, Posted, Settled, Settlement, State};
 
@@ -20,53 +20,54 @@ pub(super) fn settle_all(
     sink: &Name,
     group: &[Settled],
 ) -> Result<Vec<bool>, StoreError> {
-    let mut tally = Tally::default();
-    let settle = |one: &Settled| {
-        let is_newest = match &one.ended {
-            Ended::Tried(attempt) => settle(connection, one.row, sink, attempt, &one.settlement),
-            // It was no attempt after all. Its number is free again: nobody else has it, and whoever ends
-            // a claim has given it up.
-            Ended::Untried { attempt, at } => {
-                change(connection, one.row, *attempt, 1, &one.settlement, *at)
-            }
-        }?;
-        if is_newest {
-            tally.moved(sink, State::InFlight, one.settlement.state);
-        }
-        Ok(is_newest)
+    let settled = change_all(connection, group)?;
+    let applied = || {
+        group
+            .iter()
+            .zip(&settled)
+            .filter(|(_, is_newest)| **is_newest)
     };
-    let settled = group.iter().map(settle).collect();
+    let mut tally = Tally::default();
+    for (one, _) in applied() {
+        tally.moved(sink, State::InFlight, one.settlement.state);
+    }
     tally.count(connection)?;
-    settled
+    let tried = applied().filter_map(|(one, _)| match &one.ended {
+        Ended::Tried(attempt) => Some((one, attempt)),
+        Ended::Untried { .. } => None,
+    });
+    let insert = "INSERT INTO attempts (delivery, number, at, duration_us, outcome, status, reason, answer)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (delivery, number) DO UPDATE SET at = excluded.at, duration_us = excluded.duration_us,
+             outcome = excluded.outcome, status = excluded.status, reason = excluded.reason, answer = excluded.answer";
+    let attempts = tried.clone().map(|(one, attempt)| {
+        let duration = i64::try_from(attempt.duration.as_micros()).unwrap_or(i64::MAX);
+        [
+            Bound::Int(one.row),
+            Bound::Int(attempt.number.into()),
+            Bound::Int(micros(attempt.at)),
+            Bound::Int(duration),
+            Bound::Int(outcome_column(attempt.outcome)),
+            Bound::int(attempt.status.map(i64::from)),
+            Bound::text(attempt.reason.as_deref()),
+            Bound::text(attempt.answer.as_deref()),
+        ]
+    });
+    connection.execute_each(insert, attempts)?;
+    for (one, attempt) in tried {
+        note(connection, one.row, sink, attempt, &one.settlement)?;
+    }
+    Ok(settled)
 }
 
-/// Settles a claim, unless a newer claim of the same delivery exists.
-fn settle(
+/// What an attempt leaves behind beside its row.
+fn note(
     connection: &Connection<'_>,
     row: i64,
     sink: &Name,
     attempt: &Attempt,
     settlement: &Settlement,
-) -> Result<bool, StoreError> {
-    if !change(connection, row, attempt.number, 0, settlement, attempt.at)? {
-        return Ok(false);
-    }
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO attempts (delivery, number, at, duration_us, outcome, status, reason, answer)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-         ON CONFLICT (delivery, number) DO UPDATE SET at = excluded.at, duration_us = excluded.duration_us,
-             outcome = excluded.outcome, status = excluded.status, reason = excluded.reason, answer = excluded.answer",
-    )?;
-    insert.execute(params![
-        row,
-        attempt.number,
-        micros(attempt.at),
-        i64::try_from(attempt.duration.as_micros()).unwrap_or(i64::MAX),
-        outcome_column(attempt.outcome),
-        attempt.status,
-        attempt.reason,
-        attempt.answer,
-    ])?;
+) -> Result<(), StoreError> {
     if let Some(oldest) = attempt
         .number
         .checked_sub(ATTEMPTS_KEPT)
@@ -84,7 +85,7 @@ fn settle(
         )?;
         rest.execute(params![sink.as_str(), micros(until)])?;
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Keeps what the platform calls the notification that a delivery changes, or forgets it.
@@ -134,53 +135,71 @@ pub(super) fn give_back(
     tally.count(connection)
 }
 
-/// Changes the delivery alone, and takes so many `untried` attempts back; answers whether the claim was
-/// still the newest.
-fn change(
-    connection: &Connection<'_>,
-    row: i64,
-    attempt: u32,
-    untried: u32,
-    settlement: &Settlement,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let mut update = connection.prepare_cached(
-        "UPDATE deliveries SET state = ?3, due = ?4, step = ?5, plain = ?6, reason = ?7, ended = ?8, wakes = ?9,
+/// Changes the deliveries alone; answers for each claim whether it was still the newest.
+fn change_all(connection: &Connection<'_>, group: &[Settled]) -> Result<Vec<bool>, StoreError> {
+    let update = "UPDATE deliveries SET state = ?3, due = ?4, step = ?5, plain = ?6, reason = ?7, ended = ?8, wakes = ?9,
              attempts = attempts - ?10,
              steps_in = CASE ?3 WHEN 0 THEN steps_in WHEN 3 THEN min(steps_in, ?8) END
-         WHERE seq = ?1 AND state = 1 AND attempts = ?2",
-    )?;
-    let ended = (settlement.state != State::Waiting).then(|| micros(now));
-    let changed = update.execute(params![
-        row,
-        attempt,
-        state_column(settlement.state),
-        micros(settlement.due),
-        settlement.step,
-        settlement.plain,
-        settlement.reason,
-        ended,
-        wake_column(settlement.wake),
-        untried,
-    ])?;
-    if changed > 0
-        && let Some(ended) = ended
-    {
-        let_go(connection, row, ended)?;
-        if settlement.state == State::Dead {
-            deaths::count(connection, row)?;
+         WHERE seq = ?1 AND state = 1 AND attempts = ?2";
+    let rows = group.iter().map(|one| {
+        let (attempt, untried, _) = end_of(one);
+        let settlement = &one.settlement;
+        [
+            Bound::Int(one.row),
+            Bound::Int(attempt.into()),
+            Bound::Int(state_column(settlement.state)),
+            Bound::Int(micros(settlement.due)),
+            Bound::Int(settlement.step.into()),
+            Bound::Int(settlement.plain.into()),
+            Bound::text(settlement.reason.as_deref()),
+            Bound::int(ended(one)),
+            Bound::Int(wake_column(settlement.wake)),
+            Bound::Int(untried),
+        ]
+    });
+    let changed = connection.execute_each(update, rows)?;
+    let changed: Vec<bool> = changed.into_iter().map(|changed| changed > 0).collect();
+    let ended = group.iter().zip(&changed).filter_map(|(one, changed)| {
+        let ended = ended(one).filter(|_| *changed)?;
+        Some((one, ended))
+    });
+    let select = "SELECT key IS NOT NULL, bundle FROM deliveries WHERE seq = ?1";
+    let rows = ended.clone().map(|(one, _)| [Bound::Int(one.row)]);
+    let found = connection.query_each(select, rows, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    for ((one, at), found) in ended.zip(found) {
+        let (is_keyed, bundle) = found.ok_or(SqlError::NoRow)?;
+        let_go(connection, one.row, is_keyed, bundle, at)?;
+        if one.settlement.state == State::Dead {
+            deaths::count(connection, one.row)?;
         }
     }
-    Ok(changed > 0)
+    Ok(changed)
+}
+
+/// The attempt of a claim, how many of the attempts it takes back, and when it ended. What was no attempt after all
+/// leaves its number free again: nobody else has it, and whoever ends a claim has given it up.
+const fn end_of(one: &Settled) -> (u32, i64, Timestamp) {
+    match &one.ended {
+        Ended::Tried(attempt) => (attempt.number, 0, attempt.at),
+        Ended::Untried { attempt, at } => (*attempt, 1, *at),
+    }
+}
+
+/// When a delivery has ended with its claim, if it has.
+fn ended(one: &Settled) -> Option<i64> {
+    let (_, _, at) = end_of(one);
+    (one.settlement.state != State::Waiting).then(|| micros(at))
 }
 
 /// What the end of a delivery means for others: the next one of its key has its turn, and what is in its
 /// message has ended as well.
-fn let_go(connection: &Connection<'_>, row: i64, at: i64) -> Result<(), StoreError> {
-    let mut select = connection
-        .prepare_cached("SELECT key IS NOT NULL, bundle FROM deliveries WHERE seq = ?1")?;
-    let (is_keyed, bundle): (bool, Option<i64>) =
-        select.query_row(params![row], |row| Ok((row.get(0)?, row.get(1)?)))?;
+fn let_go(
+    connection: &Connection<'_>,
+    row: i64,
+    is_keyed: bool,
+    bundle: Option<i64>,
+    at: i64,
+) -> Result<(), StoreError> {
     if is_keyed {
         let mut next = connection.prepare_cached(
             "UPDATE deliveries SET behind = 0 WHERE seq = (

@@ -4,10 +4,10 @@
 //! A file of its own because nobody sends here: what steps in is put into the queue, once, in the
 //! transaction that ends the wait for it, and goes its own way from there.
 
-use super::sql::{self, Connection, Row, params};
 use jiff::Timestamp;
 
 use super::row::{micros, state, state_column, time};
+use super::sql::{self, Connection, Row, params};
 use super::work::Manner;
 use super::{Store, StoreError};
 use crate::model::State;

@@ -7,10 +7,10 @@
 
 use std::fmt::Write as _;
 
-use super::sql::{Connection, params};
 use rand::Rng;
 
 use super::StoreError;
+use super::sql::{Connection, params};
 use crate::model::DeliveryId;
 
 /// Most tags of deliveries that are all still kept. A process that never stays up for long, with something

@@ -5,11 +5,11 @@
 //! and key are kept with their times, never more than the rule allows, so the limit holds for every
 //! stretch of time and not only for fixed windows; one look-up decides. Time is that of the arrival.
 
-use super::sql::{Connection, SqlError, params};
 use jiff::Timestamp;
 
 use super::StoreError;
 use super::row::{micros, time};
+use super::sql::{Connection, SqlError, params};
 use crate::model::{Name, Route, Suppressed, Throttle};
 
 /// Keys that are remembered in all. Beyond, those that matter least longer are forgotten, and pass.

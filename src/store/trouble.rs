@@ -1,11 +1,11 @@
 //! The trouble of a sink that somebody was told of, so that its end is told too, whoever serves the sink
 //! then.
 
-use super::sql::{Connection, params};
 use jiff::Timestamp;
 
 use super::aside::or_default;
 use super::row::{micros, time};
+use super::sql::{Connection, params};
 use super::{Store, StoreError};
 use crate::model::Name;
 

@@ -7,10 +7,10 @@
 
 use std::sync::Arc;
 
-use super::sql::{Connection, params};
 use jiff::Timestamp;
 
 use super::row::{micros, time};
+use super::sql::{Connection, params};
 use super::work::Manner;
 use super::{Store, StoreError, accept};
 use crate::model::{Accepted, Batch};

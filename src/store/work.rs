@@ -1,6 +1,5 @@
 //! Something to do with the queue, and the end at which its answer arrives.
 
-use super::sql::Connection;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -8,6 +7,7 @@ use tokio::sync::oneshot;
 use super::StoreError;
 use super::hands::Hands;
 use super::lead::Held;
+use super::sql::Connection;
 use super::tags::Tags;
 
 /// Something to read or write, with somebody who waits for the answer.

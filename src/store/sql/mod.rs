@@ -5,6 +5,7 @@
 //! here. Values have four shapes: nothing, a whole number, a text and bytes.
 
 mod cell;
+mod error;
 mod session;
 mod value;
 
@@ -14,93 +15,10 @@ use rusqlite::config::DbConfig;
 use super::StoreError;
 
 pub(super) use cell::{Cell, Row};
+pub use error::SqlError;
+pub(super) use error::{Result, said};
 pub(super) use session::{STATEMENT_MAX, Session};
-pub(super) use value::Value;
-
-/// What a statement says, or why it says nothing.
-pub(super) type Result<T> = std::result::Result<T, SqlError>;
-
-/// Why a statement has not been carried out, or its answer not been read.
-#[derive(Debug, thiserror::Error)]
-pub enum SqlError {
-    /// What stands in a column is not what belongs there.
-    #[error("`{column}` {fault}")]
-    Column {
-        /// The column.
-        column: String,
-        /// What is wrong with it.
-        fault: String,
-    },
-    /// Some column of a row has not its type.
-    #[error("a column has not its type")]
-    Unsound,
-    /// There is no row where there has to be one.
-    #[error("a row is missing")]
-    NoRow,
-    /// What SQLite says.
-    #[error(transparent)]
-    Sqlite(rusqlite::Error),
-    /// What PostgreSQL says, or its client.
-    #[error("{}", said(_0))]
-    Postgres(#[from] tokio_postgres::Error),
-    /// The server does not answer.
-    #[error("the server does not answer")]
-    TooSlow,
-}
-
-/// What a server says, by the beginning of its codes, where it ends connections, cannot take any, or is one
-/// that cannot be written any more: another one has taken its place.
-const OF_CONNECTION: [&str; 6] = ["08", "57P0", "53300", "25006", "25P03", "57014"];
-
-impl SqlError {
-    /// What stands in a column is not what belongs there.
-    pub(super) fn column(column: usize, fault: impl std::fmt::Display) -> Self {
-        let (column, fault) = (column.to_string(), fault.to_string());
-        Self::Column { column, fault }
-    }
-
-    /// What SQLite says, if it does.
-    pub(super) const fn sqlite(&self) -> Option<&rusqlite::Error> {
-        match self {
-            Self::Sqlite(error) => Some(error),
-            _ => None,
-        }
-    }
-
-    /// Whether the connection has ended, or could not come about, and another one may do.
-    pub(super) fn is_of_connection(&self) -> bool {
-        let error = match self {
-            Self::Postgres(error) => error,
-            Self::TooSlow => return true,
-            _ => return false,
-        };
-        match error.code() {
-            Some(code) => OF_CONNECTION
-                .iter()
-                .any(|class| code.code().starts_with(class)),
-            None => {
-                error.is_closed() || {
-                    let cause = std::error::Error::source(error);
-                    cause.is_some_and(|cause| cause.is::<std::io::Error>())
-                }
-            }
-        }
-    }
-
-    /// The same as its code.
-    pub(super) fn sqlite_code(&self) -> Option<rusqlite::ErrorCode> {
-        self.sqlite()?.sqlite_error_code()
-    }
-}
-
-impl From<rusqlite::Error> for SqlError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error {
-            rusqlite::Error::QueryReturnedNoRows => Self::NoRow,
-            other => Self::Sqlite(other),
-        }
-    }
-}
+pub(super) use value::{Bound, Value};
 
 /// The values of a statement, in the order of their numbers.
 macro_rules! params {
@@ -170,6 +88,71 @@ impl Connection<'_> {
                 let sql = format!("{sql} RETURNING {number}");
                 self.query_optional(&sql, values, |row| row.get(0))
             }
+        }
+    }
+
+    /// Carries a statement out for each of these rows of values, in order; answers for each how many rows it
+    /// has changed. A server is sent all of them at once.
+    pub(super) fn execute_each<'v, const N: usize>(
+        &self,
+        sql: &str,
+        rows: impl IntoIterator<Item = [Bound<'v>; N]>,
+    ) -> Result<Vec<usize>> {
+        match self {
+            Self::Sqlite(file) => {
+                let mut statement = file.prepare_cached(sql)?;
+                let mut execute = |row| Ok(statement.execute(rusqlite::params_from_iter(row))?);
+                rows.into_iter()
+                    .map(|row: [Bound<'_>; N]| execute(row))
+                    .collect()
+            }
+            Self::Postgres(session) => session.execute_each(sql, rows),
+        }
+    }
+
+    /// As [`Connection::insert`] for each of these rows of values, in order.
+    pub(super) fn insert_each<'v, const N: usize>(
+        &self,
+        sql: &str,
+        number: &str,
+        rows: impl IntoIterator<Item = [Bound<'v>; N]>,
+    ) -> Result<Vec<Option<i64>>> {
+        match self {
+            Self::Sqlite(file) => {
+                let mut statement = file.prepare_cached(sql)?;
+                let mut insert = |row| {
+                    let changed = statement.execute(rusqlite::params_from_iter(row))?;
+                    Ok((changed > 0).then(|| file.last_insert_rowid()))
+                };
+                rows.into_iter()
+                    .map(|row: [Bound<'_>; N]| insert(row))
+                    .collect()
+            }
+            Self::Postgres(_) => {
+                let sql = format!("{sql} RETURNING {number}");
+                self.query_each(&sql, rows, |row| row.get(0))
+            }
+        }
+    }
+
+    /// Reads the first row of an answer, if there is one, for each of these rows of values, in order.
+    pub(super) fn query_each<'v, T, const N: usize>(
+        &self,
+        sql: &str,
+        rows: impl IntoIterator<Item = [Bound<'v>; N]>,
+        mut read: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<Option<T>>> {
+        match self {
+            Self::Sqlite(file) => {
+                let mut statement = file.prepare_cached(sql)?;
+                let mut first = |row: [Bound<'_>; N]| {
+                    let mut rows = statement.query(rusqlite::params_from_iter(row))?;
+                    let first = rows.next()?;
+                    first.map(|row| read(&Row::Sqlite(row))).transpose()
+                };
+                rows.into_iter().map(|row| first(row)).collect()
+            }
+            Self::Postgres(session) => session.query_each(sql, rows, read),
         }
     }
 
@@ -344,17 +327,6 @@ impl Drop for Transaction<'_> {
                 Connection::Postgres(session) => session.roll_back(),
             };
         }
-    }
-}
-
-/// What a server says of an error, with its detail.
-pub(super) fn said(error: &tokio_postgres::Error) -> String {
-    match error.as_db_error() {
-        Some(told) => format!("{} ({})", told.message(), told.code().code()),
-        None => match std::error::Error::source(error) {
-            Some(cause) => format!("{error}: {cause}"),
-            None => error.to_string(),
-        },
     }
 }
 

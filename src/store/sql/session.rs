@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
+use futures_util::future::try_join_all;
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::types::Type;
@@ -139,11 +140,62 @@ impl Session {
         Ok(())
     }
 
+    pub(super) fn execute_each<'v, const N: usize>(
+        &self,
+        sql: &str,
+        rows: impl IntoIterator<Item = [Bound<'v>; N]>,
+    ) -> Result<Vec<usize>> {
+        let mut rows = rows.into_iter().peekable();
+        let Some(first) = rows.peek() else {
+            return Ok(Vec::new());
+        };
+        let statement = self.compiled(sql, first.iter().copied())?;
+        let asked = rows.map(|row| self.client.execute_raw(&statement, row));
+        let changed = self.within(try_join_all(asked))?;
+        let changed = changed
+            .into_iter()
+            .map(|changed| usize::try_from(changed).unwrap_or(usize::MAX));
+        Ok(changed.collect())
+    }
+
+    pub(super) fn query_each<'v, T, const N: usize>(
+        &self,
+        sql: &str,
+        rows: impl IntoIterator<Item = [Bound<'v>; N]>,
+        mut read: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<Option<T>>> {
+        let mut rows = rows.into_iter().peekable();
+        let Some(first) = rows.peek() else {
+            return Ok(Vec::new());
+        };
+        let statement = &self.compiled(sql, first.iter().copied())?;
+        let asked = rows.map(|row| async move {
+            let answers = self.client.query_raw(statement, row).await?;
+            let mut answers = pin!(answers);
+            answers.try_next().await
+        });
+        let found = self.within(try_join_all(asked))?;
+        let read = |row: tokio_postgres::Row| read(&Row::Postgres(&row));
+        let mut read = read;
+        found
+            .into_iter()
+            .map(|row| row.map(&mut read).transpose())
+            .collect()
+    }
+
     fn statement(&self, sql: &str, values: &[&dyn Value]) -> Result<Statement> {
+        self.compiled(sql, values.iter().map(|value| value.bound()))
+    }
+
+    fn compiled<'v>(
+        &self,
+        sql: &str,
+        values: impl Iterator<Item = Bound<'v>>,
+    ) -> Result<Statement> {
         if let Some(known) = self.statements.borrow().get(sql) {
             return Ok(known.clone());
         }
-        let types: Vec<Type> = values.iter().map(|value| type_of(value.bound())).collect();
+        let types: Vec<Type> = values.map(type_of).collect();
         let ours = numbered(sql);
         let statement = self.within(self.client.prepare_typed(&ours, &types))?;
         let mut statements = self.statements.borrow_mut();

@@ -76,6 +76,21 @@ impl postgres::ToSql for Bound<'_> {
     to_sql_checked!();
 }
 
+impl<'a> Bound<'a> {
+    /// What may be there or not.
+    pub(in super::super) fn text(text: Option<&'a str>) -> Self {
+        text.map_or(Self::Null(Shape::Text), Self::Text)
+    }
+
+    pub(in super::super) fn int(number: Option<i64>) -> Self {
+        number.map_or(Self::Null(Shape::Int), Self::Int)
+    }
+
+    pub(in super::super) fn bytes(bytes: Option<&'a [u8]>) -> Self {
+        bytes.map_or(Self::Null(Shape::Bytes), Self::Bytes)
+    }
+}
+
 impl<T: Value + ?Sized> Value for &T {
     fn bound(&self) -> Bound<'_> {
         (**self).bound()
