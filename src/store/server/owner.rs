@@ -323,9 +323,12 @@ fn beginning(server: &Server, instance: &str, duties: &BTreeSet<Box<str>>) -> St
 /// Gives claims back that nobody has in hand, where they have been taken at all.
 fn give_back(session: &Session, claims: &[Claim]) -> Result<(), StoreError> {
     let connection = Connection::Postgres(session);
-    claims
-        .iter()
-        .try_for_each(|claim| settle::give_back(&connection, &claim.sink, &[claim.back()]))
+    // With their counts, or not at all.
+    let transaction = connection.transaction()?;
+    for claim in claims {
+        settle::give_back(&transaction, &claim.sink, &[claim.back()])?;
+    }
+    Ok(transaction.commit()?)
 }
 
 /// A connection to change the queue with.
