@@ -13,6 +13,7 @@ mod looks;
 mod order;
 mod queue;
 mod restarts;
+mod server;
 mod stand_in;
 mod tags;
 mod throttle;
