@@ -114,7 +114,7 @@ impl Proxy {
                     }
                     server.write_all(said).await?;
                     if cut == Cut::After || cut == Cut::ForGood {
-                        server.read(&mut answered).await?;
+                        server.read_u8().await?;
                     }
                     if cut != Cut::Never {
                         return Ok(());
