@@ -28,7 +28,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::sql::{self, params};
-use super::{Place, Server, Standing, Store, StoreError};
+use super::{Place, Server, Standing, Store, StoreError, interrupted};
 use crate::model::{
     Attempt, Batch, Checkpoint, Claim, Cursor, DataAt, Ended, Event, Identity, Name, Notice,
     Outcome, PictureRow, Posted, Route, Secret, Settled, Settlement, State, Wake,
@@ -67,7 +67,24 @@ pub(super) fn open_at(
     let schema = folder.path().file_name().expect("a name");
     let schema = schema.to_string_lossy().replace('.', "test_");
     let server = Server::at(&Secret::new(address), &schema).expect("an address");
-    Store::connect(&server, status)
+    let store = Store::connect(&server, status)?;
+    take_back(store.clone(), now)?;
+    Ok(store)
+}
+
+/// Takes back what was in flight, as whoever comes to serve a sink on a server does. On a thread of its own,
+/// since those who open a queue do not wait for anything.
+fn take_back(store: Store, now: Timestamp) -> Result<(), StoreError> {
+    let taken_back = async move {
+        let all = store.call(move |connection, _| {
+            connection.with_triggers(|| interrupted::take_back(connection, None, now))
+        });
+        all.await
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.expect("a runtime");
+    let done = std::thread::spawn(move || runtime.block_on(taken_back));
+    done.join().expect("comes back")
 }
 
 /// A queue that has taken in these events, each with a delivery to each of these sinks.

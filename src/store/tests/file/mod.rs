@@ -1,5 +1,6 @@
 //! What can only be about a file: its log and its lock, the room it takes, damage, backups, older versions.
 
+mod arrived;
 mod backup;
 mod bad_rows;
 mod files;

@@ -80,7 +80,7 @@ async fn beside(address: &str, folder: &TempDir) -> Client {
 
 fn connect(address: &str, schema: &str) -> Result<Store, StoreError> {
     let server = Server::at(&Secret::new(address.to_owned()), schema).expect("an address");
-    Store::connect(&server, Status::new().0, now())
+    Store::connect(&server, Status::new().0)
 }
 
 #[tokio::test]
@@ -184,8 +184,9 @@ async fn who_is_refused_is_told_by_which_server_and_never_with_which_password() 
         skipped("half of it: the server asks for no password");
     }
     for (address, is_refused) in [(nowhere, true), (wrong, asks)] {
-        let connected =
-            tokio::task::spawn_blocking(move || (connect(&address, "bellwire_refused"), address));
+        let connected = tokio::task::spawn_blocking(move || {
+            (connect(&address, "bellwire_never_made"), address)
+        });
         let (Err(error), address) = connected.await.expect("comes back") else {
             assert!(!is_refused);
             continue;
