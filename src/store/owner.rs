@@ -384,7 +384,7 @@ impl Owner {
 /// Takes the large batches out of a group in which there are others: an event of a quiet source is not to wait for
 /// a thousand of a busy one, and a flush more is cheap against those. One batch alone shares its flush with
 /// whatever else there is to do.
-fn set_apart(group: &mut Vec<Box<dyn Work>>) -> Vec<Box<dyn Work>> {
+pub(super) fn set_apart(group: &mut Vec<Box<dyn Work>>) -> Vec<Box<dyn Work>> {
     let is_large = |work: &dyn Work| work.manner().bytes.is_some_and(|bytes| bytes > LARGE);
     let mut batches = group.iter().filter(|work| work.manner().bytes.is_some());
     match batches.any(|work| !is_large(work.as_ref())) {

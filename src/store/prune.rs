@@ -59,10 +59,12 @@ impl Place {
 }
 
 /// The next share of what arrived before a moment, and whether it has ended before it. What waits is
-/// looked at as well, so there can be far more than is removed.
+/// looked at as well, so there can be far more than is removed. The limit inside keeps PostgreSQL from
+/// going through all deliveries first, to have those of any event at hand.
 pub(super) const OLD: &str = "SELECT e.received, e.seq, length(e.payload), NOT EXISTS (
          SELECT 1 FROM deliveries d
-         WHERE d.event = e.seq AND (d.state <= 1 OR d.ended IS NULL OR d.ended >= ?1))
+         WHERE d.event = e.seq AND (d.state <= 1 OR d.ended IS NULL OR d.ended >= ?1)
+         LIMIT 1 OFFSET 0)
      FROM events e WHERE (e.received, e.seq) > (?2, ?3) AND e.received < ?1
      ORDER BY e.received, e.seq LIMIT ?4";
 

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::super::alarm::Alarm;
 use super::super::hands::Hands;
 use super::super::lead::Held;
-use super::super::owner::Request;
+use super::super::owner::{Request, set_apart};
 use super::super::sql::{Connection, STATEMENT_MAX, Session, Transaction, params};
 use super::super::tags::Tags;
 use super::super::work::Work;
@@ -127,7 +127,9 @@ impl Owner {
                 // In front: whoever has ended something and then asks is to see it ended.
                 group.splice(..0, self.riding.drain(..));
             }
+            let mut large = set_apart(&mut group);
             self.carry_out(&mut group);
+            self.carry_out(&mut large);
         }
         let mut rest = std::mem::take(&mut self.riding);
         self.carry_out(&mut rest);
@@ -321,9 +323,12 @@ fn beginning(server: &Server, instance: &str, duties: &BTreeSet<Box<str>>) -> St
 /// Gives claims back that nobody has in hand, where they have been taken at all.
 fn give_back(session: &Session, claims: &[Claim]) -> Result<(), StoreError> {
     let connection = Connection::Postgres(session);
-    claims
-        .iter()
-        .try_for_each(|claim| settle::give_back(&connection, &claim.sink, &[claim.back()]))
+    // With their counts, or not at all.
+    let transaction = connection.transaction()?;
+    for claim in claims {
+        settle::give_back(&transaction, &claim.sink, &[claim.back()])?;
+    }
+    Ok(transaction.commit()?)
 }
 
 /// A connection to change the queue with.

@@ -185,8 +185,11 @@ impl Connection<'_> {
     ) -> std::result::Result<T, StoreError> {
         let before = self.set_triggers(true)?;
         let done = work();
-        self.set_triggers(before)?;
-        done
+        // What the work says comes first: after a failure a server takes nothing more in a transaction.
+        let back = self.set_triggers(before);
+        let done = done?;
+        back?;
+        Ok(done)
     }
 
     /// Whether no transaction is open.

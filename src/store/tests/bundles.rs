@@ -312,36 +312,10 @@ async fn a_row_that_cannot_be_read_is_left_out() {
     for id in ["1", "2", "3"] {
         arrive(&store, id, 0, burst(0, "")).await;
     }
-    store.close().await;
-    let file = rusqlite::Connection::open(folder.path().join("bellwire.db")).expect("opens");
-    let spoilt = file.execute("UPDATE events SET source = 'no name!' WHERE id = '2'", []);
-    assert_eq!(spoilt, Ok(1));
-    drop(file);
-    let store = open(&folder).expect("opens again");
+    let spoilt = change(
+        &store,
+        "UPDATE events SET source = 'no name!' WHERE id = '2'",
+    );
+    assert_eq!(spoilt.await, 1);
     assert_eq!(ids(&due(&store, 10).await), ["1 3"]);
-}
-
-#[tokio::test]
-async fn opening_joining_and_reading_a_bundle_goes_through_no_others() {
-    let folder = TempDir::new().expect("a folder");
-    let store = open(&folder).expect("opens");
-    store.close().await;
-    let file = rusqlite::Connection::open(folder.path().join("bellwire.db")).expect("opens");
-    for sql in [
-        "SELECT e.seq FROM deliveries d JOIN events e ON e.seq = d.event
-             WHERE d.bundle = 1 AND (d.seq = 1 OR d.state = 6) ORDER BY d.seq",
-        "SELECT delivery FROM bundles WHERE rule = 'a' AND sink = 'b' AND key = 'c'",
-        "UPDATE bundles SET count = 2 WHERE delivery = 1",
-        crate::store::stand_in::NEXT,
-        "SELECT seq FROM deliveries d WHERE d.steps_in IS NOT NULL AND d.steps_in <= 1 ORDER BY d.steps_in LIMIT 2",
-    ] {
-        let plan = plan(&file, sql);
-        let scans = plan
-            .iter()
-            .any(|step| step.starts_with("SCAN") && !step.contains("INDEX"));
-        assert!(
-            !scans && !plan.iter().any(|step| step.contains("TEMP")),
-            "{sql}: {plan:?}"
-        );
-    }
 }

@@ -1,6 +1,5 @@
 //! Dead letters: each is counted where it ends, and counts as told where that is committed.
 
-use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
@@ -115,11 +114,9 @@ async fn what_dies_at_the_start_is_counted_too() {
     let folder = TempDir::new().expect("a folder");
     let store = holding(&folder, &["1", "2"], &["phone"]).await;
     assert_eq!(claim(&store, "phone", now(), 1).await.len(), 1);
+    let spoil = "UPDATE deliveries SET attempts = -1 WHERE state = 1";
+    assert_eq!(change(&store, spoil).await, 1);
     store.close().await;
-    let file = Connection::open(folder.path().join("bellwire.db")).expect("opens");
-    file.execute_batch("UPDATE deliveries SET attempts = -1 WHERE state = 1")
-        .expect("writes");
-    drop(file);
     let store = open(&folder).expect("opens again");
     assert_eq!(deaths(&store).await.count, 1, "set aside");
     store.close().await;

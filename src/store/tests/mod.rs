@@ -1,23 +1,22 @@
-//! The queue on a real file in a folder of its own.
+//! The queue at both of its homes: in a real file in a folder of its own or, where the environment names one, on a
+//! real PostgreSQL server in a schema of its own. What holds for one of them only is in a folder of its own.
 
 mod arrived;
-mod backup;
 mod bad_rows;
 mod bundles;
 mod by_hand;
 mod deaths;
 mod depths;
-mod files;
+mod file;
 mod hands;
-mod log;
 mod looks;
 mod order;
 mod queue;
-mod space;
+mod restarts;
+mod server;
 mod stand_in;
 mod tags;
 mod throttle;
-mod upgrades;
 mod wake;
 
 use std::num::NonZeroUsize;
@@ -29,7 +28,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::sql::{self, params};
-use super::{Place, Server, Standing, Store, StoreError};
+use super::{Place, Server, Standing, Store, StoreError, interrupted};
 use crate::model::{
     Attempt, Batch, Checkpoint, Claim, Cursor, DataAt, Ended, Event, Identity, Name, Notice,
     Outcome, PictureRow, Posted, Route, Secret, Settled, Settlement, State, Wake,
@@ -68,7 +67,24 @@ pub(super) fn open_at(
     let schema = folder.path().file_name().expect("a name");
     let schema = schema.to_string_lossy().replace('.', "test_");
     let server = Server::at(&Secret::new(address), &schema).expect("an address");
-    Store::connect(&server, status)
+    let store = Store::connect(&server, status)?;
+    take_back(store.clone(), now)?;
+    Ok(store)
+}
+
+/// Takes back what was in flight, as whoever comes to serve a sink on a server does. On a thread of its own,
+/// since those who open a queue do not wait for anything.
+fn take_back(store: Store, now: Timestamp) -> Result<(), StoreError> {
+    let taken_back = async move {
+        let all = store.call(move |connection, _| {
+            connection.with_triggers(|| interrupted::take_back(connection, None, now))
+        });
+        all.await
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.expect("a runtime");
+    let done = std::thread::spawn(move || runtime.block_on(taken_back));
+    done.join().expect("comes back")
 }
 
 /// A queue that has taken in these events, each with a delivery to each of these sinks.
@@ -127,6 +143,24 @@ pub(super) async fn claim(store: &Store, sink: &str, at: Timestamp, limit: usize
     all
 }
 
+/// Changes rows behind the back of the queue, as a person may who knows its tables; answers how many.
+pub(super) async fn change(store: &Store, sql: &str) -> usize {
+    let sql = sql.to_owned();
+    let changed = store.call(move |connection, _| {
+        connection.with_triggers(|| Ok(connection.execute(&sql, params![])?))
+    });
+    changed.await.expect("changes")
+}
+
+/// The numbers that a statement finds.
+pub(super) async fn numbers(store: &Store, sql: &'static str) -> Vec<i64> {
+    let found = store.call(move |connection, _| {
+        let mut select = connection.prepare_cached(sql)?;
+        Ok(select.query_all(params![], |row| row.get(0))?)
+    });
+    found.await.expect("reads")
+}
+
 /// Removes all that ended before a moment; answers how many events went.
 pub(super) async fn prune(store: &Store, cutoff: Timestamp) -> usize {
     let (mut removed, mut from) = (0, Some(Place::START));
@@ -136,18 +170,6 @@ pub(super) async fn prune(store: &Store, cutoff: Timestamp) -> usize {
         from = share.next;
     }
     removed
-}
-
-/// How SQLite goes about a statement.
-pub(super) fn plan(file: &rusqlite::Connection, sql: &str) -> Vec<String> {
-    let mut explain = file
-        .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-        .expect("prepares");
-    explain
-        .raw_query()
-        .mapped(|row| row.get(3))
-        .collect::<Result<_, _>>()
-        .expect("explains")
 }
 
 pub(super) fn attempt(number: u32, outcome: Outcome) -> Attempt {

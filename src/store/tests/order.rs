@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::super::claim::{BETWEEN, MISSED, NEXT, WAKE_REFUSED, WAKE_RETURNED};
 use super::*;
 
 /// One event for each of these: its id, its key, its priority.
@@ -133,29 +131,28 @@ async fn a_delivery_that_is_opened_again_or_removed_leaves_one_first() {
     let store = filled(&folder, &[("1", a, 3), ("2", a, 3), ("3", a, 3)]).await;
     let first = claim(&store, "phone", now(), 1).await.remove(0);
     settle(&store, &first, State::Dead, now()).await;
-    store.close().await;
-    let file = Connection::open(folder.path().join("bellwire.db")).expect("opens");
-    let firsts = || -> Vec<i64> {
-        let mut select = file
-            .prepare("SELECT seq FROM deliveries WHERE state <= 1 AND behind = 0")
-            .expect("prepares");
-        let rows = select.query_map([], |row| row.get(0)).expect("runs");
-        rows.collect::<Result<_, _>>().expect("reads")
+    let firsts = async || {
+        let sql = "SELECT seq FROM deliveries WHERE state <= 1 AND behind = 0";
+        numbers(&store, sql).await
     };
-    assert_eq!(firsts(), [2]);
-    let change = |sql: &str| file.execute(sql, []).expect("runs");
-    change("UPDATE deliveries SET state = 0 WHERE seq = 1");
-    assert_eq!(firsts(), [2], "one that is opened again joins the others");
-    change("UPDATE deliveries SET state = 3 WHERE seq = 2");
-    assert_eq!(firsts(), [1]);
-    change("UPDATE deliveries SET state = 3 WHERE seq = 3");
-    assert_eq!(firsts(), [1], "one behind another can end, too");
-    change("UPDATE deliveries SET state = 0 WHERE seq = 3");
-    change("DELETE FROM deliveries WHERE seq = 1");
-    assert_eq!(firsts(), [3]);
-    change("UPDATE deliveries SET state = 3 WHERE seq = 3");
-    change("UPDATE deliveries SET state = 0 WHERE seq = 3");
-    assert_eq!(firsts(), [3], "and alone it is the first");
+    let change = async |sql| assert_eq!(change(&store, sql).await, 1, "{sql}");
+    assert_eq!(firsts().await, [2]);
+    change("UPDATE deliveries SET state = 0 WHERE seq = 1").await;
+    assert_eq!(
+        firsts().await,
+        [2],
+        "one that is opened again joins the others"
+    );
+    change("UPDATE deliveries SET state = 3 WHERE seq = 2").await;
+    assert_eq!(firsts().await, [1]);
+    change("UPDATE deliveries SET state = 3 WHERE seq = 3").await;
+    assert_eq!(firsts().await, [1], "one behind another can end, too");
+    change("UPDATE deliveries SET state = 0 WHERE seq = 3").await;
+    change("DELETE FROM deliveries WHERE seq = 1").await;
+    assert_eq!(firsts().await, [3]);
+    change("UPDATE deliveries SET state = 3 WHERE seq = 3").await;
+    change("UPDATE deliveries SET state = 0 WHERE seq = 3").await;
+    assert_eq!(firsts().await, [3], "and alone it is the first");
 }
 
 #[tokio::test]
@@ -214,38 +211,6 @@ async fn nothing_starves_behind_what_is_more_urgent() {
         taken.extend(claims.expect("claims").claims);
     }
     assert!(ids(&taken).contains(&"idle"), "{:?}", ids(&taken));
-}
-
-#[tokio::test]
-async fn every_look_of_a_claim_is_one_into_an_index() {
-    let folder = TempDir::new().expect("a folder");
-    open(&folder).expect("opens").close().await;
-    let file = Connection::open(folder.path().join("bellwire.db")).expect("opens");
-    let ended = "SELECT min(o.seq) FROM deliveries o
-         WHERE o.sink = ?1 AND o.key = ?2 AND o.behind = 1 AND o.state <= 1";
-    let begun = "SELECT 1 FROM deliveries o
-         WHERE o.sink = ?1 AND o.key = ?2 AND o.state <= 1 AND o.seq <> ?3";
-    for (sql, index) in [
-        (
-            BETWEEN,
-            "deliveries_due (sink=? AND priority=? AND due>? AND due<?)",
-        ),
-        (NEXT, "deliveries_due (sink=? AND priority=?)"),
-        (WAKE_RETURNED, "deliveries_wakes (sink=?)"),
-        (WAKE_REFUSED, "deliveries_refused (sink=?)"),
-        (MISSED, "deliveries_wakes (sink=?)"),
-        (ended, "deliveries_keyed (sink=? AND key=? AND behind=?)"),
-        (begun, "deliveries_keyed (sink=? AND key=?)"),
-    ] {
-        let plan = plan(&file, sql);
-        assert!(
-            plan.iter().any(|step| step.ends_with(index))
-                && !plan
-                    .iter()
-                    .any(|step| step.starts_with("SCAN") || step.contains("TEMP B-TREE")),
-            "{plan:?} of {sql}"
-        );
-    }
 }
 
 /// One step in the life of a queue whose sink keeps an order.

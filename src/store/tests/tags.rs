@@ -1,113 +1,70 @@
-//! No id is used twice, whichever copy of a queue is worked on.
+//! Where the ids of deliveries come from, however often the queue is opened.
 
 use std::collections::BTreeSet;
 
-use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::backup::copied;
 use super::*;
 
-/// How many tags a file has.
-fn tags(folder: &TempDir) -> i64 {
-    let file = Connection::open(folder.path().join("bellwire.db")).expect("opens");
-    file.query_row("SELECT count(*) FROM tags", [], |row| row.get(0))
-        .expect("reads")
+/// How many tags a queue has.
+pub(super) async fn tags(store: &Store) -> i64 {
+    numbers(store, "SELECT count(*) FROM tags").await[0]
+}
+
+pub(super) async fn ids(store: &Store) -> BTreeSet<String> {
+    let rows = store.recent_deliveries(100).await.expect("reads");
+    rows.iter().map(|row| row.id.as_str().to_owned()).collect()
+}
+
+/// Has the queue go on behind a number.
+async fn go_on_behind(store: &Store, number: i64) {
+    let set = store.call(move |connection, _| {
+        let set = match connection {
+            sql::Connection::Sqlite(_) => {
+                "UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'deliveries'"
+            }
+            sql::Connection::Postgres(_) => "SELECT setval('deliveries_seq_seq', ?1)",
+        };
+        connection.execute(set, params![number])?;
+        Ok(())
+    });
+    set.await.expect("goes on");
 }
 
 #[tokio::test]
-async fn what_comes_in_after_the_file_was_put_back_has_no_id_of_before() {
-    let (folder, restored) = (
-        TempDir::new().expect("a folder"),
-        TempDir::new().expect("a folder"),
-    );
-    let store = holding(&folder, &["1", "2"], &["phone"]).await;
-    let old = ids(&store).await;
-    copied(&folder, &restored.path().join("bellwire.db")).expect("copies");
-    store
-        .accept(batch(&["3"], &["phone"]))
-        .await
-        .expect("accepts");
-    let later = ids(&store).await;
-    store.close().await;
-
-    // Whether something came in before the next start or not.
-    let mut known = later.clone();
-    for number in 4..8 {
-        let store = open(&restored).expect("opens");
-        assert!(
-            ids(&store).await.is_superset(&old),
-            "the old ones keep theirs"
-        );
-        if number != 5 {
-            store
-                .accept(batch(&[&number.to_string()], &["phone"]))
-                .await
-                .expect("accepts");
-        }
-        let now = ids(&store).await;
-        let new: Vec<_> = now.difference(&old).collect();
-        assert!(
-            new.iter().all(|id| !later.contains(*id)),
-            "{new:?} and {later:?}"
-        );
-        for id in &now {
-            let found = store.delivery(Standing::default(), id).await;
-            assert!(found.expect("reads").is_some(), "{id} is found by its id");
-        }
-        known.extend(now);
-        store.close().await;
-    }
-    assert_eq!(known.len(), 3 + 3);
-    assert_eq!(tags(&restored), 4, "one that nothing has is forgotten");
-    let store = open(&restored).expect("opens");
-    for done in claim(&store, "phone", now(), 9).await {
-        let settled = settlement(State::Delivered, now());
-        let attempt = attempt(done.attempt, Outcome::Delivered);
+async fn every_time_it_is_opened_new_ids_have_another_tag_and_old_ones_keep_theirs() {
+    let folder = TempDir::new().expect("a folder");
+    let mut known = BTreeSet::new();
+    for number in 1..4_usize {
+        let store = open(&folder).expect("opens");
+        assert_eq!(ids(&store).await, known);
+        let id = number.to_string();
         store
-            .settle(done.row, &done.sink, attempt, settled)
-            .await
-            .expect("settles");
-    }
-    assert_eq!(prune(&store, after(1)).await, 5);
-    store.close().await;
-    open(&restored).expect("opens").close().await;
-    assert_eq!(tags(&restored), 1, "and so are those of what is gone");
-}
-
-#[tokio::test]
-async fn a_tag_that_a_copy_has_not_used_yet_is_not_used_by_it() {
-    let (folder, restored) = (
-        TempDir::new().expect("a folder"),
-        TempDir::new().expect("a folder"),
-    );
-    holding(&folder, &["1"], &["phone"]).await.close().await;
-    let store = open(&folder).expect("opens");
-    copied(&folder, &restored.path().join("bellwire.db")).expect("copies");
-    let mut all = BTreeSet::new();
-    for store in [store, open(&restored).expect("opens")] {
-        store
-            .accept(batch(&["2"], &["phone"]))
+            .accept(batch(&[&id], &["phone"]))
             .await
             .expect("accepts");
-        all.extend(ids(&store).await);
+        known = ids(&store).await;
+        let tags: BTreeSet<&str> = known
+            .iter()
+            .map(|id| id.rsplit_once('_').expect("a number").0)
+            .collect();
+        assert_eq!((known.len(), tags.len()), (number, number), "{known:?}");
         store.close().await;
     }
-    assert_eq!(all.len(), 1 + 2, "{all:?}");
 }
 
 #[tokio::test]
 async fn who_never_stays_up_for_long_has_so_many_tags_and_no_more() {
     let folder = TempDir::new().expect("a folder");
-    holding(&folder, &["1"], &["phone"]).await.close().await;
-    let file = Connection::open(folder.path().join("bellwire.db")).expect("opens");
-    file.execute_batch(
+    let store = holding(&folder, &["1"], &["phone"]).await;
+    let inserted = change(
+        &store,
         "WITH RECURSIVE starts (first) AS (SELECT 2 UNION ALL SELECT first + 1 FROM starts WHERE first < 4096)
-         INSERT INTO tags SELECT first, 'tag' || first FROM starts;
-         UPDATE sqlite_sequence SET seq = 4096 WHERE name = 'deliveries';",
-    )
-    .expect("writes");
-    drop(file);
+         INSERT INTO tags SELECT first, 'tag' || first FROM starts",
+    );
+    assert_eq!(inserted.await, 4095);
+    go_on_behind(&store, 4096).await;
+    store.close().await;
     let store = open(&folder).expect("opens");
     store
         .accept(batch(&["2"], &["phone"]))
@@ -115,11 +72,5 @@ async fn who_never_stays_up_for_long_has_so_many_tags_and_no_more() {
         .expect("accepts");
     let ids = ids(&store).await;
     assert!(ids.contains("msg_tag4096_4097"), "{ids:?}");
-    store.close().await;
-    assert_eq!(tags(&folder), 4096);
-}
-
-async fn ids(store: &Store) -> BTreeSet<String> {
-    let rows = store.recent_deliveries(100).await.expect("reads");
-    rows.iter().map(|row| row.id.as_str().to_owned()).collect()
+    assert_eq!(tags(&store).await, 4096);
 }

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::depths::counted;
+use super::super::depths::counted;
 use super::*;
 use crate::model::INTERNAL_SOURCE;
 use crate::store::Shortage;
@@ -101,7 +101,7 @@ async fn finished_rows_make_room_oldest_first_and_the_limit_holds_for_all_files(
         "not more went than had to: {}",
         left.len()
     );
-    assert_eq!(store.depths().await.expect("reads"), counted(&folder));
+    assert_eq!(store.depths().await.expect("reads"), counted(&store).await);
     assert_eq!(status.snapshot().store_fault, None);
     assert!(notices.try_recv().is_err(), "nothing was wrong");
 }
@@ -388,6 +388,6 @@ async fn a_full_disk_costs_what_was_delivered_and_no_dead_letter() {
         file.query_row(sql, [state], |row| row.get(0))
             .expect("reads")
     };
-    let column = |state| super::super::row::state_column(state);
+    let column = |state| crate::store::row::state_column(state);
     assert_eq!(states.map(|state| left(column(state))), [0, 1, 1]);
 }

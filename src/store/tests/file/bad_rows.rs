@@ -1,0 +1,124 @@
+//! Rows whose columns have not their types, written by hand into a real file, and files that are damaged.
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::super::bad_rows::is_set_aside;
+use super::*;
+use crate::store::Deaths;
+use crate::store::lock::FolderLock;
+
+/// A queue with three deliveries whose second is spoilt by these statements.
+async fn spoilt(sql: &str) -> (TempDir, Store) {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let three = batch(&["1", "2", "3"], &["phone"]);
+    store.accept(three).await.expect("accepts");
+    store.close().await;
+    let file = Connection::open(folder.path().join("bellwire.db")).expect("opens");
+    file.execute_batch("PRAGMA foreign_keys = OFF")
+        .expect("off");
+    // A strict table refuses what a damaged file can hold, so it is loosened for the writing.
+    let strict = |from: &str, to: &str| {
+        file.execute_batch("PRAGMA writable_schema = ON")
+            .expect("on");
+        file.execute(
+            "UPDATE sqlite_schema SET sql = replace(sql, ?1, ?2)",
+            [from, to],
+        )
+        .expect("the schema");
+        file.execute_batch("PRAGMA writable_schema = RESET")
+            .expect("off");
+    };
+    strict(") STRICT", ") /*L*/");
+    file.execute_batch(sql)
+        .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    strict(") /*L*/", ") STRICT");
+    drop(file);
+    let store = open(&folder).expect("opens with a bad row");
+    (folder, store)
+}
+
+#[tokio::test]
+async fn a_row_without_its_types_becomes_a_dead_letter_and_the_others_go_on() {
+    for sql in [
+        "UPDATE deliveries SET rule = CAST(x'ff' AS TEXT) WHERE seq = 2",
+        "UPDATE deliveries SET rule = x'05' WHERE seq = 2",
+        "UPDATE deliveries SET rule = x'00', state = 1 WHERE seq = 2",
+        "UPDATE deliveries SET attempts = 'many' WHERE seq = 2",
+        "UPDATE deliveries SET due = 'now' WHERE seq = 2",
+        "UPDATE deliveries SET reason = x'00' WHERE seq = 2",
+        "UPDATE events SET kind = CAST(x'c328' AS TEXT) WHERE seq = 2",
+        "UPDATE events SET kind = x'07' WHERE seq = 2",
+        "UPDATE events SET id = x'01' WHERE seq = 2",
+        "UPDATE events SET payload = 'text' WHERE seq = 2",
+    ] {
+        let (_folder, store) = spoilt(sql).await;
+        is_set_aside(&store, sql).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_stored_of_a_source_is_read_as_far_as_it_can_be() {
+    let (_folder, store) = spoilt(
+        "UPDATE sources SET cursor = CAST(x'ff' AS TEXT), epoch = -1;
+         INSERT INTO picture VALUES ('ttmt', 'a', x'01'), ('ttmt', CAST(x'ff' AS TEXT), x'02'), ('ttmt', 'b', 'text');
+         INSERT INTO sinks (name, rest_until, deaths, told_at, last_dead) VALUES ('phone', 'soon', x'00', 'now', 'none');",
+    )
+    .await;
+    let checkpoint = store.checkpoint(&name("ttmt")).await.expect("reads");
+    assert_eq!((checkpoint.cursor, checkpoint.epoch), (Cursor::Unknown, 0));
+    assert_eq!(checkpoint.high_time, Some(now()), "the rest stays");
+    let picture = store.picture(&name("ttmt")).await.expect("reads");
+    assert_eq!(picture.len(), 1);
+    assert_eq!(store.rest_until(&name("phone")).await.expect("reads"), None);
+    let deaths = store.deaths(&name("phone")).await.expect("reads");
+    assert_eq!(deaths, Deaths::default());
+}
+
+#[tokio::test]
+async fn a_file_that_turns_out_to_be_damaged_ends_the_service_with_its_name_and_what_to_do() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    for start in 0..40 {
+        let ids: Vec<String> = (0..50).map(|n| format!("{start}-{n}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        store
+            .accept(batch(&ids, &["phone"]))
+            .await
+            .expect("accepts");
+    }
+    store.close().await;
+    let path = folder.path().join("bellwire.db");
+    let mut bytes = std::fs::read(&path).expect("reads");
+    let (store, status) = {
+        let (status, _notices) = Status::new();
+        let store = Store::open(folder.path(), status.clone(), now()).expect("opens");
+        (store, status)
+    };
+    // The middle of every page behind the schema, while it is open and before it is read.
+    for page in bytes.chunks_mut(4096).skip(16) {
+        page[..64].fill(0xa5);
+    }
+    std::fs::write(&path, &bytes).expect("writes");
+    let limit = NonZeroUsize::new(2000).expect("some");
+    let error = store
+        .claim(&name("phone"), now(), limit, 0)
+        .await
+        .expect_err("damaged");
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+    store.closed().await;
+    let fault = store.fault().expect("it says why");
+    assert!(
+        fault.contains("bellwire.db") && fault.contains("rename"),
+        "{fault}"
+    );
+    assert!(status.snapshot().store_fault.is_some());
+    // The folder is free once the file is closed, which is after it has been refused.
+    while FolderLock::take(folder.path()).is_err() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(std::fs::read(&path).expect("reads"), bytes, "left as it is");
+    let log = folder.path().join("bellwire.db-wal").metadata();
+    assert!(log.is_ok_and(|log| log.len() > 0), "and so is its log");
+}

@@ -1,0 +1,14 @@
+//! What can only be about a file: its log and its lock, the room it takes, damage, backups, older versions.
+
+mod arrived;
+mod backup;
+mod bad_rows;
+mod files;
+mod log;
+mod looks;
+mod plans;
+mod space;
+mod tags;
+mod upgrades;
+
+use super::*;
