@@ -15,12 +15,14 @@ skipped=()
 # ---- The configuration, as it is here and as the README makes systemd's of it ----
 mkdir "$work/secrets" "$work/etc"
 for secret in ttmt_api_key http_token; do echo "a-long-secret-of-$secret-0123456789" >"$work/secrets/$secret"; done
+echo "postgres://bellwire:a-long-secret@postgres/bellwire?sslmode=disable" >"$work/secrets/database_url"
 checked() { # checked FILE FOLDER OF ITS SECRETS
     grep -qF "\"$2/" "$1" || fail "no secret of $1 is looked for in $2"
     sed "s:$2/:$work/secrets/:" "$1" >"$work/etc/config.toml"
     "$bellwire" check --config "$work/etc/config.toml" >"$work/log" 2>&1 || { cat "$work/log"; fail "bellwire check of $1"; }
 }
 checked deploy/config.toml /run/secrets
+checked deploy/config.postgres.toml /run/secrets
 edit=$(sed -n 's/^\(sed .*\) config\.toml | sudo tee.*/\1/p' deploy/README.md)
 [ -n "$edit" ] || fail "the README does not say how systemd's configuration is made"
 eval "$edit deploy/config.toml" >"$work/systemd.toml"
@@ -33,16 +35,18 @@ compose=()
 if docker compose version >/dev/null 2>&1; then compose=(docker compose)
 elif unpack_debian trixie docker-compose "$work/compose"; then compose=("$work/compose/usr/libexec/docker/cli-plugins/docker-compose")
 else skipped+=("Docker Compose"); fi
-"$python/check-jsonschema" --builtin-schema vendor.compose-spec deploy/compose.yaml deploy/compose.ntfy.yaml || fail "the schema of compose files"
+"$python/check-jsonschema" --builtin-schema vendor.compose-spec deploy/compose.yaml deploy/compose.ntfy.yaml deploy/compose.postgres.yaml \
+    || fail "the schema of compose files"
 if [ ${#compose[@]} != 0 ]; then
     "${compose[@]}" -f deploy/compose.yaml config --format json >"$work/compose.json" || fail "compose.yaml"
     (unset NTFY_BASE_URL; "${compose[@]}" -f deploy/compose.yaml -f deploy/compose.ntfy.yaml config -q 2>/dev/null) && fail "ntfy without an address"
     NTFY_BASE_URL=https://ntfy.example.org "${compose[@]}" -f deploy/compose.yaml -f deploy/compose.ntfy.yaml \
         config --format json >"$work/ntfy.json" || fail "compose.ntfy.yaml"
+    "${compose[@]}" -f deploy/compose.postgres.yaml config --format json >"$work/postgres.json" || fail "compose.postgres.yaml"
 fi
 
 # ---- Kubernetes ----
-"$python/kubernetes-validate" --strict --quiet deploy/kubernetes.yaml || fail "the schemas of Kubernetes"
+"$python/kubernetes-validate" --strict --quiet deploy/kubernetes.yaml deploy/kubernetes.postgres.yaml || fail "the schemas of Kubernetes"
 "$python/python" "$parts/deploy.py" "$work" || fail "see above"
 
 # ---- systemd ----

@@ -228,6 +228,66 @@ const LIMITS: &[(&str, &str, &str, &str)] = &[
         "admin/access/guesses.rs",
         "GUESSES_MAX: usize = 10",
     ),
+    (
+        "connecting to it",
+        "5 seconds",
+        "store/server/mod.rs",
+        "CONNECT_MAX: Duration = Duration::from_secs(5)",
+    ),
+    (
+        "connecting to it",
+        "for leases 1",
+        "store/server/leases.rs",
+        "STATEMENT_MAX: Duration = Duration::from_secs(1)",
+    ),
+    (
+        "an answer to what was sent to it",
+        "4 seconds",
+        "store/server/mod.rs",
+        "SILENCE_MAX: Duration = Duration::from_secs(4)",
+    ),
+    (
+        "a transaction",
+        "30 seconds",
+        "store/sql/session.rs",
+        "STATEMENT_MAX: Duration = Duration::from_secs(30)",
+    ),
+    (
+        "its absence, for what is asked",
+        "10 seconds",
+        "store/server/owner.rs",
+        "PATIENCE: Duration = Duration::from_secs(10)",
+    ),
+    (
+        "its absence at a start",
+        "30 seconds",
+        "store/server/mod.rs",
+        "START_MAX: Duration = Duration::from_secs(30)",
+    ),
+    (
+        "a duty that is not renewed",
+        "4 seconds by the server's clock",
+        "store/server/leases.rs",
+        "HOLDS: Duration = Duration::from_secs(4)",
+    ),
+    (
+        "a duty that is not renewed",
+        "3 by the instance's",
+        "store/server/leases.rs",
+        "TRUSTED: Duration = Duration::from_secs(3)",
+    ),
+    (
+        "a sign of other instances",
+        "10 seconds",
+        "store/server/listener.rs",
+        "LOOK_ANYWAY: Duration = Duration::from_secs(10)",
+    ),
+    (
+        "requests in one transaction",
+        "256",
+        "store/server/owner.rs",
+        "GROUP_MAX: usize = 256",
+    ),
 ];
 
 #[test]
