@@ -26,6 +26,8 @@
 //! | lane | the part of `dispatch` that serves one sink | [`dispatch`] |
 //! | probe | the one delivery that is tried to see whether a sink is back | [`dispatch`] |
 //! | watch | which events may not be missing for how long | [`rules::Watch`] |
+//! | instance | a process that works on a queue, perhaps with others | [`store::InstanceRow`] |
+//! | duty | what one instance at a time does: a source, a sink, what is done once for all | [`store::Duty`] |
 //! | notice | what bellwire says about itself; becomes an internal event | [`model::Notice`] |
 //!
 //! # The rooms
@@ -47,7 +49,7 @@
 //! | 2 | [`sinks`] | delivery to request, answer to verdict; pure translators, one for each kind; whether a captured webhook is genuine | hmac and sha2, with `admin` |
 //! | 2 | [`retry`] | verdict and now to settlement; pure | backon |
 //! | 2 | [`sources`] | one connection from a cursor to a named end; what to do after it; the TTMT REST calls | eventsource-client |
-//! | 2 | [`store`] | the queue: accept, claim, settle, inspect | SQLite |
+//! | 2 | [`store`] | the queue, in a file or on a server: accept, claim, settle, inspect; who leads what | SQLite, PostgreSQL |
 //! | 2 | [`telemetry`] | log set-up; the steps of an event as spans, and their export | tracing-subscriber, opentelemetry |
 //! | 1 | [`config`] | file and environment to one checked configuration; the schema of its form | figment; schemars, with `sinks` and `sources` |
 //! | 1 | [`expr`] | expressions and templates over an event, bounded | minijinja |
@@ -76,6 +78,8 @@
 //! - What happens to a sink costs its deliveries nothing: while it is away, one of them is tried at a
 //!   time, and a try before its time uses no step of its ladder.
 //! - A settlement applies only while its claim is the newest; a late one changes nothing.
+//! - Each duty is one instance's at a time, by a lease. What is written for a duty that somebody else has by now
+//!   is refused, in the same transaction in which it would be written.
 //! - A dead letter is counted in the transaction that ends it, and told in the one that counts it as told.
 //! - `rules`, `sinks` and `retry` are pure: no clock, no network, no randomness; those are arguments.
 //! - An outcome is data. It is classified once, where the answer is seen, and never read back out of

@@ -42,6 +42,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("prometheus_client", &["admin"]),
     ("reqwest", &["transport"]),
     ("rusqlite", &["store"]),
+    ("tokio_postgres", &["store"]),
     ("rustix", &["cli", "store", "transport"]),
     ("schemars", &["config", "sinks", "sources"]),
     ("sha2", &["admin", "sinks"]),

@@ -45,6 +45,9 @@ const PORT: u16 = 5432;
 /// How long a connection may take to come about.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
+/// The same for one of several hosts, so that there is time for another one.
+const HOST_MAX: Duration = Duration::from_secs(2);
+
 /// How long a server may leave what was sent to it without a sign, before the connection counts as cut.
 const SILENCE_MAX: Duration = Duration::from_secs(4);
 
@@ -177,7 +180,7 @@ impl Server {
         }
         config
             .application_name("bellwire")
-            .connect_timeout(CONNECT_MAX)
+            .connect_timeout(HOST_MAX)
             .keepalives_idle(SILENCE_MAX)
             .keepalives_interval(Duration::from_secs(1))
             .keepalives_retries(3)

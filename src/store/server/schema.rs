@@ -26,10 +26,14 @@ pub(super) fn prepare(session: &Session, server: &Server) -> Result<(), StoreErr
     }
     let transaction = connection.transaction()?;
     session.batch(&server.take_lock())?;
-    session.batch(&format!(
-        "CREATE SCHEMA IF NOT EXISTS \"{}\"; CREATE TABLE IF NOT EXISTS meta (version BIGINT NOT NULL)",
-        server.schema
-    ))?;
+    // To make one takes a right that whoever was given one need not have.
+    let is_there = "SELECT to_regnamespace(?1) IS NOT NULL";
+    let schema = format!("\"{}\"", server.schema);
+    let is_there: bool = transaction.query_row(is_there, params![schema], |row| row.get(0))?;
+    if !is_there {
+        session.batch(&format!("CREATE SCHEMA {schema}"))?;
+    }
+    session.batch("CREATE TABLE IF NOT EXISTS meta (version BIGINT NOT NULL)")?;
     let found = version(&transaction)?;
     refuse_other(server, found)?;
     for (step, version) in MIGRATIONS.iter().zip(1i64..).filter(|step| step.1 > found) {

@@ -150,7 +150,7 @@ impl Connection<'_> {
                     let first = rows.next()?;
                     first.map(|row| read(&Row::Sqlite(row))).transpose()
                 };
-                rows.into_iter().map(|row| first(row)).collect()
+                rows.into_iter().map(&mut first).collect()
             }
             Self::Postgres(session) => session.query_each(sql, rows, read),
         }
