@@ -73,7 +73,15 @@ pub fn stopped(plan: &Plan) -> anyhow::Result<admin::Parts> {
 /// # Errors
 /// As [`stopped`], but never `Missing`.
 pub fn stopped_or_new(plan: &Plan) -> anyhow::Result<admin::Parts> {
-    parts(plan, Home::open)
+    parts(plan, |home, status, now| {
+        match home.open_existing(status.clone(), now) {
+            // Whoever only visits a server is none of those who work there.
+            Err(StoreError::Missing { .. } | StoreError::MissingOnServer { .. }) => {
+                home.open(status, now)
+            }
+            opened => opened,
+        }
+    })
 }
 
 fn parts(plan: &Plan, open: Open) -> anyhow::Result<admin::Parts> {

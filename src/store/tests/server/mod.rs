@@ -164,7 +164,7 @@ async fn tables_of_a_later_version_are_refused_with_both_versions_and_left_alone
 fn with_database(address: &str) -> String {
     let mut shown = String::new();
     with(address, |parts| {
-        shown = format!("{}/{}", parts.host, parts.database);
+        shown = format!("{}:{}/{}", parts.host, parts.port, parts.database);
     });
     shown
 }
