@@ -151,13 +151,7 @@ impl Keeper {
 
     /// Does something with the server, which may be away.
     fn attempt(&mut self, work: fn(&mut Self, &Session) -> Result<(), StoreError>) {
-        // Whatever happens, what cannot be kept is to be given up in time.
-        let time = match self.held.is_empty() {
-            true => STATEMENT_MAX,
-            false => TRUSTED
-                .saturating_sub(self.renewed.elapsed())
-                .clamp(LEAST, STATEMENT_MAX),
-        };
+        let time = self.time();
         let session = match self.session.take().filter(Session::is_open) {
             Some(session) => {
                 session.wait_for(time);
@@ -175,7 +169,18 @@ impl Keeper {
         }
     }
 
-    /// Says that this instance lives, and keeps what it has.
+    /// How long the server is waited for. Whatever happens, what cannot be kept is to be given up in time.
+    fn time(&self) -> Duration {
+        match self.held.is_empty() {
+            true => STATEMENT_MAX,
+            false => TRUSTED
+                .saturating_sub(self.renewed.elapsed())
+                .clamp(LEAST, STATEMENT_MAX),
+        }
+    }
+
+    /// Says that this instance lives, and keeps what it has. What it has given back or lost, or never learned to be
+    /// its own, is to run out.
     fn renew(&mut self, session: &Session) -> Result<(), StoreError> {
         let began = Instant::now();
         let connection = Connection::Postgres(session);
@@ -183,9 +188,11 @@ impl Keeper {
         say_alive(&connection, &self.instance, &self.config, &wants.join(","))?;
         let mut renew = connection.prepare_cached(
             "UPDATE leases SET until = clock_timestamp() + CAST(?2 AS BIGINT) * INTERVAL '1 millisecond'
-             WHERE holder = ?1 RETURNING duty, fence",
+             WHERE holder = ?1 AND duty = ANY (string_to_array(?3, ',')) RETURNING duty, fence",
         )?;
-        let kept = renew.query_all(params![&*self.instance, millis(HOLDS)], |row| {
+        let held: Vec<&str> = self.held.keys().map(|duty| &**duty).collect();
+        let values = params![&*self.instance, millis(HOLDS), held.join(",")];
+        let kept = renew.query_all(values, |row| {
             Ok((row.get::<String>(0)?, row.get::<i64>(1)?))
         })?;
         self.renewed = began;
@@ -310,16 +317,20 @@ impl Keeper {
         {
             self.held.remove(&held.duty);
         }
-        let Some(session) = self.session.as_ref().filter(|session| session.is_open()) else {
+        let Some(session) = self.session.take().filter(Session::is_open) else {
             // It runs out by itself.
             return;
         };
-        let released = Connection::Postgres(session).execute(
+        session.wait_for(self.time());
+        let released = Connection::Postgres(&session).execute(
             "UPDATE leases SET until = clock_timestamp() WHERE duty = ?1 AND fence = ?2 AND holder = ?3",
             params![&*held.duty, held.fence, &*self.instance],
         );
-        if let Err(error) = released {
-            tracing::debug!(%error, duty = %held.duty, "a duty runs out by itself");
+        match released {
+            Ok(_) => self.session = Some(session),
+            Err(error) => {
+                tracing::debug!(%error, duty = %held.duty, "a duty runs out by itself");
+            }
         }
     }
 
