@@ -6,6 +6,7 @@ mod backup;
 mod book;
 mod browser;
 mod buttons;
+mod cluster;
 mod collected;
 mod completions;
 mod configuration;

@@ -74,6 +74,7 @@ pub(super) fn open(
     let (heard_at, closed) = (server.clone(), CancellationToken::new());
     let closing = closed.clone();
     let (told, opened) = std::sync::mpsc::channel();
+    let (leaving, left) = std::sync::mpsc::channel::<()>();
     let server = server.clone();
     let (line, looks) = lines;
     let work = move || {
@@ -91,9 +92,15 @@ pub(super) fn open(
         let _ = told.send(reader);
         if is_reading {
             let home = (server, instance);
-            Owner::new(home, session, tags, alarm, fault).serve(line);
+            let waiting = Owner::new(home, session, tags, alarm, fault).serve(line);
             closing.cancel();
             holder.ask(Ask::Close);
+            // The process may end as soon as the queue is closed, and others are to have its duties at once.
+            // Nothing is ever sent: the other end goes with the thread.
+            let _ = left.recv();
+            for reply in waiting {
+                let _ = reply.send(());
+            }
         }
     };
     thread("store", work)?;
@@ -101,7 +108,10 @@ pub(super) fn open(
     if !joins {
         return Ok(None);
     }
-    thread("store-leases", move || keeper.serve(&asked))?;
+    thread("store-leases", move || {
+        keeper.serve(&asked);
+        drop(leaving);
+    })?;
     thread("store-listener", move || {
         listener::serve(&heard_at, &signs, &closed);
     })?;

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::super::alarm::Alarm;
 use super::super::hands::Hands;
@@ -102,8 +102,11 @@ impl Owner {
         }
     }
 
-    /// Carries out requests until it is told to close, or every handle is gone.
-    pub(in super::super) fn serve(mut self, mut line: mpsc::Receiver<Request>) {
+    /// Carries out requests until it is told to close, or every handle is gone. Answers with who waits for the close.
+    pub(in super::super) fn serve(
+        mut self,
+        mut line: mpsc::Receiver<Request>,
+    ) -> Vec<oneshot::Sender<()>> {
         let mut requests = Vec::with_capacity(GROUP_MAX);
         let mut waiting_for_close = Vec::new();
         while self.fault.get().is_none() && line.blocking_recv_many(&mut requests, GROUP_MAX) > 0 {
@@ -135,10 +138,7 @@ impl Owner {
         self.carry_out(&mut rest);
         line.close();
         while line.try_recv().is_ok() {}
-        drop(self);
-        for reply in waiting_for_close {
-            let _ = reply.send(());
-        }
+        waiting_for_close
     }
 
     fn carry_out(&mut self, group: &mut Vec<Box<dyn Work>>) {
