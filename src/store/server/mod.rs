@@ -51,6 +51,10 @@ const HOST_MAX: Duration = Duration::from_secs(2);
 /// How long a server may leave what was sent to it without a sign, before the connection counts as cut.
 const SILENCE_MAX: Duration = Duration::from_secs(4);
 
+/// How long a server waits for the next statement of a transaction, which has the queue's lock: whoever is cut off in
+/// the middle of one keeps nobody from taking over when his leases have run out.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
 /// Wait before a server is tried again that is away at the start.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -255,7 +259,7 @@ impl Server {
             "SET search_path = \"{}\"; SET synchronous_commit = on; SET idle_in_transaction_session_timeout = {};
              SET statement_timeout = {}; SET client_min_messages = error",
             self.schema,
-            SILENCE_MAX.as_millis(),
+            PAUSE_MAX.as_millis(),
             sql::STATEMENT_MAX.as_millis(),
         ))?;
         Ok(session)
