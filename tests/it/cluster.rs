@@ -120,10 +120,11 @@ async fn kills(schema: Schema, events: u64, pause: Duration) {
     world.end().await;
 }
 
-/// Waits until so many events have been sent.
+/// Waits until so many events have been sent; in steps, since every wait has a deadline.
 async fn sent(upstream: &Upstream, events: u64) {
-    until("the next events to be sent", || {
-        upstream.handle.next_id() > events
-    })
-    .await;
+    let next_id = || upstream.handle.next_id();
+    while next_id() <= events {
+        let step = events.min(next_id() + 1_000);
+        until("the next events to be sent", || next_id() > step).await;
+    }
 }

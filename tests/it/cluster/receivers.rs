@@ -23,7 +23,7 @@ pub(super) const IN_FLIGHT: usize = 8;
 const ANSWERS_IN: std::ops::Range<u64> = 5..50;
 
 /// Trades that the events are about.
-const TRADES: u64 = 37;
+const TRADES: u64 = 499;
 
 /// Which events go to the sinks: the last one gets some that the others do not.
 pub(super) const RULES: &str = "[[rules]]\nname = \"hits\"\nevents = [\"tp_hit\"]\nto = [\"first\", \"second\", \"third\", \"ordered\"]\n\

@@ -11,7 +11,7 @@ use super::server::Schema;
 use crate::harness::{Bridge, Phones, Upstream, feed, soon};
 
 /// How long the backlog may take when the last event has been sent.
-const DRAIN: Duration = Duration::from_secs(240);
+const DRAIN: Duration = Duration::from_mins(8);
 
 /// All of it.
 pub(super) struct World {
