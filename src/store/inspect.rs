@@ -296,6 +296,9 @@ fn state_conditions(state: State, standing: &Standing) -> Vec<String> {
 /// be escaped.
 fn not_in<'a>(column: &str, names: impl IntoIterator<Item = &'a Name>) -> String {
     let quoted: Vec<String> = names.into_iter().map(|name| format!("'{name}'")).collect();
+    if quoted.is_empty() {
+        return "(1 = 1)".to_owned();
+    }
     format!("({column} NOT IN ({}))", quoted.join(", "))
 }
 

@@ -1,5 +1,6 @@
 //! Who looks at the queue holds up nobody, and changes nothing.
 
+use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tempfile::TempDir;
@@ -156,4 +157,53 @@ async fn what_is_old_is_looked_for_behind_all_that_still_waits() {
     assert_eq!(share.removed, 0);
     assert_eq!(prune(&store, after(2)).await, 1);
     assert_eq!(store.depths().await.expect("reads").by_sink.len(), 1);
+}
+
+#[tokio::test]
+async fn a_state_lists_what_is_shown_in_it_whoever_is_configured_or_suspended() {
+    let folder = TempDir::new().expect("a folder");
+    let store = holding(&folder, &["1", "2", "3"], &["phone", "team"]).await;
+    let claims = claim(&store, "phone", now(), 2).await;
+    end_with(&store, &claims[0], settlement(State::Dead, now())).await;
+    let sinks = |names: &[&str]| names.iter().map(|it| name(it)).collect::<BTreeSet<_>>();
+    let configured = [
+        None,
+        Some(sinks(&[])),
+        Some(sinks(&["phone"])),
+        Some(sinks(&["phone", "team"])),
+    ];
+    let states = [
+        State::Waiting,
+        State::Held,
+        State::Orphaned,
+        State::InFlight,
+        State::Dead,
+        State::Delivered,
+    ];
+    for configured in configured {
+        for suspended in [sinks(&[]), sinks(&["team"]), sinks(&["phone", "team"])] {
+            let standing = Standing {
+                configured: configured.clone(),
+                suspended,
+            };
+            let all = store
+                .deliveries(standing.clone(), Filter::default(), 99)
+                .await;
+            let all = all.expect("reads");
+            assert_eq!(all.len(), 6);
+            for state in states {
+                let filter = Filter {
+                    state: Some(state),
+                    ..Filter::default()
+                };
+                let listed = store.deliveries(standing.clone(), filter, 99).await;
+                let shown = all.iter().filter(|one| one.state == state).cloned();
+                assert_eq!(
+                    listed.expect("reads"),
+                    shown.collect::<Vec<_>>(),
+                    "{state:?} {standing:?}"
+                );
+            }
+        }
+    }
 }
