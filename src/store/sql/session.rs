@@ -175,8 +175,7 @@ impl Session {
             answers.try_next().await
         });
         let found = self.within(try_join_all(asked))?;
-        let read = |row: tokio_postgres::Row| read(&Row::Postgres(&row));
-        let mut read = read;
+        let mut read = |row: tokio_postgres::Row| read(&Row::Postgres(&row));
         found
             .into_iter()
             .map(|row| row.map(&mut read).transpose())

@@ -122,3 +122,16 @@ async fn a_file_that_turns_out_to_be_damaged_ends_the_service_with_its_name_and_
     let log = folder.path().join("bellwire.db-wal").metadata();
     assert!(log.is_ok_and(|log| log.len() > 0), "and so is its log");
 }
+
+#[tokio::test]
+async fn what_was_in_flight_beside_a_bad_row_is_counted_where_it_is() {
+    // The triggers count while the file is opened, behind a row that was set aside as well.
+    let sql = "UPDATE deliveries SET state = 1, attempts = 1;
+               UPDATE deliveries SET rule = x'00' WHERE seq = 2";
+    let (folder, store) = spoilt(sql).await;
+    let depths = store.depths().await.expect("reads");
+    let counted = &depths.by_sink[&name("phone")];
+    assert_eq!((counted["waiting"], counted["dead"]), (2, 1));
+    assert_eq!(counted.get("in_flight"), None, "{counted:?}");
+    drop(folder);
+}
