@@ -225,7 +225,7 @@ impl Of<'_> {
         if self.event.payload.len() <= HANDED_BYTES_MAX && hands.has_room(sink) {
             return State::InFlight;
         }
-        hands.pass_by(sink);
+        hands.pass_by(sink, time(micros(self.due())));
         State::Waiting
     }
 

@@ -13,6 +13,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::Claims;
@@ -95,6 +96,8 @@ struct Hand {
     out: mpsc::UnboundedSender<Handed>,
     /// Something due waits in the queue, as far as is known.
     is_behind: bool,
+    /// When the last of what passed it by is due.
+    passed: Timestamp,
 }
 
 impl Hands {
@@ -109,6 +112,7 @@ impl Hands {
             room: Arc::clone(&room),
             out,
             is_behind: true,
+            passed: Timestamp::MIN,
         };
         self.open.insert(sink.clone(), hand);
         Inbox {
@@ -163,17 +167,19 @@ impl Hands {
         }
     }
 
-    /// A delivery that is due goes into the queue: what comes after it has to as well.
-    pub(super) fn pass_by(&mut self, sink: &Name) {
+    /// A delivery that is due then goes into the queue: what comes after it has to as well.
+    pub(super) fn pass_by(&mut self, sink: &Name, due: Timestamp) {
         if let Some(hand) = self.open.get_mut(sink) {
             hand.is_behind = true;
+            hand.passed = hand.passed.max(due);
         }
     }
 
-    /// The lane has taken all that was due.
-    pub(super) fn caught_up(&mut self, sink: &Name) {
+    /// The lane has taken all that was due at this moment. Whoever looked at the clock before a delivery
+    /// came in has not taken that one.
+    pub(super) fn caught_up(&mut self, sink: &Name, now: Timestamp) {
         if let Some(hand) = self.open.get_mut(sink) {
-            hand.is_behind = false;
+            hand.is_behind = hand.passed > now;
         }
     }
 

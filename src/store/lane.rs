@@ -104,7 +104,7 @@ impl Store {
                 None => claim::probe(connection, tags, &sink, now, turn)?,
             };
             if limit.is_some() && !claims.more {
-                hands.caught_up(&sink);
+                hands.caught_up(&sink, now);
             }
             hands.hold(&sink, Handed::Claimed(claims));
             Ok(())

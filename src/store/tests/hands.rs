@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
+use jiff::SignedDuration;
 use tempfile::TempDir;
 
 use super::order::line;
@@ -126,6 +127,23 @@ async fn nothing_overtakes_what_waits_and_what_is_claimed_keeps_its_place() {
     let fourth = handed(&store, &["4"]).await;
     assert_eq!(fourth, 1, "nothing waits any more");
     assert_eq!(drained(&mut inbox), ["1", "2", "3", "4"]);
+}
+
+#[tokio::test]
+async fn who_looked_at_the_clock_before_a_delivery_came_in_has_not_caught_up_with_it() {
+    let folder = TempDir::new().expect("a folder");
+    let (store, mut inbox) = attended(&folder, 0).await;
+    handed(&store, &["1"]).await;
+    inbox.set_room(9);
+    let before = now() - SignedDuration::from_micros(1);
+    let asked = store
+        .claim_into(&name(PHONE), before, NonZeroUsize::new(9), 0)
+        .await;
+    asked.expect("claims");
+    assert_eq!(handed(&store, &["2"]).await, 0, "the first waits");
+    assert_eq!(drained(&mut inbox), Vec::<String>::new());
+    assert_eq!(claimed(&store, &mut inbox).await.len(), 2);
+    assert_eq!(handed(&store, &["3"]).await, 1, "nothing waits any more");
 }
 
 #[tokio::test]
