@@ -96,7 +96,7 @@ struct Hand {
     out: mpsc::UnboundedSender<Handed>,
     /// Something due waits in the queue, as far as is known.
     is_behind: bool,
-    /// When the last of what passed it by is due.
+    /// When the latest of what passed it by is due.
     passed: Timestamp,
 }
 
@@ -175,11 +175,17 @@ impl Hands {
         }
     }
 
-    /// The lane has taken all that was due at this moment. Whoever looked at the clock before a delivery
-    /// came in has not taken that one.
-    pub(super) fn caught_up(&mut self, sink: &Name, now: Timestamp) {
+    /// The moment up to which a lane claims that has read this one from the clock: what has come in since
+    /// and passed its hand by is due as well, or what comes next would overtake it.
+    pub(super) fn claims_until(&self, sink: &Name, now: Timestamp) -> Timestamp {
+        self.open.get(sink).map_or(now, |hand| now.max(hand.passed))
+    }
+
+    /// The lane has taken all that was due.
+    pub(super) fn caught_up(&mut self, sink: &Name) {
         if let Some(hand) = self.open.get_mut(sink) {
-            hand.is_behind = hand.passed > now;
+            hand.is_behind = false;
+            hand.passed = Timestamp::MIN;
         }
     }
 

@@ -99,12 +99,13 @@ impl Store {
     ) -> Result<(), StoreError> {
         let sink = sink.clone();
         self.request(Manner::default(), move |connection, tags, hands| {
+            let now = hands.claims_until(&sink, now);
             let claims = match limit {
                 Some(limit) => claim::claim(connection, tags, &sink, now, limit, turn)?,
                 None => claim::probe(connection, tags, &sink, now, turn)?,
             };
             if limit.is_some() && !claims.more {
-                hands.caught_up(&sink, now);
+                hands.caught_up(&sink);
             }
             hands.hold(&sink, Handed::Claimed(claims));
             Ok(())
