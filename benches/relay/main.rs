@@ -16,12 +16,14 @@
 mod backlog;
 mod bare;
 mod feed;
+mod instances;
 mod machine;
 mod options;
 mod process;
 mod receiver;
 mod relay;
 mod scenarios;
+mod server;
 mod slow;
 mod soak;
 mod sources;

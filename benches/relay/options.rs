@@ -20,6 +20,8 @@ pub(crate) struct Bench {
     pub(crate) minutes: u64,
     /// Where the queues lie.
     pub(crate) folder: PathBuf,
+    /// The address of a PostgreSQL server on this machine, for what has its queue there.
+    pub(crate) server: Option<String>,
 }
 
 impl Bench {
@@ -32,6 +34,7 @@ impl Bench {
             seconds: 20,
             minutes: 30,
             folder: PathBuf::from(env!("CARGO_TARGET_TMPDIR")),
+            server: None,
         };
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
@@ -49,6 +52,10 @@ impl Bench {
                 "--folder" => {
                     let folder = arguments.next().ok_or("`--folder` takes a path")?;
                     bench.folder = PathBuf::from(folder);
+                }
+                "--server" => {
+                    let server = arguments.next().ok_or("`--server` takes an address")?;
+                    bench.server = Some(server);
                 }
                 name if scenarios::ALL.iter().any(|known| known.name == name) => {
                     bench.names.push(argument);
@@ -74,7 +81,7 @@ fn usage() -> String {
         .map(|scenario| format!("  {:12} {}", scenario.name, scenario.what))
         .collect();
     format!(
-        "cargo bench --bench relay -- [SCENARIO …] [--rounds N] [--seconds N] [--minutes N] [--waiting N | --large] [--folder PATH]\n{}",
+        "cargo bench --bench relay -- [SCENARIO …] [--rounds N] [--seconds N] [--minutes N] [--waiting N | --large] [--folder PATH] [--server URL]\n{}",
         list.join("\n")
     )
 }

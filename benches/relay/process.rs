@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// Ticks in a second of the times in `/proc`, the same on every Linux that programs see.
-const TICKS: f64 = 100.0;
+pub(crate) const TICKS: f64 = 100.0;
 
 /// A process, killed when it is dropped.
 pub(crate) struct Process(Child);

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::process::{Process, myself};
+use super::server::Schema;
 use super::slow;
 use super::trial::Load;
 use super::wire::SECRET;
@@ -66,6 +67,8 @@ pub(crate) struct Way<'a> {
     pub(crate) load: &'a Load,
     /// A last event of the type `marker` goes to a sink of its own, and no sink gives up a request soon.
     pub(crate) marker: bool,
+    /// Where the queue is, if not in the folder.
+    pub(crate) schema: Option<&'a Schema>,
 }
 
 impl Way<'_> {
@@ -124,6 +127,10 @@ fn configuration(relay: Relay, folder: &Path, way: &Way<'_>) -> String {
         folder.join("data").display(),
         way.load.keep
     );
+    if let Some(schema) = way.schema {
+        let (server, schema) = (&schema.server, &schema.name);
+        write!(text, "[store]\nurl = \"{server}\"\nschema = \"{schema}\"\n").expect("room");
+    }
     for (name, address) in way.sources() {
         let table = format!("[sources.{name}]\nkind = \"sse\"\nurl = \"{address}\"\n");
         text.push_str(&table);

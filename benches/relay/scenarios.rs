@@ -7,7 +7,7 @@ use super::options::Bench;
 use super::relay::{BELLWIRE, Relay, Rules};
 use super::table::{Samples, Table};
 use super::trial::{self, Load, Set};
-use super::{backlog, slow, soak, sources};
+use super::{backlog, instances, slow, soak, sources};
 
 /// Events of a burst.
 const BURST: u64 = 20_000;
@@ -76,6 +76,11 @@ pub(crate) const ALL: &[Scenario] = &[
         "sources",
         "a thousand sources: memory of one more, delay by a loud one",
         sources::run,
+    ),
+    scenario(
+        "instances",
+        "the queue on PostgreSQL, shared by one, two and three instances",
+        instances::run,
     ),
     scenario("size", "the size of the program", size),
     Scenario {

@@ -8,9 +8,13 @@ use tempfile::TempDir;
 use super::options::Bench;
 use super::process::{Process, Role};
 use super::relay::{self, KIND, Relay, Rules, Way};
+use super::server::Schema;
 
 /// How long a relay that has connected gets to come to rest, and one that has delivered to write that down.
 const REST: Duration = Duration::from_millis(500);
+
+/// How long instances get to share what there is to do.
+const SHARING: Duration = Duration::from_secs(8);
 
 /// Longest run, in seconds.
 const SECONDS_MAX: u64 = 600;
@@ -37,6 +41,25 @@ pub(crate) struct Load {
     pub(crate) keep: &'static str,
     /// Whether the relay's disk is slow.
     pub(crate) slow: bool,
+    pub(crate) home: Home,
+}
+
+/// Where bellwire has its queue.
+#[derive(Clone, Copy)]
+pub(crate) enum Home {
+    /// In a file of its one instance.
+    File,
+    /// On the server that the bench was told of, shared by so many instances.
+    Server(usize),
+}
+
+impl Home {
+    const fn instances(self) -> usize {
+        match self {
+            Self::File => 1,
+            Self::Server(instances) => instances,
+        }
+    }
 }
 
 /// What the first of many sources does.
@@ -66,6 +89,7 @@ impl Load {
             recycle: 0,
             keep: "7d",
             slow: false,
+            home: Home::File,
         }
     }
 
@@ -126,6 +150,10 @@ pub(crate) struct Set {
     /// For what the loud source sends, so that no receiver is busy with two things.
     aside: Option<Role>,
     pub(crate) relay: Process,
+    /// The other instances of it, where there are several.
+    fellows: Vec<Process>,
+    /// Where its queue is on a server. Those who use it are gone before it is.
+    schema: Option<Schema>,
     pub(crate) folder: TempDir,
     who: Relay,
     load: Load,
@@ -137,23 +165,33 @@ impl Set {
         let (mut feed, receiver) = (load.feed(), Role::start("receiver", &[]));
         let folder = TempDir::new_in(&bench.folder).expect("a folder");
         let aside = (load.loud == Loud::Wanted).then(|| Role::start("receiver", &[]));
+        let schema = matches!(load.home, Home::Server(_)).then(|| Schema::new(bench));
         let way = Way {
             feed: &feed.address,
             receiver: &receiver.address,
             aside: aside.as_ref().map(|role| role.address.as_str()),
             load: &load,
             marker,
+            schema: schema.as_ref(),
         };
         let relay = relay::start(who, folder.path(), &way);
+        let fellows = (1..load.home.instances()).map(|number| {
+            let own = folder.path().join(number.to_string());
+            std::fs::create_dir(&own).expect("a folder");
+            relay::start(who, &own, &way)
+        });
+        let fellows: Vec<Process> = fellows.collect();
         for _ in 0..load.sources {
             feed.hear("connected");
         }
-        sleep(REST);
+        sleep(if fellows.is_empty() { REST } else { SHARING });
         Self {
             feed,
             receiver,
             aside,
             relay,
+            fellows,
+            schema,
             folder,
             who,
             load,
@@ -169,6 +207,7 @@ impl Set {
             aside: self.aside.as_ref().map(|role| role.address.as_str()),
             load: &self.load,
             marker: self.marker,
+            schema: self.schema.as_ref(),
         };
         self.relay = relay::start(self.who, self.folder.path(), &way);
     }
@@ -181,6 +220,11 @@ impl Set {
         begun as f64 / 1e9
     }
 
+    /// Seconds that all instances of the relay have had a core.
+    pub(crate) fn cpu(&self) -> f64 {
+        self.relay.cpu() + self.fellows.iter().map(Process::cpu).sum::<f64>()
+    }
+
     /// What the relay has put on the disk is there by now.
     pub(crate) fn rest(&self) {
         sleep(REST);
@@ -190,7 +234,7 @@ impl Set {
 /// Relays a load.
 pub(crate) fn run(bench: &Bench, who: Relay, load: Load) -> Outcome {
     let mut set = Set::up(bench, who, load, false);
-    let (idle, before) = (set.relay.memory("VmRSS"), set.relay.cpu());
+    let (idle, before) = (set.relay.memory("VmRSS"), set.cpu());
     let begun = set.go();
     let wanted = load.deliveries();
     let report = set.receiver.wait(wanted, SECONDS_MAX);
@@ -206,7 +250,7 @@ pub(crate) fn run(bench: &Bench, who: Relay, load: Load) -> Outcome {
     }
     Outcome {
         seconds: report.seconds("last") - begun,
-        cpu: set.relay.cpu() - before,
+        cpu: set.cpu() - before,
         idle,
         peak: set.relay.memory("VmHWM"),
         p50: report.seconds("p50") * 1000.0,
