@@ -107,10 +107,10 @@ impl Lane {
         stop: CancellationToken,
         leave: CancellationToken,
     ) -> Self {
-        let pace = Pace::new(
-            sink.rate_limit
-                .and_then(|limit| Some((NonZeroU32::new(limit.burst)?, limit.interval()))),
-        );
+        let limit = sink
+            .rate_limit
+            .and_then(|limit| Some((NonZeroU32::new(limit.burst)?, limit.interval())));
+        let pace = Pace::since(limit, parts.store.idle());
         Self {
             outage: Outage::new(&sink.retry),
             nudge: parts.nudge.subscribe(),

@@ -38,6 +38,22 @@ impl Pace {
         }
     }
 
+    /// As [`Pace::new`], where somebody else has used the same limit until so long ago: he may have left
+    /// nothing, and no more is there than what has come since.
+    pub(super) fn since(limit: Option<(NonZeroU32, Duration)>, idle: Option<Duration>) -> Self {
+        let pace = Self::new(limit);
+        if let (Some(limiter), Some((burst, interval)), Some(idle)) = (&pace.limiter, limit, idle) {
+            let come = idle.as_nanos().checked_div(interval.as_nanos());
+            let come = come.and_then(|come| u32::try_from(come).ok());
+            let missing = burst.get().saturating_sub(come.unwrap_or(u32::MAX));
+            if let Some(missing) = NonZeroU32::new(missing) {
+                // No more than there is, so that it never fails.
+                let _ = limiter.check_n(missing);
+            }
+        }
+        pace
+    }
+
     /// Whether there is a limit at all.
     pub(super) const fn is_limited(&self) -> bool {
         self.limiter.is_some()
@@ -84,6 +100,18 @@ mod tests {
             "{wait:?}"
         );
         assert_eq!(pace.take(1).now, 0);
+    }
+
+    #[test]
+    fn who_takes_over_has_what_has_come_since_the_one_before() {
+        let limit = NonZeroU32::new(3).map(|burst| (burst, Duration::from_secs(20)));
+        for (idle, left) in [(0, 0), (19, 0), (20, 1), (59, 2), (60, 3), (1_000_000, 3)] {
+            let pace = Pace::since(limit, Some(Duration::from_secs(idle)));
+            assert_eq!(pace.take(9).now, left, "after {idle} s");
+        }
+        assert_eq!(Pace::since(limit, None).take(9).now, 3);
+        let pace = Pace::since(None, Some(Duration::ZERO));
+        assert_eq!(pace.take(64).now, 64);
     }
 
     #[test]

@@ -65,6 +65,8 @@ pub(super) struct Hold {
     /// Cancelled when the work is to end: another instance is to have the duty, or has it already.
     pub(super) ended: CancellationToken,
     pub(super) leases: Leases,
+    /// How long nobody had it before, where somebody ever had.
+    pub(super) idle: Option<Duration>,
 }
 
 impl Drop for Hold {
@@ -134,6 +136,7 @@ impl Store {
         let hold = taken.await.map_err(|_| StoreError::Closed)?;
         let mut store = self.clone();
         store.by = Some(Arc::clone(&hold.held));
+        store.idle = hold.idle;
         let now = clock.now();
         match duty {
             Duty::Sink(sink) => {
@@ -153,6 +156,13 @@ impl Store {
             Duty::Source(_) | Duty::StandIn | Duty::Silence | Duty::Heartbeat => {}
         }
         Ok((store, hold))
+    }
+
+    /// How long nobody did what this handle is for before this instance took it over; `None` where nobody
+    /// ever has, or nobody else could have.
+    #[must_use]
+    pub const fn idle(&self) -> Option<Duration> {
+        self.idle
     }
 
     /// Whether other instances may work on the same queue.

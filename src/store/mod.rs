@@ -110,6 +110,8 @@ pub struct Store {
     leases: Option<Leases>,
     /// The duty that all is asked for.
     by: Option<Arc<Held>>,
+    /// How long nobody did that before, where somebody ever has.
+    idle: Option<Duration>,
     /// Changes whenever events have been put into the queue.
     arrivals: watch::Sender<u64>,
     /// Changes whenever there may be something to send.
@@ -150,6 +152,7 @@ impl Store {
             fault,
             leases: None,
             by: None,
+            idle: None,
             arrivals: watch::Sender::new(0),
             nudge: watch::Sender::new(0),
             #[cfg(test)]
@@ -189,6 +192,7 @@ impl Store {
             fault,
             leases,
             by: None,
+            idle: None,
             arrivals,
             nudge,
             #[cfg(test)]

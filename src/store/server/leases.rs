@@ -251,17 +251,22 @@ impl Keeper {
     fn take(&mut self, session: &Session) -> Result<(), StoreError> {
         self.left.retain(|_, until| *until > Instant::now());
         let connection = Connection::Postgres(session);
-        let mut is_taken = connection.prepare_cached(
-            "SELECT duty FROM leases WHERE duty = ANY (string_to_array(?1, ',')) AND until > clock_timestamp()",
+        let mut ends = connection.prepare_cached(
+            "SELECT duty, CAST(extract(epoch FROM clock_timestamp() - until) * 1000 AS BIGINT)
+             FROM leases WHERE duty = ANY (string_to_array(?1, ','))",
         )?;
         let wanted = self.wanted.iter().map(|(duty, _)| &**duty);
         let wanted: Vec<&str> = wanted
             .filter(|duty| !self.left.contains_key(*duty))
             .collect();
-        let taken = is_taken.query_all(params![wanted.join(",")], |row| row.get::<String>(0))?;
+        let ended = ends.query_all(params![wanted.join(",")], |row| {
+            Ok((row.get::<String>(0)?, row.get::<i64>(1)?))
+        })?;
+        // How many milliseconds ago a lease has ended; less than none where it holds.
+        let ended: HashMap<String, i64> = ended.into_iter().collect();
         let free: Vec<&str> = wanted
             .into_iter()
-            .filter(|duty| !taken.iter().any(|it| it == duty))
+            .filter(|duty| ended.get(*duty).is_none_or(|ago| *ago >= 0))
             .collect();
         if free.is_empty() {
             return Ok(());
@@ -287,6 +292,7 @@ impl Keeper {
             self.renewed = began;
         }
         for (duty, fence) in now_mine {
+            let ago = ended.get(&duty).and_then(|ago| u64::try_from(*ago).ok());
             let duty: Box<str> = duty.into();
             let held = Arc::new(Held {
                 duty: duty.clone(),
@@ -304,6 +310,7 @@ impl Keeper {
                 held,
                 ended,
                 leases,
+                idle: ago.map(Duration::from_millis),
             });
         }
         Ok(())
