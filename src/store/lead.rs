@@ -125,7 +125,7 @@ impl Store {
     }
 
     /// Waits until this instance has a duty.
-    async fn lead(
+    pub(super) async fn lead(
         &self,
         leases: &Leases,
         duty: &Duty,

@@ -1,6 +1,7 @@
 //! What can only be about a PostgreSQL server. Skipped, with a word, where the environment names none.
 
 mod cut_off;
+mod pause;
 mod plans;
 mod proxy;
 
