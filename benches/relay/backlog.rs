@@ -23,17 +23,11 @@ pub(crate) fn run(bench: &Bench, table: &mut Table) {
     // Each takes long and measures much, so that one round fewer will do.
     for round in 1..=bench.rounds.div_ceil(2) {
         eprintln!("backlog: round {round} of {}", bench.rounds.div_ceil(2));
-        let full = measure(bench, many, Home::File);
-        let low = measure(bench, FIRST + COUNTED, Home::File);
+        let (full, set) = measure(bench, many, Home::File);
+        let (delivered, peak) = ended(set, many);
+        let (low, _) = measure(bench, FIRST + COUNTED, Home::File);
         let ratio = full.cost / low.cost;
-        let values = [
-            full.waiting,
-            full.start,
-            full.cost,
-            ratio,
-            full.delivered,
-            full.peak,
-        ];
+        let values = [full.waiting, full.start, full.cost, ratio, delivered, peak];
         for (figure, value) in figures.iter_mut().zip(values) {
             figure.push(value);
         }
@@ -63,8 +57,8 @@ pub(crate) fn compare(bench: &Bench, name: &str, home: Home, table: &mut Table) 
             "backlog, {name}: round {round} of {}",
             bench.rounds.div_ceil(2)
         );
-        let full = measure(bench, many, home);
-        let low = measure(bench, FIRST + COUNTED, home);
+        let (full, _) = measure(bench, many, home);
+        let (low, _) = measure(bench, FIRST + COUNTED, home);
         let ratio = (full.cost + full.server) / (low.cost + low.server);
         let values = [
             full.taken,
@@ -114,12 +108,18 @@ struct Figures {
     server: f64,
     /// Deliveries a second meanwhile.
     rate: f64,
-    delivered: f64,
-    peak: f64,
+}
+
+/// Waits until all is delivered; answers what memory is used then, and was at most.
+fn ended(mut set: Set, deliveries: u64) -> (f64, f64) {
+    let report = set.receiver.wait(deliveries, SECONDS_MAX);
+    assert_eq!(report.get("distinct"), deliveries, "not all were delivered");
+    set.rest();
+    (set.relay.memory("VmRSS"), set.relay.memory("VmHWM"))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-fn measure(bench: &Bench, deliveries: u64, home: Home) -> Figures {
+fn measure(bench: &Bench, deliveries: u64, home: Home) -> (Figures, Set) {
     let load = Load {
         // Goes to a sink that answers, and so tells that all before it are on disk.
         last: "marker",
@@ -147,19 +147,15 @@ fn measure(bench: &Bench, deliveries: u64, home: Home) -> Figures {
     let cost = (set.relay.cpu() - cpu) / counted * 1e6;
     let of_server = (server::cpu() - of_server) / counted * 1e6;
     let rate = counted / (after.seconds("last") - before.seconds("last"));
-    let report = set.receiver.wait(deliveries, SECONDS_MAX);
-    assert_eq!(report.get("distinct"), deliveries, "not all were delivered");
-    set.rest();
-    Figures {
+    let figures = Figures {
         waiting,
-        start: report.get("first").saturating_sub(begin) as f64 / 1e6,
+        start: after.get("first").saturating_sub(begin) as f64 / 1e6,
         cost,
         server: of_server,
         rate,
         taken,
-        delivered: set.relay.memory("VmRSS"),
-        peak: set.relay.memory("VmHWM"),
-    }
+    };
+    (figures, set)
 }
 
 fn thousands(count: u64) -> String {
