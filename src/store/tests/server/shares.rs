@@ -128,8 +128,9 @@ async fn one_that_is_to_have_no_sink_does_not_keep_others_from_sharing_them() {
     come_to(&client, [&[1], &[8]]).await;
     let without = Instance::joins(&address, &folder, duties(1, 0)).await;
     come_to(&client, [&[1, 0], &[8, 0]]).await;
-    let second = Instance::joins(&address, &folder, duties(1, SINKS)).await;
-    come_to(&client, [&[1, 0, 0], &[4, 4, 0]]).await;
+    // It has a sink of its own besides, so that the one that has none has fewer.
+    let second = Instance::joins(&address, &folder, duties(1, SINKS + 1)).await;
+    come_to(&client, [&[1, 0, 0], &[5, 4, 0]]).await;
     for instance in [first, without, second] {
         instance.leaves().await;
     }
