@@ -56,11 +56,12 @@ struct Group {
     tasks: JoinSet<anyhow::Result<()>>,
 }
 
-/// Opens the queue and starts every task. The bridge works until `stop`.
+/// Opens the queue and starts every task. The bridge works until `stop`; there is none where that comes while the
+/// queue's server is waited for.
 ///
 /// # Errors
 /// What keeps it from starting: the data folder, the address, the HTTP client.
-pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Running> {
+pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Option<Running>> {
     let clock = Clock::system();
     let (status, notices) = Status::new();
     let config = &plan.config;
@@ -71,7 +72,10 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
     std::thread::spawn(move || reply.send(home.open(told, now)));
     let store = tokio::select! {
         opened = opening => opened.context("the queue could not be opened")??,
-        () = stop.cancelled() => return Err(anyhow!("told to stop before the queue was open")),
+        () = stop.cancelled() => {
+            tracing::info!("stopped before the queue was open");
+            return Ok(None);
+        }
     };
     store.limit(config.retention.max_disk).await?;
     let nudge = store.nudge();
@@ -197,7 +201,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         store: store.clone(),
     };
     let in_force = InForce::new(plan, following, handles, status.clone(), clock)?;
-    Ok(Running {
+    Ok(Some(Running {
         stop,
         status,
         store,
@@ -208,7 +212,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Runnin
         upkeep: upkeep_group,
         admin: admin_group,
         address,
-    })
+    }))
 }
 
 /// Carries something out on one thread that does nothing else. Tasks there run in the order in which they

@@ -59,7 +59,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let plan = plan(folder.path(), &text(args.listen, &receivers, &upstream))?;
     let telemetry = telemetry::start(&plan.config.log).context("logging cannot start")?;
     let rings = receivers.handle().subscribe();
-    let bridge = app::start(plan, stop.clone()).await?;
+    let Some(bridge) = app::start(plan, stop.clone()).await? else {
+        telemetry.finish().await;
+        return Ok(Exit::Done);
+    };
     greet(bridge.address);
     // The world outlives the bridge, which ends as it would before a real one.
     let outside = CancellationToken::new();

@@ -36,8 +36,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let reload = app::Reload::new(watch, move || {
         configuration::load(Some(&file)).map_err(|refused| refused.report)
     });
-    let running = app::start(plan, stop).await?;
-    let ended = running.finished(Some(reload)).await;
+    let ended = match app::start(plan, stop).await? {
+        Some(running) => running.finished(Some(reload)).await,
+        None => Ok(()),
+    };
     telemetry.finish().await;
     ended?;
     Ok(Exit::Done)

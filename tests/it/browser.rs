@@ -2,11 +2,15 @@
 //! where there is none these tests say so and do nothing.
 
 use bellwire::simulator::Answer;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::cluster::Schema;
 use crate::harness::{Bridge, Eyes, Phones, Upstream, shut, soon, until};
 
 const TOKEN: &str = "a-t0ken";
+
+/// What is said of a source that another instance follows.
+const STANDS_BY: &str = "standing by: another instance follows it";
 
 /// What would be noticed if it were ever read as markup.
 const MARKUP: &str = "<script>window.hurt = 1</script><img src=x onerror='window.hurt = 1'>";
@@ -142,7 +146,7 @@ async fn without_scripts_everything_can_be_done_as_well() {
         .handle
         .answer_by("/webhook/events", |_| Some(Answer::status(422)));
     upstream.send(event("tp_hit", 1)).await;
-    let dead = |ready: &serde_json::Value| ready["sinks"]["events"]["dead"] == 1;
+    let dead = |ready: &Value| ready["sinks"]["events"]["dead"] == 1;
     bridge.ready("the dead letter", dead).await;
     eyes.goto(&page).await;
     eyes.reads("Dead letters (1)").await;
@@ -182,4 +186,81 @@ async fn a_broken_instance_is_as_easy_to_read() {
     eyes.reads("Not connected. What you see is of").await;
     eyes.judges("gone").await;
     eyes.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn instances_that_share_a_queue_show_who_does_what_and_who_stands_by() {
+    let Some(eyes) = eyes().await else { return };
+    let Some(schema) = Schema::named("browser") else {
+        eyes.close().await;
+        return;
+    };
+    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
+    let store = format!(
+        "[store]\nurl = {{ env = \"QUEUE\" }}\nschema = \"{}\"\n",
+        schema.name
+    );
+    let config = format!("{}{store}", upstream.source());
+    let mut both = [(); 2].map(|()| {
+        let bridge = Bridge::watched(&config, &phones);
+        bridge.env("QUEUE", &schema.address)
+    });
+    for bridge in &mut both {
+        bridge.start();
+        soon("the connection", upstream.handle.heard()).await;
+    }
+    let is_even = |ready: &Value| {
+        let sinks = ready["sinks"].as_object().expect("sinks").values();
+        sinks.filter(|sink| sink["elsewhere"] == true).count() == 1
+    };
+    // The one that came first follows the source, and each serves one of the two sinks.
+    for (bridge, source) in both.iter().zip(["connected for", STANDS_BY]) {
+        let ready = bridge.ready("a sink for each", is_even).await.json();
+        eyes.goto(&format!("http://{}/", bridge.address().await))
+            .await;
+        eyes.sees("section#instances").await;
+        let text = async |selector: &str| {
+            let text = format!("document.querySelector('{selector}').textContent");
+            let text = eyes.value(&text).await;
+            text.as_str().expect("a text").to_owned()
+        };
+        assert_eq!(
+            text("section#instances > h2#instances-title").await,
+            "Instances"
+        );
+        let shown = text("#source-ttmt > p").await;
+        assert!(shown.starts_with(source), "{shown}");
+        for sink in ["events", "own"] {
+            let shown = text(&format!("#sink-{sink} > p")).await;
+            let stands_by = shown == "standing by: another instance serves it";
+            assert_eq!(
+                ready["sinks"][sink]["elsewhere"], stands_by,
+                "{sink}: {shown}"
+            );
+        }
+        for instance in ready["instances"].as_array().expect("both") {
+            let card = format!("#instance-{} ", instance["id"].as_str().expect("an id"));
+            let title = text(&format!("{card}h3")).await;
+            assert_eq!(
+                title.ends_with(" (this one)"),
+                instance["own"] == true,
+                "{title}"
+            );
+            let does = text(&format!("{card}dl")).await;
+            for duty in instance["duties"].as_array().expect("duties") {
+                assert!(
+                    does.contains(duty.as_str().expect("a text")),
+                    "{duty} in {does}"
+                );
+            }
+            let follows = (source != STANDS_BY) == (instance["own"] == true);
+            assert_eq!(does.contains("source ttmt"), follows, "{does}");
+        }
+        let cards = "document.querySelectorAll('section#instances > ul.cards > li').length";
+        assert_eq!(eyes.value(cards).await, 2);
+        eyes.judges("instances").await;
+    }
+    eyes.close().await;
+    drop(both);
+    schema.remove().await;
 }

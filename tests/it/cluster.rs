@@ -4,7 +4,9 @@
 //! Runs where `BELLWIRE_TEST_POSTGRES` names a server, as `tests/cluster.sh` does; without a word a part of it.
 //! The whole takes some minutes: `CLUSTER=whole tests/cluster.sh`.
 
+mod networks;
 mod receivers;
+mod seen;
 mod server;
 mod takeovers;
 mod wire;
@@ -19,7 +21,8 @@ use tokio::time::Instant;
 
 use crate::harness::{Upstream, until};
 use receivers::{IN_FLIGHT, SINKS};
-use server::{Schema, restart};
+pub(crate) use server::Schema;
+use server::restart;
 use world::World;
 
 /// Instances that share the queue.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bellwire::simulator::receivers::Kind;
 use bellwire::simulator::{Answer, Manner};
 
-use crate::harness::{Bridge, Phones, Upstream, soon, until};
+use crate::harness::{Bridge, Phones, Upstream, free_address, soon, until};
 
 fn config(upstream: &Upstream, phones: &Phones) -> String {
     format!(
@@ -132,4 +132,22 @@ async fn a_second_signal_ends_the_process_at_once() {
     .await;
     bridge.signal("TERM");
     assert_eq!(bridge.ended().await.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn told_to_stop_while_the_server_of_the_queue_is_waited_for_it_ends_properly() {
+    let upstream = Upstream::start().await;
+    let phones = Phones::start().await;
+    let nobody = free_address();
+    let store =
+        format!("[store]\nurl = \"postgres://bellwire@{nobody}/bellwire?sslmode=disable\"\n");
+    let mut bridge = Bridge::new(&format!("{}{store}", config(&upstream, &phones)));
+    for signal in ["TERM", "INT"] {
+        bridge.start();
+        let waits = || bridge.log().matches("it is tried again").count();
+        let before = waits();
+        until("it to wait", || waits() > before).await;
+        bridge.signal(signal);
+        assert!(bridge.ended().await.success(), "{signal}: {}", bridge.log());
+    }
 }

@@ -3,9 +3,9 @@
 
 newest_postgres() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1; }
 
-# Skips, loudly, where the package cannot be had.
+# Skips, loudly, where the package cannot be had. Listens also at the address of `network_of_queue`, if that is set.
 start_postgres() { # sets address and restart_postgres, a command that restarts it in the mode of pg_ctl that comes behind
-    local as_other=() port password
+    local as_other=() port password also=${network_of_queue:-}
     if [ "$(id -u)" = 0 ]; then
         [ -n "$(newest_postgres)" ] || {
             command -v apt-get >/dev/null && apt-get update -q >/dev/null 2>&1 \
@@ -33,7 +33,8 @@ start_postgres() { # sets address and restart_postgres, a command that restarts 
     (cd "$work/server" && "${as_other[@]}" "$postgres/initdb" -D "$work/server/data" -U bellwire -A scram-sha-256 \
         --pwfile="$work/server/password" -E UTF8 --no-locale --no-sync) >"$work/initdb.log" 2>&1 \
         || { cat "$work/initdb.log"; fail "no database could be made"; }
-    "$work/pg_ctl" -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='$work/server' -c max_connections=300" start \
+    [ -z "$also" ] || echo "host all all $also/24 scram-sha-256" >>"$work/server/data/pg_hba.conf"
+    "$work/pg_ctl" -o "-p $port -c listen_addresses=127.0.0.1${also:+,$also} -c unix_socket_directories='$work/server' -c max_connections=300" start \
         || { cat "$work/server/log"; fail "no server"; }
     PGPASSWORD=$password "$postgres/createdb" -h 127.0.0.1 -p "$port" -U bellwire bellwire || fail "no database"
     address="postgres://bellwire:$password@127.0.0.1:$port/bellwire?sslmode=disable"

@@ -33,7 +33,7 @@ pub(super) async fn run(instance: &Instance, json: bool) -> anyhow::Result<Exit>
     ]);
     for one in &found {
         let text = |key: &str| one[key].as_str().unwrap_or_default();
-        let is_gone = one["gone"].as_bool().unwrap_or_default();
+        let is = |key: &str| one[key].as_bool().unwrap_or_default();
         let duties = one["duties"].as_array().into_iter().flatten();
         let duties: Vec<&str> = duties.filter_map(Value::as_str).collect();
         rows.row(&[
@@ -41,7 +41,11 @@ pub(super) async fn run(instance: &Instance, json: bool) -> anyhow::Result<Exit>
             text("host"),
             text("version"),
             text("config"),
-            if is_gone { "gone" } else { "working" },
+            match (is("gone"), is("differs")) {
+                (true, _) => "gone",
+                (false, true) => "working, differs",
+                (false, false) => "working",
+            },
             &duties.join(", "),
         ]);
     }

@@ -5,7 +5,7 @@
 //! ever do the same thing, as long as their clocks run about equally fast. Whoever is stopped in the middle and goes
 //! on later has a fence that counts no longer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 use super::super::StoreError;
 use super::super::lead::{Held, Hold};
 use super::super::sql::{Connection, Session, Transaction, params};
-use super::Server;
+use super::{Server, present};
 
 /// How long a lease holds after it was taken or renewed, by the clock of the server.
-const HOLDS: Duration = Duration::from_secs(4);
+pub(super) const HOLDS: Duration = Duration::from_secs(4);
 
 /// How long after the beginning of its last renewal a lease counts as lost, by our own clock.
 const TRUSTED: Duration = Duration::from_secs(3);
@@ -185,7 +185,7 @@ impl Keeper {
         let began = Instant::now();
         let connection = Connection::Postgres(session);
         let wants: Vec<&str> = self.wanted.iter().map(|(duty, _)| &**duty).collect();
-        say_alive(&connection, &self.instance, &self.config, &wants.join(","))?;
+        present::say_alive(&connection, &self.instance, &self.config, &wants.join(","))?;
         let mut renew = connection.prepare_cached(
             "UPDATE leases SET until = clock_timestamp() + CAST(?2 AS BIGINT) * INTERVAL '1 millisecond'
              WHERE holder = ?1 AND duty = ANY (string_to_array(?3, ',')) RETURNING duty, fence",
@@ -223,20 +223,21 @@ impl Keeper {
         for (at, kind) in KINDS.into_iter().enumerate() {
             let kept = self
                 .held
-                .values()
-                .filter(|(held, ended)| held.duty.starts_with(kind) && !ended.is_cancelled());
-            let mine = kept.count();
-            let fewest = others.iter().min_by_key(|(_, counts)| counts[at]);
-            let Some((wants, counts)) = fewest else {
+                .iter()
+                .filter(|(duty, (_, ended))| duty.starts_with(kind) && !ended.is_cancelled());
+            let kept: HashSet<Box<str>> = kept.map(|(duty, _)| duty.clone()).collect();
+            // Whoever wants nothing of it has few because that is all he is to have.
+            let wanting = others.iter().filter_map(|(wants, counts)| {
+                let wanted = wants.split(',').filter(|duty| kept.contains(*duty));
+                let wanted: Vec<&str> = wanted.collect();
+                (!wanted.is_empty()).then_some((wanted, counts[at]))
+            });
+            let Some((wanted, theirs)) = wanting.min_by_key(|(_, count)| *count) else {
                 continue;
             };
-            let surplus =
-                mine.saturating_sub(usize::try_from(counts[at]).unwrap_or(usize::MAX)) / 2;
-            let wanted = wants.split(',').filter(|duty| duty.starts_with(kind));
-            for duty in wanted
-                .filter(|duty| self.held.contains_key(*duty))
-                .take(surplus)
-            {
+            let theirs = usize::try_from(theirs).unwrap_or(usize::MAX);
+            let surplus = kept.len().saturating_sub(theirs) / 2;
+            for duty in wanted.into_iter().take(surplus) {
                 if let Some((_, ended)) = self.held.get(duty) {
                     // Whoever has it ends its work first, and then gives it back.
                     ended.cancel();
@@ -355,50 +356,10 @@ impl Keeper {
             "UPDATE leases SET until = clock_timestamp() WHERE holder = ?1",
             params![&*self.instance],
         )?;
-        connection.execute(
-            "DELETE FROM instances WHERE id = ?1",
-            params![&*self.instance],
-        )?;
-        Ok(())
+        present::go(&connection, &self.instance)
     }
 }
 
-/// Says that an instance is there now; answers whether it is alone.
-pub(super) fn arrive(connection: &Connection<'_>, instance: &str) -> Result<bool, StoreError> {
-    connection.execute(
-        "DELETE FROM instances WHERE seen < clock_timestamp() - INTERVAL '1 minute'",
-        params![],
-    )?;
-    let others = "SELECT count(*) FROM instances
-         WHERE seen > clock_timestamp() - CAST(?1 AS BIGINT) * INTERVAL '1 millisecond'";
-    let others: i64 = connection.query_row(others, params![millis(HOLDS)], |row| row.get(0))?;
-    say_alive(connection, instance, "", "")?;
-    Ok(others == 0)
-}
-
-fn say_alive(
-    connection: &Connection<'_>,
-    instance: &str,
-    config: &str,
-    wants: &str,
-) -> Result<(), StoreError> {
-    connection.execute(
-        "INSERT INTO instances (id, host, version, config, started, seen, wants)
-         VALUES (?1, ?2, ?3, ?4, clock_timestamp(), clock_timestamp(), string_to_array(?5, ','))
-         ON CONFLICT (id) DO UPDATE SET config = excluded.config, seen = excluded.seen, wants = excluded.wants",
-        params![instance, host(), env!("CARGO_PKG_VERSION"), config, wants],
-    )?;
-    Ok(())
-}
-
-/// What this machine is called.
-fn host() -> String {
-    rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned()
-}
-
-fn millis(time: Duration) -> i64 {
+pub(super) fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

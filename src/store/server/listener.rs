@@ -12,9 +12,6 @@ use tokio_util::sync::CancellationToken;
 use super::super::StoreError;
 use super::Server;
 
-/// Time after which everybody looks, whatever was heard.
-const LOOK_ANYWAY: Duration = Duration::from_secs(10);
-
 /// Wait before the server is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -39,7 +36,7 @@ fn listen(server: &Server, signs: &Signs, closed: &CancellationToken) -> Result<
     while session.is_open() && !closed.is_cancelled() {
         // Also at first: whatever was said before is lost.
         say(signs);
-        session.rest(LOOK_ANYWAY, closed.cancelled());
+        session.rest(server.look_anyway, closed.cancelled());
     }
     Ok(())
 }

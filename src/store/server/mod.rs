@@ -7,6 +7,7 @@
 pub(super) mod leases;
 mod listener;
 mod owner;
+mod present;
 mod reader;
 mod schema;
 
@@ -16,7 +17,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use tokio::runtime::{self, Runtime};
 use tokio::time::timeout;
@@ -60,6 +61,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// How long a server may be away when the queue is opened: what runs beside it may be starting, too.
 const START_MAX: Duration = Duration::from_secs(30);
+
+/// Time after which everybody looks for work, whatever was heard.
+const LOOK_ANYWAY: Duration = Duration::from_secs(10);
 
 /// Opens the queue on a server, and serves the lines from threads of their own.
 pub(super) fn open(
@@ -122,24 +126,31 @@ pub(super) fn open(
     Ok(Some(leases))
 }
 
-/// Connects, makes or migrates the tables, and says that there is one instance more.
+/// Joins those who work on a queue. A server that is away, or goes away in the middle of it, is waited for.
 fn join(server: &Server, instance: &str) -> Result<(Session, Tags), StoreError> {
     let since = Instant::now();
-    let session = loop {
-        match owner::connect(server) {
+    loop {
+        match try_join(server, instance).map_err(|error| server.ended(error)) {
             Err(error) if error.is_of_connection() && since.elapsed() < START_MAX => {
                 tracing::warn!("{error}; it is tried again");
                 std::thread::sleep(AGAIN);
             }
-            connected => break connected?,
+            joined => return joined,
         }
-    };
+    }
+}
+
+/// Connects, makes or migrates the tables, and says that there is one instance more.
+fn try_join(server: &Server, instance: &str) -> Result<(Session, Tags), StoreError> {
+    let session = owner::connect(server)?;
+    // Others may be making the same tables, and what is there may be much.
+    session.wait_for(sql::STATEMENT_MAX);
     schema::prepare(&session, server)?;
     let connection = sql::Connection::Postgres(&session);
     session.batch(&format!("BEGIN; {}", server.take_lock()))?;
     session.set_in_transaction();
     let transaction = sql::Transaction::begun(&connection);
-    let is_alone = leases::arrive(&transaction, instance)?;
+    let is_alone = present::arrive(&transaction, instance)?;
     // Those who work on it already go by the tags that there are.
     let tags = match is_alone {
         true => Tags::begin(&transaction)?,
@@ -170,6 +181,8 @@ pub struct Server {
     // Large, and not often needed.
     config: Box<Config>,
     schema: String,
+    /// Time after which everybody looks for work, whatever was heard.
+    look_anyway: Duration,
 }
 
 impl std::fmt::Debug for Server {
@@ -202,7 +215,15 @@ impl Server {
         Ok(Self {
             config: Box::new(config),
             schema: schema.to_owned(),
+            look_anyway: LOOK_ANYWAY,
         })
+    }
+
+    /// The same, where nobody looks by himself for as long as a test lasts.
+    #[cfg(test)]
+    pub(super) fn only_hearing(mut self) -> Self {
+        self.look_anyway = Duration::from_hours(1);
+        self
     }
 
     /// The server for people, without a secret.
@@ -246,14 +267,16 @@ impl Server {
             .enable_all()
             .build()
             .map_err(|error| self.away(&error))?;
+        let ended = CancellationToken::new();
+        let talk = (heard, ended.clone().drop_guard());
         let client = match self.config.get_ssl_mode() {
-            SslMode::Disable => self.client(&runtime, NoTls, time, heard),
+            SslMode::Disable => self.client(&runtime, NoTls, time, talk),
             _ => {
                 let trust = transport::trust().map_err(|error| self.away(&error))?;
-                self.client(&runtime, MakeRustlsConnect::new(trust), time, heard)
+                self.client(&runtime, MakeRustlsConnect::new(trust), time, talk)
             }
         }?;
-        let session = Session::new(runtime, client);
+        let session = Session::new(runtime, client, ended);
         session.wait_for(time);
         session.batch(&format!(
             "SET search_path = \"{}\"; SET synchronous_commit = on; SET idle_in_transaction_session_timeout = {};
@@ -270,7 +293,7 @@ impl Server {
         runtime: &Runtime,
         tls: T,
         time: Duration,
-        heard: impl Fn() + Send + 'static,
+        (heard, ending): (impl Fn() + Send + 'static, DropGuard),
     ) -> Result<Client, StoreError>
     where
         T: MakeTlsConnect<Socket>,
@@ -279,11 +302,14 @@ impl Server {
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
         let connected = async { timeout(time, self.config.connect(tls)).await };
-        let (client, mut connection) = match runtime.block_on(connected) {
+        let (client, connection) = match runtime.block_on(connected) {
             Ok(connected) => connected.map_err(|error| self.refused(error))?,
             Err(_) => return Err(self.away(&"it does not answer")),
         };
         runtime.spawn(async move {
+            // Dropped last, so that whoever hears of the end finds the connection closed.
+            let _ending = ending;
+            let mut connection = connection;
             // Whoever asks for something is told what ended it.
             while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await
             {
@@ -300,6 +326,14 @@ impl Server {
         StoreError::Away {
             server: self.shown(),
             reason: reason.to_string(),
+        }
+    }
+
+    /// The same for whatever the end of a connection has kept from being done.
+    fn ended(&self, error: StoreError) -> StoreError {
+        match error {
+            StoreError::Sql(error) if error.is_of_connection() => self.away(&error),
+            other => other,
         }
     }
 

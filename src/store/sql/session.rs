@@ -12,6 +12,7 @@ use tokio::runtime::Runtime;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, SimpleQueryMessage, Statement};
+use tokio_util::sync::CancellationToken;
 
 use super::value::{Bound, Shape};
 use super::{Result, Row, SqlError, Value};
@@ -26,6 +27,8 @@ const STATEMENTS_MAX: usize = 128;
 pub(in super::super) struct Session {
     runtime: Runtime,
     client: Client,
+    /// Cancelled when the connection has ended.
+    ended: CancellationToken,
     statements: RefCell<HashMap<Box<str>, Statement>>,
     in_transaction: Cell<bool>,
     has_triggers: Cell<bool>,
@@ -36,11 +39,17 @@ pub(in super::super) struct Session {
 }
 
 impl Session {
-    /// Takes a connection over; its background work has been spawned on the runtime.
-    pub(in super::super) fn new(runtime: Runtime, client: Client) -> Self {
+    /// Takes a connection over; its background work has been spawned on the runtime, and cancels `ended` when
+    /// it is over.
+    pub(in super::super) fn new(
+        runtime: Runtime,
+        client: Client,
+        ended: CancellationToken,
+    ) -> Self {
         Self {
             runtime,
             client,
+            ended,
             statements: RefCell::default(),
             in_transaction: Cell::new(false),
             has_triggers: Cell::new(true),
@@ -54,10 +63,16 @@ impl Session {
         self.deadline.set(Instant::now() + time);
     }
 
-    /// Does nothing for so long, or until something has happened; what the server says by itself is heard.
+    /// Does nothing for so long, or until something has happened or the connection has ended; what the server says
+    /// by itself is heard.
     pub(in super::super) fn rest(&self, time: Duration, until: impl Future<Output = ()>) {
-        let rest = async { timeout(time, until).await };
-        let _ = self.runtime.block_on(rest);
+        let over = async {
+            tokio::select! {
+                () = until => {}
+                () = self.ended.cancelled() => {}
+            }
+        };
+        let _ = self.runtime.block_on(async { timeout(time, over).await });
     }
 
     /// Whether the server can be asked for anything more.

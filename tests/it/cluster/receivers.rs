@@ -46,7 +46,7 @@ const fn kind(number: u64) -> &'static str {
 }
 
 /// Whether a sink is to get an event.
-fn is_for(sink: &str, number: u64) -> bool {
+pub(super) fn is_for(sink: &str, number: u64) -> bool {
     match kind(number) {
         "tp_hit" => true,
         "breakeven_set" => sink == "ordered",
@@ -81,7 +81,7 @@ struct Visit {
 /// What has arrived at one sink, in order.
 #[derive(Clone)]
 pub(super) struct Arrivals {
-    sink: &'static str,
+    pub(super) sink: &'static str,
     visits: Arc<Mutex<Vec<Visit>>>,
 }
 
@@ -106,6 +106,11 @@ impl Arrivals {
                 Some(Answer::status(204).after(delay))
             });
         Self { sink, visits }
+    }
+
+    /// How many requests have arrived.
+    pub(super) fn count(&self) -> usize {
+        self.visits.lock().expect("nobody panics with it").len()
     }
 
     /// Judges what has arrived of so many events; answers how many repeats there were.

@@ -11,14 +11,14 @@ const ADDRESS: &str = "BELLWIRE_TEST_POSTGRES";
 const RESTART: &str = "BELLWIRE_TEST_POSTGRES_RESTART";
 
 /// A schema of its own on the server.
-pub(super) struct Schema {
-    pub(super) address: String,
-    pub(super) name: String,
+pub(crate) struct Schema {
+    pub(crate) address: String,
+    pub(crate) name: String,
 }
 
 impl Schema {
     /// `None`, with a word about it, where the environment names no server.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         let Ok(address) = std::env::var(ADDRESS) else {
             super::say(&format!("SKIPPED: {ADDRESS} names no server"));
             return None;
@@ -61,7 +61,7 @@ impl Schema {
     }
 
     /// Removes it. After a failure it stays, for whoever wants to know.
-    pub(super) async fn remove(self) {
+    pub(crate) async fn remove(self) {
         self.rows(&format!("DROP SCHEMA {} CASCADE", self.name))
             .await;
     }

@@ -13,10 +13,10 @@ use super::{alone, say};
 use crate::harness::until;
 
 /// The pause between two events.
-const PAUSE: Duration = Duration::from_millis(10);
+pub(super) const PAUSE: Duration = Duration::from_millis(10);
 
 /// Takes over what a dead instance did: five seconds are promised, the rest is for a busy machine.
-const TAKEN_OVER: Duration = Duration::from_secs(8);
+pub(super) const TAKEN_OVER: Duration = Duration::from_secs(8);
 
 /// A lease has at least so much left at any time: who takes over sooner has not waited for its end.
 const LEFT: Duration = Duration::from_secs(3);
@@ -93,23 +93,15 @@ async fn what_a_stopped_instance_writes_late_changes_nothing() {
     world.drained(900).await;
 
     // Nothing else happens now, so whatever changes is a late word of the one that was stopped.
-    let all = "SELECT md5(string_agg(row, E'\\n' ORDER BY row)) FROM (
-            SELECT CAST(s AS TEXT) FROM sources s UNION ALL SELECT CAST(e AS TEXT) FROM events e WHERE source = 'ttmt'
-            UNION ALL SELECT CAST(d AS TEXT) FROM deliveries d UNION ALL SELECT CAST(a AS TEXT) FROM attempts a
-        ) AS it (row)";
-    let before = world.schema.value(all).await;
+    let before = world.digest().await;
     let stopped = &world.instances[leader.at];
     stopped.signal("CONT");
     // Where the server is slow to tell it so, it has given up by its own clock.
     let words = ["another instance has taken over", "cannot keep its duty"];
     let noticed = || words.iter().any(|words| stopped.log().contains(words));
     until("it to notice", noticed).await;
-    let serves = format!(
-        "SELECT least(count(*), 1) FROM leases WHERE holder = '{}' AND duty LIKE 'sink %' AND until > clock_timestamp()",
-        leader.id
-    );
-    world.comes_to("it to serve a sink again", &serves, 1).await;
-    let after = world.schema.value(all).await;
+    world.serves_again(&leader).await;
+    let after = world.digest().await;
     assert_eq!(before, after, "what it wrote late has changed something");
 
     world.feed(901..=1_000, PAUSE).await;
@@ -151,11 +143,7 @@ async fn an_instance_that_is_cut_off_from_the_queue_stops_in_time_and_comes_back
             look.tick().await;
         }
         wires[leader.at].mend();
-        let serves = format!(
-            "SELECT least(count(*), 1) FROM leases WHERE holder = '{}' AND duty LIKE 'sink %' AND until > clock_timestamp()",
-            leader.id
-        );
-        world.comes_to("it to serve a sink again", &serves, 1).await;
+        world.serves_again(&leader).await;
         in_flight
     };
     let (in_flight, ()) = tokio::join!(cutting, world.feed(1..=EVENTS, PAUSE));
@@ -167,7 +155,7 @@ async fn an_instance_that_is_cut_off_from_the_queue_stops_in_time_and_comes_back
 }
 
 /// Judges the repeats at each sink by what was in flight when its leader fell silent.
-fn only_what_was_in_flight(repeats: &[usize], in_flight: &[usize]) {
+pub(super) fn only_what_was_in_flight(repeats: &[usize], in_flight: &[usize]) {
     say(&format!("{repeats:?} repeats of {in_flight:?} in flight"));
     for (sink, (repeats, in_flight)) in SINKS.iter().zip(repeats.iter().zip(in_flight)) {
         assert!(

@@ -1,5 +1,6 @@
 //! Several instances with one queue between one upstream and some receivers.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bellwire::simulator::ttmt::{Options, Request};
@@ -22,6 +23,14 @@ pub(super) struct World {
     _phones: Phones,
 }
 
+/// Where an instance is.
+pub(super) struct Place {
+    /// Where it reaches the queue.
+    pub(super) queue: String,
+    /// The words that it is started behind, if there are any.
+    pub(super) wrapper: Vec<String>,
+}
+
 /// Who follows the source: which instance that is here, and on the server.
 pub(super) struct Leader {
     pub(super) at: usize,
@@ -32,23 +41,31 @@ impl World {
     /// So many instances as there are addresses for them to reach the queue at; they are started one after another,
     /// so that the first one has everything at first.
     pub(super) async fn start(schema: Schema, addresses: &[String]) -> Self {
-        let upstream = Upstream::with(Options {
+        let place = |queue: &String| Place {
+            queue: queue.clone(),
+            wrapper: Vec::new(),
+        };
+        let places: Vec<Place> = addresses.iter().map(place).collect();
+        Self::start_at(Ipv4Addr::LOCALHOST, schema, &places).await
+    }
+
+    /// The same with the instances at these places, and the upstream and the receivers at an address.
+    pub(super) async fn start_at(host: Ipv4Addr, schema: Schema, places: &[Place]) -> Self {
+        let host = SocketAddr::from((host, 0));
+        let options = Options {
             // What the upstream has forgotten is not what this is about.
             buffer: 100_000,
             ..Options::default()
-        })
-        .await;
-        let phones = Phones::start().await;
+        };
+        let upstream = Upstream::at(host, options).await;
+        let phones = Phones::at(host).await;
         let arrivals = SINKS.map(|sink| Arrivals::at(&phones, sink)).to_vec();
-        let config = format!(
-            "http.listen = \"off\"\nlog.level = \"info,bellwire::store=debug\"\n{}backfill = false\n{}{RULES}[store]\nurl = {{ env = \"QUEUE\" }}\nschema = \"{}\"\n",
-            upstream.source(),
-            tables(&phones),
-            schema.name
-        );
+        let config = config("off", &upstream, &phones, &schema);
         let mut instances = Vec::new();
-        for address in addresses {
-            let mut instance = Bridge::new(&config).env("QUEUE", address);
+        for place in places {
+            let wrapper: Vec<&str> = place.wrapper.iter().map(String::as_str).collect();
+            let instance = Bridge::new(&config).env("QUEUE", &place.queue);
+            let mut instance = instance.wrapped(&wrapper);
             instance.start();
             instances.push(instance);
             soon("somebody who listens", upstream.handle.heard()).await;
@@ -83,6 +100,24 @@ impl World {
             }
         })
         .await;
+    }
+
+    /// Waits until an instance serves a sink again.
+    pub(super) async fn serves_again(&self, leader: &Leader) {
+        let serves = format!(
+            "SELECT least(count(*), 1) FROM leases WHERE holder = '{}' AND duty LIKE 'sink %' AND until > clock_timestamp()",
+            leader.id
+        );
+        self.comes_to("it to serve a sink again", &serves, 1).await;
+    }
+
+    /// All that came of the events, as one value.
+    pub(super) async fn digest(&self) -> String {
+        let all = "SELECT md5(string_agg(row, E'\\n' ORDER BY row)) FROM (
+            SELECT CAST(s AS TEXT) FROM sources s UNION ALL SELECT CAST(e AS TEXT) FROM events e WHERE source = 'ttmt'
+            UNION ALL SELECT CAST(d AS TEXT) FROM deliveries d UNION ALL SELECT CAST(a AS TEXT) FROM attempts a
+        ) AS it (row)";
+        self.schema.value(all).await
     }
 
     /// Who follows the source, while nobody takes that over.
@@ -200,6 +235,21 @@ impl World {
         }
         self.schema.remove().await;
     }
+}
+
+/// The configuration of every instance, with an address for its page.
+pub(super) fn config(
+    listen: &str,
+    upstream: &Upstream,
+    phones: &Phones,
+    schema: &Schema,
+) -> String {
+    format!(
+        "http.listen = \"{listen}\"\nlog.level = \"info,bellwire::store=debug\"\n{}backfill = false\n{}{RULES}[store]\nurl = {{ env = \"QUEUE\" }}\nschema = \"{}\"\n",
+        upstream.source(),
+        tables(phones),
+        schema.name
+    )
 }
 
 /// When an instance has had a stream, by its log.

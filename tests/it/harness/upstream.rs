@@ -31,8 +31,13 @@ impl Upstream {
     }
 
     pub(crate) async fn with(options: ttmt::Options) -> Self {
+        Self::at(LOOPBACK, options).await
+    }
+
+    /// The same at an address where nobody else listens.
+    pub(crate) async fn at(listen: SocketAddr, options: ttmt::Options) -> Self {
         let simulator = ttmt::bind(ttmt::Options {
-            listen: LOOPBACK,
+            listen,
             script: Some(options.script.unwrap_or_default()),
             ..options
         })

@@ -1,9 +1,12 @@
 //! What can only be about a PostgreSQL server. Skipped, with a word, where the environment names none.
 
 mod cut_off;
+mod heard;
 mod pause;
 mod plans;
 mod proxy;
+mod shares;
+mod starts;
 
 use std::io::Write as _;
 use std::str::FromStr as _;

@@ -43,6 +43,8 @@ pub(super) struct Proxy {
     pub(super) port: u16,
     cut: Arc<AtomicU8>,
     cuts: Arc<AtomicU64>,
+    /// Moments that are let pass before that.
+    passes: Arc<AtomicU64>,
     is_away: Arc<AtomicBool>,
 }
 
@@ -54,6 +56,7 @@ impl Proxy {
             port: listener.local_addr().expect("an address").port(),
             cut: Arc::default(),
             cuts: Arc::default(),
+            passes: Arc::default(),
             is_away: Arc::default(),
         };
         let own = proxy.clone();
@@ -75,6 +78,12 @@ impl Proxy {
 
     /// What becomes of the next commit.
     pub(super) fn set(&self, cut: Cut) {
+        self.set_behind(0, cut);
+    }
+
+    /// What becomes of the one behind so many.
+    pub(super) fn set_behind(&self, commits: u64, cut: Cut) {
+        self.passes.store(commits, Ordering::SeqCst);
         self.is_away.store(false, Ordering::SeqCst);
         self.cut.store(cut as u8, Ordering::SeqCst);
     }
@@ -94,6 +103,11 @@ impl Proxy {
             _ => has(COMMIT),
         };
         if !is_meant {
+            return Cut::Never;
+        }
+        let passes = self.passes.load(Ordering::SeqCst);
+        if passes > 0 {
+            self.passes.store(passes - 1, Ordering::SeqCst);
             return Cut::Never;
         }
         self.cut.store(Cut::Never as u8, Ordering::SeqCst);

@@ -1,0 +1,48 @@
+//! A server that goes away in the middle of a start is waited for as one that is not there yet.
+
+use tempfile::TempDir;
+
+use super::proxy::{Cut, Proxy};
+use super::*;
+
+/// Commits of a start: that of the tables, and that of an instance more.
+const COMMITS: u64 = 2;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whenever_a_server_goes_away_during_a_start_the_queue_is_opened_when_it_is_back() {
+    let Some(address) = address() else {
+        return;
+    };
+    let folder = TempDir::new().expect("a folder");
+    let mut server = (String::new(), 0);
+    with(&address, |parts| server = (parts.host.clone(), parts.port));
+    let proxy = Proxy::before(server).await;
+    let by_proxy = with(&address, |parts| {
+        "127.0.0.1".clone_into(&mut parts.host);
+        parts.port = proxy.port;
+    });
+    let mut started = 0;
+    for commits in 0..COMMITS {
+        for cut in [Cut::Before, Cut::With, Cut::After] {
+            proxy.set_behind(commits, cut);
+            let (by_proxy, schema) = (by_proxy.clone(), schema(&folder));
+            let opened = tokio::task::spawn_blocking(move || connect(&by_proxy, &schema)).await;
+            let store = opened.expect("comes back").expect("opens");
+            started += 1;
+            assert_eq!(proxy.cuts(), started, "{cut:?} behind {commits}");
+            let instances = store.instances().await.expect("reads");
+            assert_eq!(
+                instances.len(),
+                1,
+                "{cut:?} behind {commits}: {instances:?}"
+            );
+            let id = started.to_string();
+            let accepted = store.accept(batch(&[&id], &["phone"])).await;
+            assert_eq!(accepted.expect("accepts").new, 1);
+            store.close().await;
+        }
+    }
+    let client = beside(&address, &folder).await;
+    let made = client.query("SELECT version FROM meta", &[]).await;
+    assert_eq!(made.expect("reads").len(), 1, "each step once");
+}
