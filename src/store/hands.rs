@@ -142,7 +142,7 @@ impl Hands {
 
     /// A delivery waits for a lane, perhaps of another instance.
     pub(super) fn waits_for(&mut self, sink: &Name) {
-        self.tells_others |= !self.open.contains_key(sink);
+        self.tells_others |= self.open.get(sink).is_none_or(|hand| hand.is_fenced);
     }
 
     /// There may be something to send for anybody.

@@ -273,8 +273,7 @@ impl Keeper {
             return Ok(());
         }
         let began = Instant::now();
-        session.batch(&format!("BEGIN; {}", self.server.take_lock()))?;
-        session.set_in_transaction();
+        session.begin_with(&self.server.take_lock())?;
         let transaction = Transaction::begun(&connection);
         let mut take = connection.prepare_cached(
             "INSERT INTO leases (duty, holder, fence, until)

@@ -147,8 +147,7 @@ fn try_join(server: &Server, instance: &str) -> Result<(Session, Tags), StoreErr
     session.wait_for(sql::STATEMENT_MAX);
     schema::prepare(&session, server)?;
     let connection = sql::Connection::Postgres(&session);
-    session.batch(&format!("BEGIN; {}", server.take_lock()))?;
-    session.set_in_transaction();
+    session.begin_with(&server.take_lock())?;
     let transaction = sql::Transaction::begun(&connection);
     let is_alone = present::arrive(&transaction, instance)?;
     // Those who work on it already go by the tags that there are.
@@ -280,7 +279,7 @@ impl Server {
         session.wait_for(time);
         session.batch(&format!(
             "SET search_path = \"{}\"; SET synchronous_commit = on; SET idle_in_transaction_session_timeout = {};
-             SET statement_timeout = {}; SET client_min_messages = error",
+             SET statement_timeout = {}; SET lock_timeout = 0; SET idle_session_timeout = 0; SET client_min_messages = error",
             self.schema,
             PAUSE_MAX.as_millis(),
             sql::STATEMENT_MAX.as_millis(),

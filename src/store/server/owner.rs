@@ -221,9 +221,8 @@ impl Owner {
         session.wait_for(STATEMENT_MAX);
         let duties = duties(group, &self.hands);
         let begin = beginning(&self.server, &self.instance, &duties);
-        let begun = session.batch(&begin);
+        let begun = session.begin_with(&begin);
         let begun = begun.map_err(|error| nothing(error.into()))?;
-        session.set_in_transaction();
         let connection = Connection::Postgres(session);
         let transaction = Transaction::begun(&connection);
         let begun = Begun::read(&begun.unwrap_or_default());
@@ -315,7 +314,7 @@ fn beginning(server: &Server, instance: &str, duties: &BTreeSet<Box<str>>) -> St
         ),
     };
     format!(
-        "BEGIN; {}; SELECT pg_current_xact_id() || E'\\n' || (SELECT count(*) FROM tags) || E'\\n' || {held}",
+        "{}; SELECT pg_current_xact_id() || E'\\n' || (SELECT count(*) FROM tags) || E'\\n' || {held}",
         server.take_lock()
     )
 }

@@ -46,9 +46,11 @@ impl Reader {
             none => none.insert(self.server.connect()?),
         };
         session.wait_for(sql::STATEMENT_MAX);
-        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT count(*) FROM tags";
-        let tags = session.batch(begin)?.and_then(|count| count.parse().ok());
-        session.set_in_transaction();
+        let begin =
+            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT count(*) FROM tags";
+        let tags = session
+            .begin_with(begin)?
+            .and_then(|count| count.parse().ok());
         let connection = Connection::Postgres(session);
         let transaction = sql::Transaction::begun(&connection);
         if tags != Some(self.tags.len()) {

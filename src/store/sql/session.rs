@@ -92,15 +92,22 @@ impl Session {
     }
 
     pub(super) fn begin(&self) -> Result<()> {
-        self.batch("BEGIN")?;
-        self.set_in_transaction();
-        Ok(())
+        self.begin_with("").map(drop)
     }
 
-    /// Says that a transaction has been begun by [`Self::batch`].
-    pub(in super::super) fn set_in_transaction(&self) {
-        self.in_transaction.set(true);
-        self.had_triggers.set(self.has_triggers.get());
+    /// Begins a transaction by these statements; answers as [`Self::batch`] does. Where one of them fails, none
+    /// has been begun: the server would take nothing more in it, and so nothing more on this connection.
+    pub(in super::super) fn begin_with(&self, statements: &str) -> Result<Option<String>> {
+        let begun = self.batch(&format!("BEGIN; {statements}"));
+        match begun {
+            Ok(_) => {
+                self.in_transaction.set(true);
+                self.had_triggers.set(self.has_triggers.get());
+            }
+            // What failed is what is told; a connection that cannot even do this has ended.
+            Err(_) => drop(self.batch("ROLLBACK")),
+        }
+        begun
     }
 
     pub(super) fn commit(&self) -> Result<()> {

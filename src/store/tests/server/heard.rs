@@ -64,3 +64,30 @@ async fn whoever_cannot_hear_any_more_notices_at_once() {
     client.batch_execute(&say).await.expect("says");
     comes_to("a word", &mut nudges, 3).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_lost_a_sink_tells_the_one_that_serves_it_now() {
+    let Some(address) = address() else {
+        return;
+    };
+    let folder = TempDir::new().expect("a folder");
+    let taking_in = only_hearing(&address, &folder).await;
+    let serving = only_hearing(&address, &folder).await;
+    let (lane, hold) = taken(&taking_in).await;
+    let _inbox = lane.attend(&name("phone")).await.expect("attends");
+    let mut nudges = serving.nudge().subscribe();
+    comes_to("the first look", &mut nudges, 1).await;
+    let accepted = taking_in.accept(batch(&["1"], &["phone"])).await;
+    assert_eq!(accepted.expect("accepts").new, 1);
+    let client = beside(&address, &folder).await;
+    let lose = "DELETE FROM leases WHERE duty = 'sink phone'";
+    client.batch_execute(lose).await.expect("deletes");
+    let (_lane, _hold) = taken(&serving).await;
+    hold.ended.cancelled().await;
+    let left = lane.leave(&name("phone")).await;
+    assert!(matches!(left, Err(StoreError::Fenced)), "{left:?}");
+    assert_eq!(*nudges.borrow(), 1, "its own lane needed no word");
+    let accepted = taking_in.accept(batch(&["2"], &["phone"])).await;
+    assert_eq!(accepted.expect("accepts").new, 1);
+    comes_to("a word of what came in", &mut nudges, 2).await;
+}

@@ -2,6 +2,7 @@
 
 mod cut_off;
 mod heard;
+mod mended;
 mod pause;
 mod plans;
 mod proxy;
@@ -15,6 +16,8 @@ use tempfile::TempDir;
 use tokio_postgres::{Client, Config, NoTls};
 
 use super::*;
+use crate::clock::Clock;
+use crate::store::lead::{Duty, Hold};
 
 /// The address of the server; a word that the test is skipped where there is none.
 fn address() -> Option<String> {
@@ -85,6 +88,14 @@ async fn beside(address: &str, folder: &TempDir) -> Client {
 fn connect(address: &str, schema: &str) -> Result<Store, StoreError> {
     let server = Server::at(&Secret::new(address.to_owned()), schema).expect("an address");
     Store::connect(&server, Status::new().0)
+}
+
+/// Takes the duty of serving a sink, once it is free.
+async fn taken(store: &Store) -> (Store, Hold) {
+    let leases = store.leases.as_ref().expect("shared");
+    let (duty, clock) = (Duty::Sink(name("phone")), Clock::system());
+    let led = store.lead(leases, &duty, &clock).await;
+    led.expect("takes it over")
 }
 
 #[tokio::test]
@@ -179,6 +190,8 @@ async fn who_is_refused_is_told_by_which_server_and_never_with_which_password() 
         return;
     };
     let secret = "Xq7SecretWord";
+    let folder = TempDir::new().expect("a folder");
+    let never_made = schema(&folder);
     let nowhere = with(&address, |parts| {
         "no_such_database".clone_into(&mut parts.database)
     });
@@ -188,9 +201,9 @@ async fn who_is_refused_is_told_by_which_server_and_never_with_which_password() 
         skipped("half of it: the server asks for no password");
     }
     for (address, is_refused) in [(nowhere, true), (wrong, asks)] {
-        let connected = tokio::task::spawn_blocking(move || {
-            (connect(&address, "bellwire_never_made"), address)
-        });
+        let never_made = never_made.clone();
+        let connected =
+            tokio::task::spawn_blocking(move || (connect(&address, &never_made), address));
         let (Err(error), address) = connected.await.expect("comes back") else {
             assert!(!is_refused);
             continue;

@@ -1,16 +1,6 @@
 //! How long nobody had a duty, which whoever takes it over is told.
 
 use super::*;
-use crate::clock::Clock;
-use crate::store::lead::{Duty, Hold};
-
-/// Takes the duty of serving a sink, once it is free.
-async fn taken(store: &Store) -> (Store, Hold) {
-    let leases = store.leases.as_ref().expect("shared");
-    let (duty, clock) = (Duty::Sink(name("phone")), Clock::system());
-    let led = store.lead(leases, &duty, &clock).await;
-    led.expect("takes it over")
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_takes_over_knows_for_how_long_nobody_had_it() {
