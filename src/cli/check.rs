@@ -11,8 +11,10 @@ use crate::app::{self, Plan};
 ///
 /// The file's `[[tests]]` are run, too; one that fails is a mistake.
 ///
-/// Without `--online` it connects nowhere. With it, each source and each sink is tried once the file is
+/// Without `--online` it connects nowhere. With it, the queue's server, each source and each sink are tried once the file is
 /// right, for 20 seconds at most, and nothing is sent that a person or an automation could take for an event.
+///
+/// The server of the queue is connected to, where there is one, and nothing is changed there.
 ///
 /// A `ttmt` source is asked once for its accounts: whether the key is good, and which `account_id` there
 /// are. Its stream is not opened: a key has only one, and a running instance holds it.
@@ -76,7 +78,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     }
     if !args.online {
         if args.json {
-            output::document(&told::untried(&plan.config, &warnings));
+            output::document(&told::untried(&plan, &warnings));
         }
         return Ok(Exit::Done);
     }

@@ -27,6 +27,7 @@ use crate::sinks::{Heard, Question, Sink};
 use crate::sources::budget::Budget;
 use crate::sources::ttmt_rest::{Account, TradingAccount};
 use crate::sources::{RestAccess, Source};
+use crate::store::Server;
 use crate::transport::{Client, Reach, program};
 
 /// The limit for everything together.
@@ -44,6 +45,8 @@ const VALUE_CHARS_MAX: usize = 64;
 /// What came of it, in the order of the names.
 #[derive(Debug)]
 pub struct Tried {
+    /// The server of the queue, where that is on one: where it is, and what is fine or wrong.
+    pub store: Option<(String, Heard)>,
     /// The sources.
     pub sources: Vec<TriedSource>,
     /// The sinks.
@@ -80,8 +83,10 @@ impl Tried {
     /// Whether all is fine.
     #[must_use]
     pub fn is_fine(&self) -> bool {
+        let store = self.store.iter().map(|(_, heard)| heard);
         let sources = self.sources.iter().map(|source| &source.trial);
-        sources.chain(&self.sinks).all(|trial| trial.heard.is_ok())
+        let trials = sources.chain(&self.sinks).map(|trial| &trial.heard);
+        store.chain(trials).all(Heard::is_ok)
     }
 }
 
@@ -135,12 +140,14 @@ pub async fn try_online(plan: &Plan) -> anyhow::Result<Tried> {
         named_sink(sink, heard)
     });
     let sources: Vec<_> = sources.collect();
-    let (sources, sinks) = tokio::join!(
+    let (store, sources, sinks) = tokio::join!(
+        ask_server(plan.home.server(), deadline),
         stream::iter(sources).buffered(AT_ONCE).collect::<Vec<_>>(),
         stream::iter(sinks).buffered(AT_ONCE).collect::<Vec<_>>(),
     );
     let heartbeat = plan.switch.as_ref().map(|switch| switch.place.clone());
     Ok(Tried {
+        store,
         sources,
         sinks,
         heartbeat,
@@ -163,6 +170,21 @@ pub fn programs_not_here(plan: &Plan) -> Vec<String> {
 async fn in_time<T: From<Heard>>(deadline: Instant, trial: impl Future<Output = T>) -> T {
     let late = || Err(format!("no answer within {} s", LIMIT.as_secs())).into();
     timeout_at(deadline, trial).await.unwrap_or_else(|_| late())
+}
+
+/// Whether a queue could be opened on a server, if it is to be on one.
+async fn ask_server(server: Option<&Server>, deadline: Instant) -> Option<(String, Heard)> {
+    let server = server?.clone();
+    let place = server.shown();
+    let asked =
+        tokio::task::spawn_blocking(move || server.try_out().map_err(|error| error.to_string()));
+    let asked = async {
+        let answer = asked.await;
+        answer.unwrap_or_else(|error| Err(error.to_string()))
+    };
+    // No secret is in what a server is told to have said.
+    let heard = cleaned(in_time(deadline, asked).await, str::to_owned);
+    Some((place, heard))
 }
 
 /// One `GET /accounts`. The stream stays closed: a second one of the key would be refused, or would

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::super::failed::Failed;
 use super::count;
-use crate::app::{Refused, Trial, Tried, TriedSource};
-use crate::config::Config;
+use crate::app::{Plan, Refused, Trial, Tried, TriedSource};
+use crate::sinks::Heard;
 use crate::sources::ttmt_rest::TradingAccount;
 
 /// Most accounts that are shown to people; a script gets all of them.
@@ -16,6 +16,10 @@ const ACCOUNTS_MAX: usize = 20;
 /// A line for each source and each sink, and one for each account below its source.
 pub(in crate::cli) fn lines(tried: &Tried) -> Vec<String> {
     let mut lines = Vec::new();
+    lines.extend(tried.store.as_ref().map(|(place, heard)| {
+        let (word, text) = told(heard);
+        format!("store ({place}): {word}, {text}")
+    }));
     for source in &tried.sources {
         let left = source.requests_left.map(|left| {
             let requests = usize::try_from(left).unwrap_or(usize::MAX);
@@ -46,11 +50,16 @@ pub(in crate::cli) fn lines(tried: &Tried) -> Vec<String> {
 }
 
 fn line(trial: &Trial) -> String {
-    let (word, text) = match &trial.heard {
+    let (word, text) = told(&trial.heard);
+    format!("{} ({}): {word}, {text}", trial.name, trial.place)
+}
+
+/// A word for what was heard, and what it was.
+fn told(heard: &Heard) -> (&str, &str) {
+    match heard {
         Ok(fine) => ("ok", fine),
         Err(reason) => ("failed", reason),
-    };
-    format!("{} ({}): {word}, {text}", trial.name, trial.place)
+    }
 }
 
 fn account(account: &TradingAccount) -> String {
@@ -68,11 +77,20 @@ fn account(account: &TradingAccount) -> String {
 /// The same as one document.
 pub(super) fn json(tried: &Tried, warnings: &[String]) -> Value {
     let sources = tried.sources.iter().map(source).collect();
-    valid(sources, tried.sinks.iter().map(trial).collect(), warnings)
+    let store = tried.store.as_ref().map(|(place, heard)| {
+        json!({ "place": place, "ok": heard.is_ok(), "reason": heard.as_ref().err() })
+    });
+    let sinks = tried.sinks.iter().map(trial).collect();
+    valid(store.into(), sources, sinks, warnings)
 }
 
 /// The document when only the file was looked at.
-pub(super) fn untried(config: &Config, warnings: &[String]) -> Value {
+pub(super) fn untried(plan: &Plan, warnings: &[String]) -> Value {
+    let config = &plan.config;
+    let store = plan
+        .home
+        .server()
+        .map(|server| json!({ "place": server.shown(), "ok": null, "reason": null }));
     let sources = config.sources.iter().map(|source| {
         json!({
             "name": source.name.as_str(), "kind": source.kind, "ok": null, "reason": null,
@@ -82,12 +100,13 @@ pub(super) fn untried(config: &Config, warnings: &[String]) -> Value {
     let sinks = config.sinks.iter().map(
         |sink| json!({ "name": sink.name.as_str(), "kind": sink.kind, "ok": null, "reason": null }),
     );
-    valid(sources.collect(), sinks.collect(), warnings)
+    valid(store.into(), sources.collect(), sinks.collect(), warnings)
 }
 
-fn valid(sources: Vec<Value>, sinks: Vec<Value>, warnings: &[String]) -> Value {
+fn valid(store: Value, sources: Vec<Value>, sinks: Vec<Value>, warnings: &[String]) -> Value {
     json!({
-        "valid": true, "mistakes": [], "warnings": warnings, "sources": sources, "sinks": sinks,
+        "valid": true, "mistakes": [], "warnings": warnings, "store": store, "sources": sources,
+        "sinks": sinks,
     })
 }
 
@@ -101,6 +120,7 @@ pub(super) fn wrong(refused: Refused) -> Failed {
     Failed::from(refused)
         .report(report)
         .with("valid", false)
+        .with("store", Value::Null)
         .with("sources", json!([]))
         .with("sinks", json!([]))
 }
@@ -179,6 +199,10 @@ mod tests {
         feed.trial.name = Name::new("feed").expect("a name");
         feed.requests_left = None;
         let tried = Tried {
+            store: Some((
+                "db.example/alerts".to_owned(),
+                Ok("PostgreSQL 15, the queue is there".to_owned()),
+            )),
             sources: vec![
                 source_of(Ok("the key is valid"), vec![account_of("1"), bare]),
                 feed,
@@ -193,6 +217,7 @@ mod tests {
         assert_eq!(
             lines(&tried),
             [
+                "store (db.example/alerts): ok, PostgreSQL 15, the queue is there",
                 "source ttmt (host): ok, the key is valid; 29 requests left this minute",
                 "  1  Main Live (live, USD, deployed)",
                 "  2  (no label)",
@@ -206,6 +231,7 @@ mod tests {
             "valid": true,
             "mistakes": [],
             "warnings": ["hardly meant"],
+            "store": { "place": "db.example/alerts", "ok": true, "reason": null },
             "sources": [
                 {
                     "name": "ttmt", "kind": "ttmt", "ok": true, "reason": null,
@@ -238,6 +264,7 @@ mod tests {
     fn people_see_20_accounts_and_scripts_all() {
         let accounts = (0..23).map(|id| account_of(&id.to_string())).collect();
         let tried = Tried {
+            store: None,
             sources: vec![source_of(Ok("the key is valid"), accounts)],
             sinks: Vec::new(),
             heartbeat: None,

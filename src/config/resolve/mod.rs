@@ -99,7 +99,13 @@ fn store(top: &mut Table) -> Option<StoreConfig> {
         && schema
             .chars()
             .all(|letter| is_first(letter) || letter.is_ascii_digit());
-    if !is_name {
+    if schema.starts_with("pg_") || schema == "information_schema" {
+        table.wrong(
+            "schema",
+            format!("the schema `{schema}` is the server's own"),
+            "another name, such as `bellwire`",
+        );
+    } else if !is_name {
         table.wrong(
             "schema",
             format!("`{schema}` is no name of a schema"),

@@ -4,6 +4,7 @@
 //! back as it was, so whatever is asked of the queue waits for it; and somebody else may work on the same
 //! queue, so all that changes it takes the queue's one lock first.
 
+mod address;
 pub(super) mod leases;
 mod listener;
 mod owner;
@@ -12,7 +13,6 @@ mod reader;
 mod schema;
 
 use std::future::poll_fn;
-use std::str::FromStr as _;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -196,14 +196,7 @@ impl Server {
     /// # Errors
     /// What is wrong with the address, without the address, which may have a password in it.
     pub fn at(address: &Secret, schema: &str) -> Result<Self, String> {
-        // The library's own words may have a part of the password in them.
-        let unread = |_| {
-            "it is no address of a PostgreSQL server, or has an option that is unknown".to_owned()
-        };
-        let mut config = Config::from_str(address.expose()).map_err(unread)?;
-        if config.get_hosts().is_empty() {
-            return Err("it names no host".to_owned());
-        }
+        let mut config = address::read(address.expose())?;
         config
             .application_name("bellwire")
             .connect_timeout(HOST_MAX)
@@ -235,6 +228,15 @@ impl Server {
         let hosts: Vec<String> = hosts.map(|(host, port)| shown_host(host, port)).collect();
         let database = self.config.get_dbname().or(self.config.get_user());
         format!("{}/{}", hosts.join(","), database.unwrap_or_default())
+    }
+
+    /// Whether a queue could be opened here, in a few words; nothing is changed. Blocks, for some seconds at most.
+    ///
+    /// # Errors
+    /// [`StoreError`], whose variants say what a person has to do.
+    pub fn try_out(&self) -> Result<String, StoreError> {
+        let session = self.connect()?;
+        schema::look(&session, self).map_err(|error| self.ended(error))
     }
 
     /// Connects once. Blocks, so it is for threads of their own.

@@ -13,17 +13,7 @@ const OLDEST: i64 = 140_000;
 /// Makes or migrates the tables of a queue. Whoever else does so at the same time waits.
 pub(super) fn prepare(session: &Session, server: &Server) -> Result<(), StoreError> {
     let connection = Connection::Postgres(session);
-    let number = "SELECT CAST(current_setting('server_version_num') AS BIGINT)";
-    let number: i64 = connection.query_row(number, params![], |row| row.get(0))?;
-    if number < OLDEST {
-        return Err(StoreError::Refused {
-            server: server.shown(),
-            reason: format!(
-                "it is PostgreSQL {}, and 14 or later is needed",
-                number / 10_000
-            ),
-        });
-    }
+    refuse_old(&connection, server)?;
     let transaction = connection.transaction()?;
     session.batch(&server.take_lock())?;
     // To make one takes a right that whoever was given one need not have.
@@ -64,6 +54,57 @@ pub(super) fn find(session: &Session, server: &Server) -> Result<(), StoreError>
             reason: "its tables are of an earlier version, which `bellwire run` brings up to date"
                 .to_owned(),
         }),
+    }
+}
+
+/// What is there, and whether what is not could be made. Changes nothing.
+pub(super) fn look(session: &Session, server: &Server) -> Result<String, StoreError> {
+    let connection = Connection::Postgres(session);
+    let version_of_server = refuse_old(&connection, server)?;
+    let schema = format!("\"{}\"", server.schema);
+    let rights = "SELECT to_regclass(?1 || '.meta') IS NOT NULL, CASE
+             WHEN to_regnamespace(?1) IS NULL THEN has_database_privilege(current_database(), 'CREATE')
+             ELSE has_schema_privilege(?2, 'CREATE') END";
+    let (is_there, may_make) =
+        connection.query_row(rights, params![schema, server.schema], |row| {
+            Ok((row.get::<bool>(0)?, row.get::<bool>(1)?))
+        })?;
+    let queue = match is_there {
+        true => {
+            let found = version(&connection)?;
+            refuse_other(server, found)?;
+            match found == known() {
+                true => "the queue is there",
+                false => {
+                    "a queue of an earlier version is there, which `bellwire run` brings up to date"
+                }
+            }
+        }
+        false if may_make => "`bellwire run` will make the queue",
+        false => {
+            return Err(StoreError::Refused {
+                server: server.shown(),
+                reason: format!(
+                    "no queue is there, and its user may make none in the schema `{}`",
+                    server.schema
+                ),
+            });
+        }
+    };
+    Ok(format!("PostgreSQL {version_of_server}, {queue}"))
+}
+
+/// Refuses a server that is too old; answers its version otherwise.
+fn refuse_old(connection: &Connection<'_>, server: &Server) -> Result<i64, StoreError> {
+    let number = "SELECT CAST(current_setting('server_version_num') AS BIGINT)";
+    let number: i64 = connection.query_row(number, params![], |row| row.get(0))?;
+    let version = number / 10_000;
+    match number < OLDEST {
+        true => Err(StoreError::Refused {
+            server: server.shown(),
+            reason: format!("it is PostgreSQL {version}, and 14 or later is needed"),
+        }),
+        false => Ok(version),
     }
 }
 

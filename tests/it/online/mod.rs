@@ -258,6 +258,7 @@ async fn a_script_gets_one_document_whether_it_was_tried_or_not() {
             "valid": true,
             "mistakes": [],
             "warnings": ["there is no rule; add one with `[[rules]]`"],
+            "store": null,
             "sources": [{
                 "name": "ttmt", "kind": "ttmt", "ok": true, "reason": null,
                 "accounts": [

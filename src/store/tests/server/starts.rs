@@ -46,3 +46,44 @@ async fn whenever_a_server_goes_away_during_a_start_the_queue_is_opened_when_it_
     let made = client.query("SELECT version FROM meta", &[]).await;
     assert_eq!(made.expect("reads").len(), 1, "each step once");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_only_asks_is_told_what_a_start_would_find_and_changes_nothing() {
+    let Some(address) = address() else { return };
+    let folder = TempDir::new().expect("a folder");
+    let schema = schema(&folder);
+    let asked = async |address: &str| {
+        let server = Server::at(&Secret::new(address.to_owned()), &schema).expect("an address");
+        let asked = tokio::task::spawn_blocking(move || server.try_out());
+        asked.await.expect("comes back")
+    };
+    let client = beside(&address, &folder).await;
+    let told = asked(&address).await.expect("answers");
+    assert!(
+        told.ends_with("`bellwire run` will make the queue"),
+        "{told}"
+    );
+    let there = "SELECT to_regnamespace($1) IS NOT NULL";
+    let made = client.query_one(there, &[&schema]).await.expect("reads");
+    assert!(!made.get::<_, bool>(0));
+    // Somebody else's schema, in which nothing may be made.
+    let role = format!("{schema}_guest").to_lowercase();
+    let guest = format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'guest'; CREATE SCHEMA \"{schema}\"; GRANT USAGE ON SCHEMA \"{schema}\" TO {role}"
+    );
+    client.batch_execute(&guest).await.expect("makes them");
+    let (user, rest) = (with(&address, |_| {}), "guest");
+    let (_, place) = user.split_once('@').expect("a user");
+    let refused = asked(&format!("postgres://{role}:{rest}@{place}")).await;
+    let gone = format!("REVOKE ALL ON SCHEMA \"{schema}\" FROM {role}; DROP ROLE {role}");
+    client.batch_execute(&gone).await.expect("drops it");
+    let refused = refused.expect_err("no right").to_string();
+    assert!(refused.contains("may make none in the schema"), "{refused}");
+    connect(&address, &schema).expect("connects").close().await;
+    let told = asked(&address).await.expect("answers");
+    assert!(told.ends_with("the queue is there"), "{told}");
+    let later = client.batch_execute("UPDATE meta SET version = 0").await;
+    later.expect("changes");
+    let told = asked(&address).await.expect("answers");
+    assert!(told.contains("an earlier version"), "{told}");
+}
