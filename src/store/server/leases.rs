@@ -92,6 +92,8 @@ pub(super) struct Keeper {
     left: HashMap<Box<str>, Instant>,
     /// When the last renewal began that reached the server.
     renewed: Instant,
+    /// The last renewal has found one with another configuration.
+    others_differ: bool,
 }
 
 impl Keeper {
@@ -106,6 +108,7 @@ impl Keeper {
             held: HashMap::new(),
             left: HashMap::new(),
             renewed: Instant::now(),
+            others_differ: false,
         }
     }
 
@@ -211,15 +214,20 @@ impl Keeper {
     fn share(&mut self, connection: &Connection<'_>) -> Result<(), StoreError> {
         let mut others = connection.prepare_cached(
             "SELECT array_to_string(i.wants, ','),
-                 count(l.duty) FILTER (WHERE l.duty LIKE 'source %'), count(l.duty) FILTER (WHERE l.duty LIKE 'sink %')
+                 count(l.duty) FILTER (WHERE l.duty LIKE 'source %'), count(l.duty) FILTER (WHERE l.duty LIKE 'sink %'),
+                 i.config <> '' AND ?3 <> '' AND i.config <> ?3
              FROM instances i LEFT JOIN leases l ON l.holder = i.id AND l.until > clock_timestamp()
              WHERE i.id <> ?1 AND i.seen > clock_timestamp() - CAST(?2 AS BIGINT) * INTERVAL '1 millisecond'
              GROUP BY i.id",
         )?;
-        let others = others.query_all(params![&*self.instance, millis(HOLDS)], |row| {
+        let mut differ = false;
+        let values = params![&*self.instance, millis(HOLDS), &*self.config];
+        let others = others.query_all(values, |row| {
             let counts = [row.get::<u64>(1)?, row.get::<u64>(2)?];
+            differ |= row.get::<bool>(3)?;
             Ok((row.get::<String>(0)?, counts))
         })?;
+        self.tell_of_drift(differ);
         for (at, kind) in KINDS.into_iter().enumerate() {
             let kept = self
                 .held
@@ -246,6 +254,17 @@ impl Keeper {
             }
         }
         Ok(())
+    }
+
+    /// Says once that others have another configuration, and once that they have not any more.
+    fn tell_of_drift(&mut self, differ: bool) {
+        match (std::mem::replace(&mut self.others_differ, differ), differ) {
+            (false, true) => tracing::warn!(
+                "another instance has another configuration: what is done depends on who does it"
+            ),
+            (true, false) => tracing::info!("all instances have the same configuration again"),
+            _ => {}
+        }
     }
 
     /// Takes what is wanted and free. Whoever changes the queue meanwhile has ended before that.
