@@ -12,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::super::StoreError;
 use super::Server;
 
+/// Time after which everybody looks, whatever was heard.
+pub(super) const LOOK_ANYWAY: Duration = Duration::from_secs(10);
+
 /// Wait before the server is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -20,11 +23,14 @@ pub(super) type Signs = Arc<[watch::Sender<u64>]>;
 
 /// Tells these whatever is heard, until `closed`.
 pub(super) fn serve(server: &Server, signs: &Signs, closed: &CancellationToken) {
-    while !closed.is_cancelled() {
-        let Err(error) = listen(server, signs, closed) else {
-            continue;
-        };
-        tracing::debug!(%error, "other instances cannot be heard");
+    loop {
+        if let Err(error) = listen(server, signs, closed) {
+            tracing::debug!(%error, "other instances cannot be heard");
+        }
+        if closed.is_cancelled() {
+            return;
+        }
+        // Also where a connection has ended in order: the next one may end as soon.
         std::thread::sleep(AGAIN);
     }
 }

@@ -36,7 +36,7 @@ use crate::model::Secret;
 use crate::transport;
 
 use leases::{Ask, Keeper, Leases};
-use listener::Signs;
+use listener::{LOOK_ANYWAY, Signs};
 use owner::Owner;
 use reader::Reader;
 
@@ -61,9 +61,6 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// How long a server may be away when the queue is opened: what runs beside it may be starting, too.
 const START_MAX: Duration = Duration::from_secs(30);
-
-/// Time after which everybody looks for work, whatever was heard.
-const LOOK_ANYWAY: Duration = Duration::from_secs(10);
 
 /// Opens the queue on a server, and serves the lines from threads of their own.
 pub(super) fn open(
