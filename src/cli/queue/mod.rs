@@ -113,7 +113,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         None => list::run(&instance, &args.filter, args.json).await,
         Some(What::List(inner)) => list::run(&instance, &inner.or(args.filter), args.json).await,
         Some(What::Instances) => instances::run(&instance, args.json).await,
-        // It has both homes to itself, and no instance.
+        // That is done already: it is about two homes, and no instance.
         Some(What::Move(_)) => Ok(Exit::Done),
         Some(What::Show { id }) => show::run(&instance, &id, args.json).await,
         Some(What::Retry { ids }) => act(&instance, "retry", &ids, args.json).await,
