@@ -106,7 +106,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     }
     let plan = configuration::load_or_fail(args.config.as_deref())?;
     if let Some(What::Move(wanted)) = &args.what {
-        return moving::run(&plan, wanted, args.json).await;
+        return moving::run(&plan, wanted, args.json);
     }
     let instance = Instance::find(&plan)?;
     let exit = match args.what {

@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use serde_json::json;
+use tokio::task::block_in_place;
 
 use super::super::failed::Failed;
 use super::super::progress::Progress;
@@ -30,23 +31,22 @@ enum To {
     Sqlite,
 }
 
-pub(super) async fn run(plan: &Plan, wanted: &Wanted, json: bool) -> anyhow::Result<Exit> {
-    let Some(server) = plan.home.server().cloned() else {
+pub(super) fn run(plan: &Plan, wanted: &Wanted, json: bool) -> anyhow::Result<Exit> {
+    let Some(server) = plan.home.server() else {
         let failed =
             Failed::wrong("the configuration names one home of the queue, and not the other");
         return Err(failed
             .help("put `[store]` into it, with the `url` of the server and the `schema` there, for as long as the queue is moved")
             .into());
     };
-    let folder = plan.config.data_dir.clone();
+    let homes = (plan.config.data_dir.as_path(), server);
     let way = match wanted.to {
         To::Postgresql => Way::ToServer,
         To::Sqlite => Way::ToFolder,
     };
     let now = Clock::system().now();
     if wanted.cancel {
-        let back = move || store::take_back((&folder, &server), way, now);
-        let home = tokio::task::spawn_blocking(back).await??;
+        let home = block_in_place(|| store::take_back(homes, way, now))?;
         match json {
             true => output::document(&json!({ "home": home })),
             false => output::line(&format!(
@@ -57,14 +57,14 @@ pub(super) async fn run(plan: &Plan, wanted: &Wanted, json: bool) -> anyhow::Res
         return Ok(Exit::Done);
     }
     let stop = app::stop_on_signals().context("signals cannot be watched")?;
-    let carry = move || {
-        let mut progress = None;
-        store::carry((&folder, &server), way, now, &stop, |done, all| {
-            let progress = progress.get_or_insert_with(|| Progress::of(all, "moving", !json));
-            progress.reach(done);
-        })
+    let mut progress = None;
+    let told = |done, all| {
+        let progress = progress.get_or_insert_with(|| Progress::of(all, "moving", !json));
+        progress.reach(done);
     };
-    let moved = tokio::task::spawn_blocking(carry).await??;
+    let moved = block_in_place(|| store::carry(homes, way, now, &stop, told));
+    drop(progress);
+    let moved = moved?;
     let next = match way {
         Way::ToServer => {
             "start the instances with this configuration; by its `[store]` they use the server, and `data_dir` is left as it was"

@@ -22,7 +22,7 @@ enum Home {
         rusqlite::Connection,
         #[expect(dead_code, reason = "it is held")] FolderLock,
     ),
-    Server(Session, Server),
+    Server(Box<Session>, Server),
 }
 
 impl End {
@@ -43,7 +43,7 @@ impl End {
     /// A server, the same.
     pub(super) fn server(server: &Server, made: bool) -> Result<Self, StoreError> {
         Ok(Self {
-            home: Home::Server(server.open_to_move(made)?, server.clone()),
+            home: Home::Server(Box::new(server.open_to_move(made)?), server.clone()),
             shown: server.named(),
         })
     }
