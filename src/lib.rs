@@ -90,6 +90,8 @@
 //!   stays, and events wait upstream until there is room for them.
 //! - A delivery keeps its id for as long as it is kept, and nothing that comes in after a start has one from
 //!   before it, whichever copy of the queue it was started on.
+//! - A queue is open at one of its homes at most: a move closes both before anything is carried, and all of it comes
+//!   in one transaction.
 //! - Who looks at the queue keeps nothing waiting: looks have a connection of their own, each is short, and
 //!   what is shown of a backlog is counted as it changes, not when somebody looks.
 //! - One row that cannot be read holds up no other; a damaged file ends the process and is left as it is.

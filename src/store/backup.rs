@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::is_damage;
 use super::sql::SqlError;
-use super::{StoreError, lock, schema};
+use super::{StoreError, lock, moving, schema, sql};
 
 /// Pages that are copied between two looks at whether it is still wanted: 1 MiB.
 const STEP_PAGES: i32 = 256;
@@ -255,6 +255,11 @@ fn copy_pages(
     if version == 0 {
         let path = queue.parent().unwrap_or(queue).to_owned();
         return Err(StoreError::Missing { path }.into());
+    }
+    if version >= schema::WITH_MOVES {
+        // Whoever copies it every night is to hear that it is somewhere else.
+        let here = || moving::shown_folder(queue.parent().unwrap_or(queue));
+        moving::marks::refuse(&sql::Connection::Sqlite(&moment), here)?;
     }
     let backup = Backup::new(&moment, copy).map_err(failed)?;
     while !stop.is_cancelled() {

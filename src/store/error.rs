@@ -140,6 +140,12 @@ pub enum StoreError {
         /// The newest schema this program knows.
         known: i64,
     },
+    /// The queue is on its way to its other home, or has been moved there.
+    #[error("{detail}")]
+    Moved {
+        /// The same in words, with what a person can do.
+        detail: String,
+    },
     /// Another instance has the duty now that this was for.
     #[error("another instance has taken this over")]
     Fenced,

@@ -57,7 +57,10 @@ impl Store {
     }
 }
 
-fn read(connection: &Connection<'_>, own: Option<&str>) -> Result<Vec<InstanceRow>, StoreError> {
+pub(super) fn read(
+    connection: &Connection<'_>,
+    own: Option<&str>,
+) -> Result<Vec<InstanceRow>, StoreError> {
     let mut select = connection.prepare_cached(
         "SELECT i.id, i.host, i.version, i.config,
              CAST(extract(epoch FROM i.started) * 1000000 AS BIGINT), CAST(extract(epoch FROM i.seen) * 1000000 AS BIGINT),

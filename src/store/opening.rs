@@ -20,7 +20,7 @@ use super::log::Log;
 use super::owner::{Owner, Request};
 use super::reader::{Look, Reader};
 use super::tags::Tags;
-use super::{Shortage, StoreError, interrupted, schema, sql};
+use super::{Shortage, StoreError, interrupted, moving, schema, sql};
 use crate::clock::Clock;
 
 /// Wait before the file is tried again.
@@ -68,6 +68,9 @@ fn open(path: &Path, now: Timestamp) -> Result<Opened<(Connection, Log, Tags)>, 
         let mut connection = schema::open(path)?;
         let begun = sql::Connection::Sqlite(&connection);
         let transaction = begun.transaction()?;
+        moving::marks::refuse(&transaction, || {
+            moving::shown_folder(path.parent().unwrap_or(path))
+        })?;
         let tags = Tags::begin(&transaction)?;
         interrupted::take_back(&transaction, None, now)?;
         transaction.commit()?;

@@ -48,7 +48,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema_11.sql"),
     include_str!("schema_12.sql"),
     include_str!("schema_13.sql"),
+    include_str!("schema_14.sql"),
 ];
+
+/// The first version that knows of moves.
+pub(super) const WITH_MOVES: u32 = 14;
 
 /// The queue file of a folder, which has one.
 pub(super) fn find(folder: &Path) -> Result<PathBuf, StoreError> {

@@ -37,6 +37,7 @@ mod live;
 mod meeting;
 mod metrics;
 mod missed;
+mod moving;
 mod obligations;
 mod online;
 mod openapi;

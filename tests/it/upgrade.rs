@@ -33,6 +33,7 @@ const STEPS: &[&str] = &[
     "1478f7f08ef8fe2e",
     "d6f6cc7c65fd3df4",
     "31d7789f130f4610",
+    "9eb931078caccdde",
 ];
 
 /// What the receiver of a stored queue was sent.

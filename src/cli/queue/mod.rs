@@ -2,6 +2,7 @@
 
 mod instances;
 mod list;
+mod moving;
 mod show;
 
 use std::num::NonZeroUsize;
@@ -60,6 +61,16 @@ enum What {
     /// Show the instances that share the queue, and who does what.
     #[command(after_help = "Example: bellwire queue instances --json")]
     Instances,
+    /// Move the whole queue from `data_dir` to the server of `[store]`, or back.
+    ///
+    /// Nobody may work on either, and nobody can until it is done. All that waits is sent from there, once, with
+    /// the ids and the attempts that it has. Where it breaks off, the same command ends it.
+    #[command(after_help = "\
+Examples:
+  bellwire queue move --to postgresql
+  bellwire queue move --to sqlite
+  bellwire queue move --to postgresql --cancel")]
+    Move(moving::Wanted),
     /// End deliveries that wait: each becomes a dead letter, `dropped by hand`.
     #[command(after_help = "Example: bellwire queue drop msg_0123456789ab_42")]
     Drop {
@@ -94,11 +105,16 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         .into());
     }
     let plan = configuration::load_or_fail(args.config.as_deref())?;
+    if let Some(What::Move(wanted)) = &args.what {
+        return moving::run(&plan, wanted, args.json);
+    }
     let instance = Instance::find(&plan)?;
     let exit = match args.what {
         None => list::run(&instance, &args.filter, args.json).await,
         Some(What::List(inner)) => list::run(&instance, &inner.or(args.filter), args.json).await,
         Some(What::Instances) => instances::run(&instance, args.json).await,
+        // That is done already: it is about two homes, and no instance.
+        Some(What::Move(_)) => Ok(Exit::Done),
         Some(What::Show { id }) => show::run(&instance, &id, args.json).await,
         Some(What::Retry { ids }) => act(&instance, "retry", &ids, args.json).await,
         Some(What::Drop { ids }) => act(&instance, "drop", &ids, args.json).await,

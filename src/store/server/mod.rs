@@ -27,6 +27,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::alarm::Alarm;
+use super::moving::marks;
 use super::owner::Request;
 use super::reader::Look;
 use super::sql::{Session, SqlError};
@@ -142,10 +143,13 @@ fn try_join(server: &Server, instance: &str) -> Result<(Session, Tags), StoreErr
     let session = owner::connect(server)?;
     // Others may be making the same tables, and what is there may be much.
     session.wait_for(sql::STATEMENT_MAX);
+    // Whoever moves the queue has its lock for longer than anybody waits.
+    schema::refuse_moved(&session, server)?;
     schema::prepare(&session, server)?;
     let connection = sql::Connection::Postgres(&session);
     session.begin_with(&server.take_lock())?;
     let transaction = sql::Transaction::begun(&connection);
+    marks::refuse(&transaction, || server.named())?;
     let is_alone = present::arrive(&transaction, instance)?;
     // Those who work on it already go by the tags that there are.
     let tags = match is_alone {
@@ -160,6 +164,7 @@ fn try_join(server: &Server, instance: &str) -> Result<(Session, Tags), StoreErr
 fn visit(server: &Server) -> Result<(Session, Tags), StoreError> {
     let session = owner::connect(server)?;
     schema::find(&session, server)?;
+    schema::refuse_moved(&session, server)?;
     let tags = Tags::read(&sql::Connection::Postgres(&session))?;
     Ok((session, tags))
 }
@@ -234,6 +239,29 @@ impl Server {
     pub fn try_out(&self) -> Result<String, StoreError> {
         let session = self.connect()?;
         schema::look(&session, self).map_err(|error| self.ended(error))
+    }
+
+    /// The queue there for people: each schema of a server is one.
+    pub(super) fn named(&self) -> String {
+        format!("schema `{}` of {}", self.schema, self.shown())
+    }
+
+    pub(super) fn schema(&self) -> &str {
+        &self.schema
+    }
+
+    /// A connection to move the queue with, to tables that are made if need be.
+    pub(super) fn open_to_move(&self, is_made: bool) -> Result<Session, StoreError> {
+        let session = owner::connect(self)?;
+        match is_made {
+            true => schema::prepare(&session, self)?,
+            false => schema::find(&session, self)?,
+        }
+        session.batch(&format!(
+            "SET idle_in_transaction_session_timeout = {}",
+            sql::STATEMENT_MAX.as_millis()
+        ))?;
+        Ok(session)
     }
 
     /// Connects once. Blocks, so it is for threads of their own.

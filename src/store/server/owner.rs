@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::super::alarm::Alarm;
 use super::super::hands::Hands;
 use super::super::lead::Held;
+use super::super::moving::marks;
 use super::super::owner::{Request, set_apart};
 use super::super::sql::{Connection, STATEMENT_MAX, Session, Transaction, params};
 use super::super::tags::Tags;
@@ -58,6 +59,8 @@ enum Reached {
 struct Begun {
     number: String,
     tags: usize,
+    /// Whether the queue is being moved, or has gone.
+    is_closed: bool,
     held: HashSet<Held>,
 }
 
@@ -66,6 +69,7 @@ impl Begun {
         let mut lines = text.lines();
         let number = lines.next().unwrap_or_default().to_owned();
         let tags = lines.next().and_then(|count| count.parse().ok());
+        let is_closed = lines.next().is_some_and(|count| count != "0");
         let held = lines.filter_map(|line| {
             let (fence, duty) = line.split_once(' ')?;
             Some(Held {
@@ -76,6 +80,7 @@ impl Begun {
         Self {
             number,
             tags: tags.unwrap_or_default(),
+            is_closed,
             held: held.collect(),
         }
     }
@@ -160,6 +165,14 @@ impl Owner {
                     work.answer(Some(self.server.away(&error)));
                 }
             }
+            // Whoever has slept through the beginning of a move has nothing more to do here.
+            Err(error @ StoreError::Moved { .. }) => {
+                let _ = self.fault.set(error.to_string());
+                for work in group.drain(..) {
+                    let detail = error.to_string();
+                    work.answer(Some(StoreError::Moved { detail }));
+                }
+            }
             Err(error) if group.len() == 1 => {
                 self.alarm.failed(&error, false, || 0);
                 if let Some(work) = group.pop() {
@@ -226,6 +239,9 @@ impl Owner {
         let connection = Connection::Postgres(session);
         let transaction = Transaction::begun(&connection);
         let begun = Begun::read(&begun.unwrap_or_default());
+        if begun.is_closed {
+            marks::refuse(&transaction, || self.server.named()).map_err(nothing)?;
+        }
         if begun.tags != self.tags.len() {
             self.tags = Tags::read(&transaction).map_err(nothing)?;
         }
@@ -301,7 +317,7 @@ fn duties(group: &[Box<dyn Work>], hands: &Hands) -> BTreeSet<Box<str>> {
 }
 
 /// The statements that begin a transaction: they take the queue's lock, and tell the number of the transaction,
-/// how many tags there are, and which of these duties are ours, with their fences.
+/// how many tags there are, whether the queue is moved, and which of these duties are ours, with their fences.
 fn beginning(server: &Server, instance: &str, duties: &BTreeSet<Box<str>>) -> String {
     // A duty has no character that would have to be escaped.
     let duties: Vec<String> = duties.iter().map(|duty| format!("'{duty}'")).collect();
@@ -314,8 +330,9 @@ fn beginning(server: &Server, instance: &str, duties: &BTreeSet<Box<str>>) -> St
         ),
     };
     format!(
-        "{}; SELECT pg_current_xact_id() || E'\\n' || (SELECT count(*) FROM tags) || E'\\n' || {held}",
-        server.take_lock()
+        "{}; SELECT pg_current_xact_id() || E'\\n' || (SELECT count(*) FROM tags) || E'\\n' || ({}) || E'\\n' || {held}",
+        server.take_lock(),
+        marks::CLOSED
     )
 }
 

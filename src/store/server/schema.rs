@@ -1,11 +1,15 @@
 //! The tables on a server, and the steps that lead older ones to them.
 
 use super::super::StoreError;
+use super::super::moving::marks;
 use super::super::sql::{Connection, Session, params};
 use super::Server;
 
 /// One step for each version; a released step is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("../schema_postgres_1.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../schema_postgres_1.sql"),
+    include_str!("../schema_postgres_2.sql"),
+];
 
 /// The oldest server that is known to do, as it counts its versions.
 const OLDEST: i64 = 140_000;
@@ -31,6 +35,17 @@ pub(super) fn prepare(session: &Session, server: &Server) -> Result<(), StoreErr
         transaction.execute("INSERT INTO meta VALUES (?1)", params![version])?;
     }
     Ok(transaction.commit()?)
+}
+
+/// Refuses a queue that is being moved or has gone, without its lock.
+pub(super) fn refuse_moved(session: &Session, server: &Server) -> Result<(), StoreError> {
+    let connection = Connection::Postgres(session);
+    let is_there = "SELECT to_regclass(?1) IS NOT NULL";
+    let table = format!("\"{}\".moves", server.schema);
+    match connection.query_row(is_there, params![table], |row| row.get(0))? {
+        true => marks::refuse(&connection, || server.named()),
+        false => Ok(()),
+    }
 }
 
 /// Refuses a server on which there is no queue, or one of another version.
@@ -71,6 +86,7 @@ pub(super) fn look(session: &Session, server: &Server) -> Result<String, StoreEr
         })?;
     let queue = match is_there {
         true => {
+            refuse_moved(session, server)?;
             let found = version(&connection)?;
             refuse_other(server, found)?;
             match found == known() {
@@ -131,7 +147,7 @@ fn refuse_other(server: &Server, found: i64) -> Result<(), StoreError> {
 
 impl Server {
     /// The statement that takes the lock of this queue for a transaction: one at a time changes it.
-    pub(super) fn take_lock(&self) -> String {
+    pub(in super::super) fn take_lock(&self) -> String {
         format!(
             "SELECT pg_advisory_xact_lock(hashtextextended('bellwire:{}', 0))",
             self.schema

@@ -18,7 +18,7 @@ pub(super) use cell::{Cell, Row};
 pub use error::SqlError;
 pub(super) use error::{Result, said};
 pub(super) use session::{STATEMENT_MAX, Session};
-pub(super) use value::{Bound, Value};
+pub(super) use value::{Bound, Shape, Value, Values};
 
 /// The values of a statement, in the order of their numbers.
 macro_rules! params {
@@ -93,18 +93,16 @@ impl Connection<'_> {
 
     /// Carries a statement out for each of these rows of values, in order; answers for each how many rows it
     /// has changed. A server is sent all of them at once.
-    pub(super) fn execute_each<'v, const N: usize>(
+    pub(super) fn execute_each<'v, V: Values<'v>>(
         &self,
         sql: &str,
-        rows: impl IntoIterator<Item = [Bound<'v>; N]>,
+        rows: impl IntoIterator<Item = V>,
     ) -> Result<Vec<usize>> {
         match self {
             Self::Sqlite(file) => {
                 let mut statement = file.prepare_cached(sql)?;
                 let mut execute = |row| Ok(statement.execute(rusqlite::params_from_iter(row))?);
-                rows.into_iter()
-                    .map(|row: [Bound<'_>; N]| execute(row))
-                    .collect()
+                rows.into_iter().map(|row: V| execute(row)).collect()
             }
             Self::Postgres(session) => session.execute_each(sql, rows),
         }

@@ -14,7 +14,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, SimpleQueryMessage, Statement};
 use tokio_util::sync::CancellationToken;
 
-use super::value::{Bound, Shape};
+use super::value::{Bound, Shape, Values};
 use super::{Result, Row, SqlError, Value};
 
 /// How long a server may take over a transaction. One that takes longer is as good as away.
@@ -162,16 +162,16 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn execute_each<'v, const N: usize>(
+    pub(super) fn execute_each<'v, V: Values<'v>>(
         &self,
         sql: &str,
-        rows: impl IntoIterator<Item = [Bound<'v>; N]>,
+        rows: impl IntoIterator<Item = V>,
     ) -> Result<Vec<usize>> {
         let mut rows = rows.into_iter().peekable();
         let Some(first) = rows.peek() else {
             return Ok(Vec::new());
         };
-        let statement = self.compiled(sql, first.iter().copied())?;
+        let statement = self.compiled(sql, first.as_ref().iter().copied())?;
         let asked = rows.map(|row| self.client.execute_raw(&statement, row));
         let changed = self.within(try_join_all(asked))?;
         let changed = changed

@@ -33,6 +33,17 @@ pub(in super::super) trait Value {
     fn bound(&self) -> Bound<'_>;
 }
 
+/// The values of one use of a statement, in the order of their numbers.
+pub(in super::super) trait Values<'v>:
+    IntoIterator<Item = Bound<'v>, IntoIter: ExactSizeIterator> + AsRef<[Bound<'v>]>
+{
+}
+
+impl<'v, V> Values<'v> for V where
+    V: IntoIterator<Item = Bound<'v>, IntoIter: ExactSizeIterator> + AsRef<[Bound<'v>]>
+{
+}
+
 /// What a type is where there is a value.
 pub(in super::super) trait Shaped {
     /// Its shape.
