@@ -92,6 +92,22 @@ pub enum MoveError {
         /// Where it is.
         home: String,
     },
+    /// It failed, and was taken back.
+    #[error("{why}; the move is taken back, and the queue is in {home} as before")]
+    Failed {
+        /// Why.
+        why: Box<MoveError>,
+        /// Where it is.
+        home: String,
+    },
+    /// It failed, and could not be taken back.
+    #[error(
+        "{why}; nobody can work on the queue until the same command has moved it, or taken it back with `--cancel`"
+    )]
+    Halfway {
+        /// Why.
+        why: Box<MoveError>,
+    },
     /// It is to be taken back, and cannot be any more.
     #[error(
         "the queue has come to {home} already; the same command without `--cancel` ends the move"
@@ -109,7 +125,7 @@ pub enum MoveError {
         to: String,
     },
     /// Not all of it has come.
-    #[error("{done} rows of {all} have come, so none is kept; the same command tries it again")]
+    #[error("{done} rows of {all} have come")]
     Miscounted {
         /// So many have come.
         done: usize,
@@ -141,15 +157,21 @@ pub fn carry(
         Begun::Moving(moving) => moving,
         Begun::Ended(moved) => return Ok(moved),
     };
-    let moved = match moving.copy(stop, &mut told) {
-        Err(interrupted @ MoveError::TakenBack { .. }) => {
-            moving.take_back()?;
-            return Err(interrupted);
+    match moving.copy(stop, &mut told) {
+        Ok(moved) => {
+            moving.end()?;
+            Ok(moved)
         }
-        copied => copied?,
-    };
-    moving.end()?;
-    Ok(moved)
+        // What it says about that is right only if it is so.
+        Err(why) => Err(match (moving.take_back(), why) {
+            (Ok(()), why @ MoveError::TakenBack { .. }) => why,
+            (Ok(()), why) => MoveError::Failed {
+                why: why.into(),
+                home: moving.home().to_owned(),
+            },
+            (Err(_), why) => MoveError::Halfway { why: why.into() },
+        }),
+    }
 }
 
 /// Takes back a move that broke off before the queue had arrived; answers where that is.

@@ -146,6 +146,11 @@ impl Move {
         Ok(transaction.commit()?)
     }
 
+    /// Where it comes from, for people.
+    pub(super) fn home(&self) -> &str {
+        &self.from.shown
+    }
+
     fn elsewhere(&self, before: &Marks) -> MoveError {
         let other = before.at(Reached::Leaving).map(|mark| mark.other.clone());
         MoveError::Elsewhere {

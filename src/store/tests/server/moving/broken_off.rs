@@ -7,11 +7,12 @@ use crate::store::take_back;
 
 const WAYS: [Way; 2] = [Way::ToServer, Way::ToFolder];
 
-/// Homes of which the one has a life that is to go this way.
+/// Homes of which the one has a life that is to go this way, and the other one is there.
 fn before(way: Way) -> Option<Homes> {
     let homes = Homes::lived()?;
-    if way == Way::ToFolder {
-        homes.carry(Way::ToServer).expect("moves");
+    match way {
+        Way::ToServer => close(homes.connect().expect("opens")),
+        Way::ToFolder => drop(homes.carry(Way::ToServer).expect("moves")),
     }
     Some(homes)
 }
@@ -76,9 +77,6 @@ fn one_that_breaks_off_in_the_middle_leaves_nothing_behind_and_is_ended_by_the_s
         let Some(homes) = before(way) else {
             return;
         };
-        if way == Way::ToServer {
-            close(homes.connect().expect("opens"));
-        }
         let rows = [false, true].map(|is_end| rows_at(&homes, way, is_end));
         let moving = homes.begin(way);
         let mut half = |done: usize, all: usize| assert!(done < all / 2, "killed");
@@ -197,4 +195,56 @@ fn one_that_has_begun_goes_on_only_where_it_began() {
     }
     both_are_closed(&homes, Way::ToServer);
     homes.carry(Way::ToServer).expect("goes on");
+}
+
+#[test]
+fn one_that_fails_is_taken_back_and_says_why() {
+    let Some(homes) = before(Way::ToServer) else {
+        return;
+    };
+    // Two keys that are one where no text may have that character.
+    let same = "INSERT INTO picture VALUES ('ttmt', 'a' || char(0), x''), ('ttmt', 'a' || char(65533), x'')";
+    homes.file().execute(same, []).expect("inserts");
+    let failed = homes.carry(Way::ToServer).expect_err("they meet");
+    assert!(matches!(failed, MoveError::Failed { .. }), "{failed}");
+    says(&failed.to_string(), &["picture_pkey", "as before"]);
+    close(homes.open_folder().expect("is open"));
+    close(homes.connect().expect("is open"));
+}
+
+#[test]
+fn one_whose_server_goes_away_closes_both_and_is_ended_by_the_same_move() {
+    for way in WAYS {
+        let Some(homes) = before(way) else {
+            return;
+        };
+        let rows = rows_at(&homes, way, false);
+        let beside = homes.session();
+        let who = match way {
+            Way::ToServer => format!(
+                "FROM pg_locks WHERE locktype = 'advisory' AND granted
+                 AND ((CAST(classid AS BIGINT) << 32) | CAST(objid AS BIGINT)) = hashtextextended('bellwire:{}', 0)",
+                schema(&homes.folder)
+            ),
+            Way::ToFolder => format!(
+                "FROM pg_locks WHERE relation = CAST('\"{}\".events' AS regclass) AND pid <> pg_backend_pid()",
+                schema(&homes.folder)
+            ),
+        };
+        let mut is_away = false;
+        let never = CancellationToken::new();
+        let failed = carry(homes.both(), way, now(), &never, |done, all| {
+            if done > all / 2 && !is_away {
+                is_away = true;
+                let ended = beside.batch(&format!("SELECT pg_terminate_backend(pid) {who}"));
+                assert_eq!(ended.expect("ends it").as_deref(), Some("t"));
+            }
+        });
+        let failed = failed.expect_err("it was away");
+        assert!(matches!(failed, MoveError::Halfway { .. }), "{failed}");
+        says(&failed.to_string(), &["`--cancel`"]);
+        both_are_closed(&homes, way);
+        homes.carry(way).expect("goes on");
+        assert_eq!(rows_at(&homes, way, true), rows);
+    }
 }
