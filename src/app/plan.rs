@@ -12,7 +12,7 @@ use crate::rules::{Rules, Watches};
 use crate::sinks::{self, Filled, Ring, Sink};
 use crate::sources::{self, Source};
 use crate::status::Status;
-use crate::store::{Home, Server};
+use crate::store::{Home, Server, left_behind};
 use crate::telemetry;
 
 /// Everything that `run` starts and `check` only makes.
@@ -128,6 +128,7 @@ impl Plan {
                     .chain(never_dialled(&sinks))
                     .chain(never_in_time(&rules, &sinks))
                     .chain(never_told(switch.as_deref()))
+                    .chain(never_sent(&config, &home))
                     .chain(rehearse(&sources, &rules, &sinks, clock.now()))
                     .collect(),
                 config,
@@ -277,6 +278,20 @@ fn home(config: &Config, loaded: &Loaded) -> Home {
     server
         .map_err(refuse)
         .map_or_else(|()| folder(), Home::Server)
+}
+
+/// What waits in a folder while the queue is on a server.
+fn never_sent(config: &Config, home: &Home) -> Option<String> {
+    home.server()?;
+    let folder = &config.data_dir;
+    let waiting = left_behind(folder);
+    (waiting > 0).then(|| {
+        format!(
+            "{waiting} deliveries wait in the queue in {}, which nobody works on while `[store]` names a \
+             server: `bellwire queue move --to postgresql` carries it there",
+            folder.display()
+        )
+    })
 }
 
 /// A heartbeat that is refused every time.

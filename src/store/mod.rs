@@ -80,7 +80,7 @@ pub use deaths::Deaths;
 pub use depths::Depths;
 pub use error::{Shortage, StoreError};
 pub use hands::{Handed, Inbox};
-pub use home::Home;
+pub use home::{Home, left_behind};
 pub use inspect::Filter;
 pub use instances::InstanceRow;
 pub use lead::Duty;
