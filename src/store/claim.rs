@@ -35,8 +35,10 @@ const CLAIM_BYTES_MAX: usize = 1 << 20;
 pub(super) const BETWEEN: &str = "SELECT due, seq FROM deliveries
      WHERE sink = ?1 AND state = 0 AND behind = 0 AND priority = ?2 AND due > ?3 AND due <= ?4
      ORDER BY due, seq LIMIT ?5";
+/// From the end, where what it looks for is: a server that expects many of them would else read from the front.
 pub(super) const NO_MOMENT: &str = "SELECT seq FROM deliveries
-     WHERE sink = ?1 AND state = 0 AND behind = 0 AND priority = ?2 AND due > ?3 LIMIT 1";
+     WHERE sink = ?1 AND state = 0 AND behind = 0 AND priority = ?2 AND due > ?3
+     ORDER BY due DESC, seq DESC LIMIT 1";
 pub(super) const NEXT: &str = "SELECT min(due) FROM deliveries WHERE sink = ?1 AND state = 0 AND behind = 0 AND priority = ?2";
 
 /// What waits for a sink that was away.
