@@ -279,7 +279,7 @@ const LIMITS: &[(&str, &str, &str, &str)] = &[
     (
         "a sign of other instances",
         "10 seconds",
-        "store/server/mod.rs",
+        "store/server/listener.rs",
         "LOOK_ANYWAY: Duration = Duration::from_secs(10)",
     ),
     (
