@@ -155,7 +155,8 @@ async fn one_with_other_rules_is_marked_and_one_with_the_same_is_not() {
         assert_ne!(own(&shown)["config"], other(&shown)["config"]);
     }
     for bridge in &two.both {
-        assert!(bridge.log().contains("has another configuration"));
+        let is_told = || bridge.log().contains("has another configuration");
+        until("a word in the log", is_told).await;
         let text = bridge.tool(&["queue", "instances"]).await.out;
         let marked = text.lines().filter(|line| line.contains("differs"));
         assert_eq!(marked.count(), 1, "the other one: {text}");
