@@ -1,7 +1,7 @@
 //! A queue that waits for a receiver is moved from the folder to a PostgreSQL server and back, by the program itself:
 //! what waits arrives once, from where the queue is then.
 //!
-//! Runs where `BELLWIRE_TEST_POSTGRES` names a server, as `tests/postgres.sh` does.
+//! The first runs where `BELLWIRE_TEST_POSTGRES` names a server, as `tests/postgres.sh` does.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use bellwire::simulator::Answer;
 use bellwire::simulator::receivers::Kind;
 use tokio_postgres::NoTls;
 
-use crate::harness::{Bridge, Phones, Ran, Upstream, soon};
+use crate::harness::{Bridge, Phones, Ran, Upstream, free_address, soon};
 
 /// How often each id has arrived and was taken.
 fn taken(phones: &Phones, from: usize) -> BTreeMap<String, usize> {
@@ -149,4 +149,49 @@ async fn what_waits_in_a_folder_arrives_once_from_the_server_and_the_queue_comes
     client.batch_execute(&drop_it).await.expect("drops");
     drop(client);
     talking.await.expect("no panic").expect("a proper end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_tells_what_waits_in_the_folder_and_tries_the_server() {
+    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
+    phones
+        .handle
+        .answer_by("/webhook", |_| Some(Answer::status(500)));
+    let with_folder = format!(
+        "http.listen = \"off\"\n{}{}[[rules]]\nname = \"hits\"\nto = [\"automation\"]\n",
+        upstream.source(),
+        phones.sink("automation", Kind::Webhook, "retry = { initial = \"1h\" }")
+    );
+    let closed = free_address();
+    let with_both =
+        format!("{with_folder}[store]\nurl = \"postgres://me@{closed}/alerts?sslmode=disable\"\n");
+    let mut bridge = Bridge::new(&with_folder);
+    bridge.start();
+    soon("the connection", upstream.handle.heard()).await;
+    upstream
+        .send(r#"{"type":"tp_hit","eventId":1,"data":{}}"#)
+        .await;
+    soon("an attempt", phones.handle.arrivals(Kind::Webhook, 1)).await;
+    stopped(&mut bridge).await;
+
+    let waits = "1 deliveries wait in the queue in";
+    let told = bridge.tool(&["check"]).await;
+    assert_eq!(told.status, Some(0), "{told:?}");
+    assert!(!told.complaint.contains(waits), "{told:?}");
+    bridge.configure(&with_both);
+    let told = bridge.tool(&["check", "--online"]).await;
+    assert_eq!(told.status, Some(1), "{told:?}");
+    assert!(told.complaint.contains(waits), "{told:?}");
+    assert!(
+        told.complaint.contains("queue move --to postgresql"),
+        "{told:?}"
+    );
+    let tried = format!("store ({closed}/alerts): failed, ");
+    assert!(told.out.contains(&tried), "{told:?}");
+    let told = bridge.tool(&["check", "--json"]).await;
+    assert_eq!(
+        told.json()["store"]["ok"],
+        serde_json::Value::Null,
+        "{told:?}"
+    );
 }

@@ -60,14 +60,7 @@ impl End {
         &self,
         connection: &'c Connection<'c>,
     ) -> Result<Transaction<'c>, StoreError> {
-        self.wait();
-        match &self.home {
-            Home::Folder(..) => Ok(connection.transaction()?),
-            Home::Server(session, server) => {
-                session.begin_with(&server.take_lock())?;
-                Ok(Transaction::begun(connection))
-            }
-        }
+        self.begin_with(connection, Server::take_lock)
     }
 
     /// Begins to read, and sees one moment until that has ended.
@@ -75,11 +68,22 @@ impl End {
         &self,
         connection: &'c Connection<'c>,
     ) -> Result<Transaction<'c>, StoreError> {
+        self.begin_with(connection, |_| {
+            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY".to_owned()
+        })
+    }
+
+    /// Begins a transaction, on a server by this statement. A file is nobody else's anyway.
+    fn begin_with<'c>(
+        &self,
+        connection: &'c Connection<'c>,
+        first: impl FnOnce(&Server) -> String,
+    ) -> Result<Transaction<'c>, StoreError> {
         self.wait();
         match &self.home {
             Home::Folder(..) => Ok(connection.transaction()?),
-            Home::Server(session, _) => {
-                session.begin_with("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+            Home::Server(session, server) => {
+                session.begin_with(&first(server))?;
                 Ok(Transaction::begun(connection))
             }
         }
