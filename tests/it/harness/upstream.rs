@@ -70,6 +70,21 @@ impl Upstream {
         requests
     }
 
+    /// Those of them that got the stream. A machine that is busy elsewhere may free the slot late and
+    /// answer 409 in between.
+    pub(crate) fn admitted(&self) -> Vec<ttmt::Request> {
+        let mut requests = self.stream_requests();
+        requests.retain(|request| request.status == Some(200));
+        requests
+    }
+
+    /// Waits for the stream with this number, from 1. Its end is nothing to wait for where the next one
+    /// may begin before the test looks.
+    pub(crate) async fn streams(&self, count: usize) {
+        super::until("the next stream", || self.admitted().len() >= count).await;
+        super::soon("its beginning", self.handle.heard()).await;
+    }
+
     /// Sends one event with these bytes.
     pub(crate) async fn send(&self, payload: impl Into<bytes::Bytes>) {
         self.handle.send_raw(payload).await;
