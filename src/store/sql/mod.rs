@@ -18,7 +18,7 @@ pub(super) use cell::{Cell, Row};
 pub use error::SqlError;
 pub(super) use error::{Result, said};
 pub(super) use session::{STATEMENT_MAX, Session};
-pub(super) use value::{Bound, Shape, Value, Values};
+pub(super) use value::{Bound, Shape, Value};
 
 /// The values of a statement, in the order of their numbers.
 macro_rules! params {
@@ -27,6 +27,10 @@ macro_rules! params {
     };
 }
 pub(super) use params;
+
+/// What reads rows, and says after each whether it has enough. Behind a pointer, so that what it takes to get
+/// rows is in the program once and not once for each of its many uses.
+type Reads<'r> = &'r mut dyn FnMut(&Row<'_>) -> Result<bool>;
 
 /// A connection to the home of the queue.
 pub(super) enum Connection<'c> {
@@ -80,7 +84,6 @@ impl Connection<'_> {
     ) -> Result<Option<i64>> {
         match self {
             Self::Sqlite(file) => {
-                let _ = number;
                 let changed = self.prepare_cached(sql)?.execute(values)?;
                 Ok((changed > 0).then(|| file.last_insert_rowid()))
             }
@@ -93,7 +96,7 @@ impl Connection<'_> {
 
     /// Carries a statement out for each of these rows of values, in order; answers for each how many rows it
     /// has changed. A server is sent all of them at once.
-    pub(super) fn execute_each<'v, V: Values<'v>>(
+    pub(super) fn execute_each<'v, V: AsRef<[Bound<'v>]>>(
         &self,
         sql: &str,
         rows: impl IntoIterator<Item = V>,
@@ -101,30 +104,28 @@ impl Connection<'_> {
         match self {
             Self::Sqlite(file) => {
                 let mut statement = file.prepare_cached(sql)?;
-                let mut execute = |row| Ok(statement.execute(rusqlite::params_from_iter(row))?);
-                rows.into_iter().map(|row: V| execute(row)).collect()
+                let mut execute = |row: V| changed_by(&mut statement, row.as_ref());
+                rows.into_iter().map(&mut execute).collect()
             }
-            Self::Postgres(session) => session.execute_each(sql, rows),
+            Self::Postgres(session) => session.execute_each(sql, &rows.into_iter().collect()),
         }
     }
 
     /// As [`Connection::insert`] for each of these rows of values, in order.
-    pub(super) fn insert_each<'v, const N: usize>(
+    pub(super) fn insert_each<'v, V: AsRef<[Bound<'v>]>>(
         &self,
         sql: &str,
         number: &str,
-        rows: impl IntoIterator<Item = [Bound<'v>; N]>,
+        rows: impl IntoIterator<Item = V>,
     ) -> Result<Vec<Option<i64>>> {
         match self {
             Self::Sqlite(file) => {
                 let mut statement = file.prepare_cached(sql)?;
-                let mut insert = |row| {
-                    let changed = statement.execute(rusqlite::params_from_iter(row))?;
+                let mut insert = |row: V| {
+                    let changed = changed_by(&mut statement, row.as_ref())?;
                     Ok((changed > 0).then(|| file.last_insert_rowid()))
                 };
-                rows.into_iter()
-                    .map(|row: [Bound<'_>; N]| insert(row))
-                    .collect()
+                rows.into_iter().map(&mut insert).collect()
             }
             Self::Postgres(_) => {
                 let sql = format!("{sql} RETURNING {number}");
@@ -134,23 +135,31 @@ impl Connection<'_> {
     }
 
     /// Reads the first row of an answer, if there is one, for each of these rows of values, in order.
-    pub(super) fn query_each<'v, T, const N: usize>(
+    pub(super) fn query_each<'v, T, V: AsRef<[Bound<'v>]>>(
         &self,
         sql: &str,
-        rows: impl IntoIterator<Item = [Bound<'v>; N]>,
+        rows: impl IntoIterator<Item = V>,
         mut read: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<Option<T>>> {
         match self {
             Self::Sqlite(file) => {
                 let mut statement = file.prepare_cached(sql)?;
-                let mut first = |row: [Bound<'_>; N]| {
-                    let mut rows = statement.query(rusqlite::params_from_iter(row))?;
-                    let first = rows.next()?;
-                    first.map(|row| read(&Row::Sqlite(row))).transpose()
+                let mut first = |row: V| {
+                    let mut found = None;
+                    first_of(&mut statement, row.as_ref(), &mut |row| {
+                        found = Some(read(row)?);
+                        Ok(())
+                    })?;
+                    Ok(found)
                 };
                 rows.into_iter().map(&mut first).collect()
             }
-            Self::Postgres(session) => session.query_each(sql, rows, read),
+            Self::Postgres(session) => {
+                let found = session.query_each(sql, &rows.into_iter().collect())?;
+                let mut read = |row: tokio_postgres::Row| read(&Row::Postgres(&row));
+                let each = found.into_iter();
+                each.map(|row| row.map(&mut read).transpose()).collect()
+            }
         }
     }
 
@@ -220,23 +229,12 @@ impl Statement<'_> {
         values: &[&dyn Value],
         read: impl FnOnce(&Row<'_>) -> Result<T>,
     ) -> Result<Option<T>> {
-        match self {
-            Self::Sqlite(statement) => {
-                let mut rows = statement.query(bound(values))?;
-                match rows.next()? {
-                    Some(row) => read(&Row::Sqlite(row)).map(Some),
-                    None => Ok(None),
-                }
-            }
-            Self::Postgres(session, sql) => {
-                let (mut read, mut found) = (Some(read), None);
-                session.query_until(sql, values, |row| {
-                    found = read.take().map(|read| read(row)).transpose()?;
-                    Ok(true)
-                })?;
-                Ok(found)
-            }
-        }
+        let (mut read, mut found) = (Some(read), None);
+        self.query_until(values, |row| {
+            found = read.take().map(|read| read(row)).transpose()?;
+            Ok(true)
+        })?;
+        Ok(found)
     }
 
     /// Reads the first row, of which there has to be one.
@@ -268,6 +266,10 @@ impl Statement<'_> {
         values: &[&dyn Value],
         mut has_enough: impl FnMut(&Row<'_>) -> Result<bool>,
     ) -> Result<()> {
+        self.read(values, &mut has_enough)
+    }
+
+    fn read(&mut self, values: &[&dyn Value], has_enough: Reads<'_>) -> Result<()> {
         match self {
             Self::Sqlite(statement) => {
                 let mut rows = statement.query(bound(values))?;
@@ -329,6 +331,19 @@ impl Drop for Transaction<'_> {
             };
         }
     }
+}
+
+fn changed_by(statement: &mut CachedStatement<'_>, row: &[Bound<'_>]) -> Result<usize> {
+    Ok(statement.execute(rusqlite::params_from_iter(row))?)
+}
+
+fn first_of(
+    statement: &mut CachedStatement<'_>,
+    row: &[Bound<'_>],
+    read: &mut dyn FnMut(&Row<'_>) -> Result<()>,
+) -> Result<()> {
+    let mut rows = statement.query(rusqlite::params_from_iter(row))?;
+    rows.next()?.map_or(Ok(()), |row| read(&Row::Sqlite(row)))
 }
 
 fn bound<'v>(values: &'v [&'v dyn Value]) -> impl rusqlite::Params + 'v {

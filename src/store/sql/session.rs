@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
@@ -14,8 +14,8 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, SimpleQueryMessage, Statement};
 use tokio_util::sync::CancellationToken;
 
-use super::value::{Bound, Shape, Values};
-use super::{Result, Row, SqlError, Value};
+use super::value::{Bound, Shape, Uses};
+use super::{Reads, Result, Row, SqlError, Value};
 
 /// How long a server may take over a transaction. One that takes longer is as good as away.
 pub(in super::super) const STATEMENT_MAX: Duration = Duration::from_secs(30);
@@ -138,9 +138,9 @@ impl Session {
     }
 
     pub(super) fn execute(&self, sql: &str, values: &[&dyn Value]) -> Result<usize> {
-        let statement = self.statement(sql, values)?;
-        let values = values.iter().map(|value| value.bound());
-        let changed = self.within(self.client.execute_raw(&statement, values))?;
+        let values: Vec<Bound<'_>> = values.iter().map(|value| value.bound()).collect();
+        let statement = self.compiled(sql, &values)?;
+        let changed = self.within(self.client.execute_raw(&statement, &values))?;
         Ok(usize::try_from(changed).unwrap_or(usize::MAX))
     }
 
@@ -149,11 +149,11 @@ impl Session {
         &self,
         sql: &str,
         values: &[&dyn Value],
-        mut has_enough: impl FnMut(&Row<'_>) -> Result<bool>,
+        has_enough: Reads<'_>,
     ) -> Result<()> {
-        let statement = self.statement(sql, values)?;
-        let values = values.iter().map(|value| value.bound());
-        let mut rows = pin!(self.within(self.client.query_raw(&statement, values))?);
+        let values: Vec<Bound<'_>> = values.iter().map(|value| value.bound()).collect();
+        let statement = self.compiled(sql, &values)?;
+        let mut rows = pin!(self.within(self.client.query_raw(&statement, &values))?);
         while let Some(row) = self.within(rows.try_next())? {
             if has_enough(&Row::Postgres(&row))? {
                 break;
@@ -162,17 +162,15 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn execute_each<'v, V: Values<'v>>(
-        &self,
-        sql: &str,
-        rows: impl IntoIterator<Item = V>,
-    ) -> Result<Vec<usize>> {
-        let mut rows = rows.into_iter().peekable();
-        let Some(first) = rows.peek() else {
+    /// Carries a statement out for each of its uses, in order; answers for each how many rows it has changed.
+    pub(super) fn execute_each(&self, sql: &str, uses: &Uses<'_>) -> Result<Vec<usize>> {
+        let Some(first) = uses.iter().next() else {
             return Ok(Vec::new());
         };
-        let statement = self.compiled(sql, first.as_ref().iter().copied())?;
-        let asked = rows.map(|row| self.client.execute_raw(&statement, row));
+        let statement = self.compiled(sql, first)?;
+        let asked = uses
+            .iter()
+            .map(|values| self.client.execute_raw(&statement, values));
         let changed = self.within(try_join_all(asked))?;
         let changed = changed
             .into_iter()
@@ -180,43 +178,29 @@ impl Session {
         Ok(changed.collect())
     }
 
-    pub(super) fn query_each<'v, T, const N: usize>(
+    /// The first row of each use of a statement, in order.
+    pub(super) fn query_each(
         &self,
         sql: &str,
-        rows: impl IntoIterator<Item = [Bound<'v>; N]>,
-        mut read: impl FnMut(&Row<'_>) -> Result<T>,
-    ) -> Result<Vec<Option<T>>> {
-        let mut rows = rows.into_iter().peekable();
-        let Some(first) = rows.peek() else {
+        uses: &Uses<'_>,
+    ) -> Result<Vec<Option<tokio_postgres::Row>>> {
+        let Some(first) = uses.iter().next() else {
             return Ok(Vec::new());
         };
-        let statement = &self.compiled(sql, first.iter().copied())?;
-        let asked = rows.map(|row| async move {
-            let answers = self.client.query_raw(statement, row).await?;
+        let statement = &self.compiled(sql, first)?;
+        let asked = uses.iter().map(|values| async move {
+            let answers = self.client.query_raw(statement, values).await?;
             let mut answers = pin!(answers);
             answers.try_next().await
         });
-        let found = self.within(try_join_all(asked))?;
-        let mut read = |row: tokio_postgres::Row| read(&Row::Postgres(&row));
-        found
-            .into_iter()
-            .map(|row| row.map(&mut read).transpose())
-            .collect()
+        self.within(try_join_all(asked))
     }
 
-    fn statement(&self, sql: &str, values: &[&dyn Value]) -> Result<Statement> {
-        self.compiled(sql, values.iter().map(|value| value.bound()))
-    }
-
-    fn compiled<'v>(
-        &self,
-        sql: &str,
-        values: impl Iterator<Item = Bound<'v>>,
-    ) -> Result<Statement> {
+    fn compiled(&self, sql: &str, values: &[Bound<'_>]) -> Result<Statement> {
         if let Some(known) = self.statements.borrow().get(sql) {
             return Ok(known.clone());
         }
-        let types: Vec<Type> = values.map(type_of).collect();
+        let types: Vec<Type> = values.iter().copied().map(type_of).collect();
         let ours = numbered(sql);
         let statement = self.within(self.client.prepare_typed(&ours, &types))?;
         let mut statements = self.statements.borrow_mut();
@@ -230,6 +214,13 @@ impl Session {
     fn within<T>(
         &self,
         asked: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+    ) -> Result<T> {
+        self.wait_within(pin!(asked))
+    }
+
+    fn wait_within<T>(
+        &self,
+        asked: Pin<&mut dyn Future<Output = std::result::Result<T, tokio_postgres::Error>>>,
     ) -> Result<T> {
         let answered = self
             .runtime

@@ -33,15 +33,31 @@ pub(in super::super) trait Value {
     fn bound(&self) -> Bound<'_>;
 }
 
-/// The values of one use of a statement, in the order of their numbers.
-pub(in super::super) trait Values<'v>:
-    IntoIterator<Item = Bound<'v>, IntoIter: ExactSizeIterator> + AsRef<[Bound<'v>]>
-{
+/// The values of several uses of one statement, use after use.
+pub(super) struct Uses<'v> {
+    width: usize,
+    values: Vec<Bound<'v>>,
 }
 
-impl<'v, V> Values<'v> for V where
-    V: IntoIterator<Item = Bound<'v>, IntoIter: ExactSizeIterator> + AsRef<[Bound<'v>]>
-{
+impl<'v> Uses<'v> {
+    /// The values of each use, in the order of their numbers.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[Bound<'v>]> {
+        self.values.chunks_exact(self.width.max(1))
+    }
+}
+
+impl<'v, V: AsRef<[Bound<'v>]>> FromIterator<V> for Uses<'v> {
+    fn from_iter<I: IntoIterator<Item = V>>(uses: I) -> Self {
+        let mut all = Self {
+            width: 0,
+            values: Vec::new(),
+        };
+        for one in uses {
+            all.width = one.as_ref().len();
+            all.values.extend_from_slice(one.as_ref());
+        }
+        all
+    }
 }
 
 /// What a type is where there is a value.
