@@ -55,7 +55,7 @@ pub struct StoreConfig {
 pub struct LogConfig {
     /// The form of a line.
     pub format: LogFormat,
-    /// What is logged, in tracing's filter syntax.
+    /// What is logged: a level, and others for parts of the program.
     pub level: String,
 }
 

@@ -9,10 +9,10 @@ mod spans;
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, ParseError, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _, fmt, registry};
+use tracing_subscriber::{Layer as _, fmt, registry};
 
 use crate::config::{LogConfig, LogFormat};
 #[cfg(feature = "otlp")]
@@ -56,18 +56,28 @@ pub enum StartError {
 ///
 /// # Errors
 /// [`FilterError`] with the part that cannot be read.
-pub fn filter(level: &str) -> Result<EnvFilter, FilterError> {
+pub fn filter(level: &str) -> Result<Targets, FilterError> {
+    let refuse = |reason: String| FilterError {
+        filter: level.to_owned(),
+        reason,
+    };
+    for part in level.split(',').map(str::trim) {
+        // Taken for the name of a target, a mistyped level would silence everything.
+        let is_target = || part.contains('=') || part.starts_with(env!("CARGO_PKG_NAME"));
+        if !part.is_empty() && !is_target() && part.parse::<LevelFilter>().is_err() {
+            return Err(refuse(format!("`{part}` is no level")));
+        }
+        if part.contains('[') {
+            return Err(refuse("spans cannot be asked for".to_owned()));
+        }
+    }
     let quiet = QUIET
         .iter()
         .filter(|target| !level.contains(*target))
         .map(|target| format!("{target}=warn"));
     let all: Vec<String> = std::iter::once(level.to_owned()).chain(quiet).collect();
-    EnvFilter::builder()
-        .parse(all.join(","))
-        .map_err(|error| FilterError {
-            filter: level.to_owned(),
-            reason: error.to_string(),
-        })
+    let parsed = all.join(",").parse();
+    parsed.map_err(|error: ParseError| refuse(error.to_string()))
 }
 
 /// What has to be sent before the process ends.
@@ -158,5 +168,28 @@ mod tests {
     fn a_filter_that_cannot_be_read_is_named() {
         let error = filter("bellwire=loud").expect_err("no level").to_string();
         assert!(error.contains("bellwire=loud"), "{error}");
+        let error = filter("debug,inffo").expect_err("no level").to_string();
+        assert!(error.contains("`inffo` is no level"), "{error}");
+        let error = filter("bellwire[attempt]=debug").expect_err("a span");
+        assert!(error.to_string().contains("spans"), "{error}");
+    }
+
+    #[test]
+    fn a_filter_has_levels_and_parts_with_levels() {
+        for good in [
+            "info",
+            "WARN",
+            "off",
+            "3",
+            "info, bellwire::sources=debug",
+            "bellwire",
+        ] {
+            assert!(filter(good).is_ok(), "{good}");
+        }
+        let parts = filter("warn,bellwire::sources=debug").expect("a filter");
+        let debug = tracing::Level::DEBUG;
+        assert!(parts.would_enable("bellwire::sources::ttmt", &debug));
+        assert!(!parts.would_enable("bellwire::store", &debug));
+        assert!(!parts.would_enable("hyper::client", &tracing::Level::INFO));
     }
 }

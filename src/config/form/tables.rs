@@ -65,7 +65,7 @@ struct Log {
     /// The form of a line: `auto` is text on a terminal and JSON otherwise. Default: `auto`.
     #[schemars(extend("default" = "auto"))]
     format: Option<LogFormat>,
-    /// A level, or tracing's filter syntax such as `info,bellwire::sources=debug`. Default: `info`.
+    /// A level, and others for parts of the program, such as `info,bellwire::sources=debug`. Default: `info`.
     #[schemars(regex(pattern = r"\S"), extend("default" = "info", "examples" = ["info", "debug", "warn"]))]
     level: Option<String>,
 }
