@@ -5,6 +5,7 @@
 //! The whole takes some minutes: `CLUSTER=whole tests/cluster.sh`.
 
 mod networks;
+mod pace;
 mod receivers;
 mod seen;
 mod server;

@@ -34,9 +34,10 @@ pub(crate) const SECRET: &str = "whsec_YSBzZWNyZXQgdGhhdCBvbmx5IHRoZXNlIHRlc3RzI
 
 /// Waits for a future, and says what did not happen.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    timeout(DEADLINE * 2, future)
+    let longest = DEADLINE * 2;
+    timeout(longest, future)
         .await
-        .unwrap_or_else(|_| panic!("{what} did not happen within {DEADLINE:?}"))
+        .unwrap_or_else(|_| panic!("{what} did not happen within {longest:?}"))
 }
 
 /// Waits until a condition holds that can only be looked at.
