@@ -29,3 +29,41 @@ async fn a_table_that_was_away_for_a_moment_is_used_again() {
     }
     assert_eq!(claim(&store, "phone", now(), 9).await.len(), 3);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_patience_with_locks_that_its_role_has_is_not_the_queues() {
+    let Some(address) = address() else { return };
+    let folder = TempDir::new().expect("a folder");
+    let schema = schema(&folder);
+    let client = beside(&address, &folder).await;
+    let role = format!("{schema}_hasty").to_lowercase();
+    let hasty = format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'hasty'; ALTER ROLE {role} SET lock_timeout = '20ms';
+         CREATE SCHEMA \"{schema}\" AUTHORIZATION {role}"
+    );
+    client.batch_execute(&hasty).await.expect("makes them");
+    let ours = with(&address, |_| {});
+    let (_, place) = ours.split_once('@').expect("a user");
+    let store = connect(&format!("postgres://{role}:hasty@{place}"), &schema).expect("connects");
+
+    let lock =
+        format!("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('bellwire:{schema}', 0))");
+    client.batch_execute(&lock).await.expect("is free");
+    let accepting = tokio::spawn({
+        let store = store.clone();
+        async move { store.accept(batch(&["1"], &["phone"])).await }
+    });
+    let waits = "DO $$ BEGIN
+            WHILE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                AND pid IN (SELECT pid FROM pg_stat_activity WHERE usename = 'ROLE'))
+            LOOP PERFORM pg_sleep(0.01), pg_stat_clear_snapshot(); END LOOP;
+            PERFORM pg_sleep(0.2);
+        END $$; COMMIT";
+    let waits = waits.replace("ROLE", &role);
+    client.batch_execute(&waits).await.expect("lets it go");
+    let accepted = accepting.await.expect("comes back");
+    assert_eq!(accepted.expect("has waited").new, 1);
+    store.close().await;
+    let gone = format!("DROP SCHEMA \"{schema}\" CASCADE; DROP ROLE {role}");
+    client.batch_execute(&gone).await.expect("drops it");
+}
