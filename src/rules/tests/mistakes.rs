@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{RuleConfig, Rules, name, rule, types};
-use crate::config::{CoalesceConfig, DigestConfig, Problems, ThrottleConfig};
+use crate::config::{CoalesceConfig, DigestConfig, HoursConfig, Problems, ThrottleConfig};
 
 /// Every problem as `path: message`.
 fn check(configs: &[RuleConfig], expected: &[&str]) {
@@ -161,5 +161,34 @@ fn a_digest_has_a_schedule_and_a_zone_that_there_are() {
             "rules[0].digest.at: `0 0 30 2 *` is no schedule: there is no such time",
             "rules[0].digest.zone: unknown time zone `Europe/Berlni`",
         ],
+    );
+}
+
+#[test]
+fn a_zone_that_hours_and_a_digest_have_in_common_is_told_once_and_two_of_them_twice() {
+    let with = |of_hours: &str, of_digest: &str| RuleConfig {
+        hours: Some(HoursConfig {
+            days: [true; 7],
+            from_minute: 0,
+            to_minute: 60,
+            zone: of_hours.to_owned(),
+            quiet: false,
+        }),
+        digest: Some(DigestConfig {
+            at: "0 22 * * *".to_owned(),
+            key: "digest.at",
+            zone: of_digest.to_owned(),
+            zone_key: "digest.zone",
+        }),
+        ..rule("evening")
+    };
+    let of_hours = "rules[0].hours.zone: unknown time zone `Europe/Berln`";
+    let berlin = "Europe/Berlin";
+    check(&[with("Europe/Berln", "Europe/Berln")], &[of_hours]);
+    let of_digest = "rules[0].digest.zone: unknown time zone `Europe/Berlni`";
+    check(&[with(berlin, "Europe/Berlni")], &[of_digest]);
+    check(
+        &[with("Europe/Berln", "Europe/Berlni")],
+        &[of_digest, of_hours],
     );
 }

@@ -1,6 +1,7 @@
 //! What rules decide, as tables. Each file holds one part of it.
 
 mod beyond;
+mod collected;
 mod mistakes;
 mod recorded;
 mod routing;
