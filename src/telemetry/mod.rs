@@ -181,15 +181,15 @@ mod tests {
             "WARN",
             "off",
             "3",
-            "info, bellwire::sources=debug",
+            "info, bellwire::config=debug",
             "bellwire",
         ] {
             assert!(filter(good).is_ok(), "{good}");
         }
-        let parts = filter("warn,bellwire::sources=debug").expect("a filter");
+        let parts = filter("warn,bellwire::config=debug").expect("a filter");
         let debug = tracing::Level::DEBUG;
-        assert!(parts.would_enable("bellwire::sources::ttmt", &debug));
-        assert!(!parts.would_enable("bellwire::store", &debug));
+        assert!(parts.would_enable("bellwire::config::table", &debug));
+        assert!(!parts.would_enable("bellwire::clock", &debug));
         assert!(!parts.would_enable("hyper::client", &tracing::Level::INFO));
     }
 }
