@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Event, RuleConfig, Rules, compile, event, name, rule};
-use crate::config::{CoalesceConfig, DigestConfig, FallbackConfig};
+use crate::config::{CoalesceConfig, FallbackConfig};
 
 /// A sink that a route of this event may be handed on to, by the sink it goes to first.
 fn fallbacks(rules: &Rules, event: &Event) -> Vec<(String, Option<String>)> {
@@ -79,12 +79,7 @@ fn a_rule_that_collects_says_which_bundle_an_event_joins() {
     assert_eq!(bundle("{}"), None, "without the key it goes alone");
     let digest = RuleConfig {
         coalesce: None,
-        digest: Some(DigestConfig {
-            at: "0 22 * * *".to_owned(),
-            key: "digest",
-            zone_key: "digest",
-            zone: "Europe/Berlin".to_owned(),
-        }),
+        digest: Some(super::digest("0 22 * * *", "Europe/Berlin")),
         ..config
     };
     // 15 January 2027, 08:00 UTC.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{RuleConfig, compile, event, rule};
+use super::{RuleConfig, compile, digest, event, rule};
 use crate::config::{CoalesceConfig, DigestConfig};
 
 #[test]
@@ -28,12 +28,7 @@ fn a_rule_collects_where_it_coalesces_or_has_a_digest() {
         key: None,
         max: 10,
     };
-    let digest = DigestConfig {
-        at: "0 22 * * *".to_owned(),
-        key: "digest.at",
-        zone: "UTC".to_owned(),
-        zone_key: "digest.zone",
-    };
+    let digest = digest("0 22 * * *", "UTC");
     let with = |coalesce: Option<CoalesceConfig>, digest: Option<DigestConfig>| {
         let rules = compile(vec![RuleConfig {
             coalesce,

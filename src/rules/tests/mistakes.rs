@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{RuleConfig, Rules, name, rule, types};
-use crate::config::{CoalesceConfig, DigestConfig, HoursConfig, Problems, ThrottleConfig};
+use crate::config::{CoalesceConfig, HoursConfig, Problems, ThrottleConfig};
 
 /// Every problem as `path: message`.
 fn check(configs: &[RuleConfig], expected: &[&str]) {
@@ -141,12 +141,7 @@ fn what_later_stages_need_is_compiled() {
 #[test]
 fn a_digest_has_a_schedule_and_a_zone_that_there_are() {
     let digest = |at: &str, zone: &str| RuleConfig {
-        digest: Some(DigestConfig {
-            at: at.to_owned(),
-            key: "digest.at",
-            zone: zone.to_owned(),
-            zone_key: "digest.zone",
-        }),
+        digest: Some(super::digest(at, zone)),
         ..rule("evening")
     };
     check(
@@ -174,12 +169,7 @@ fn a_zone_that_hours_and_a_digest_have_in_common_is_told_once_and_two_of_them_tw
             zone: of_hours.to_owned(),
             quiet: false,
         }),
-        digest: Some(DigestConfig {
-            at: "0 22 * * *".to_owned(),
-            key: "digest.at",
-            zone: of_digest.to_owned(),
-            zone_key: "digest.zone",
-        }),
+        digest: Some(super::digest("0 22 * * *", of_digest)),
         ..rule("evening")
     };
     let of_hours = "rules[0].hours.zone: unknown time zone `Europe/Berln`";

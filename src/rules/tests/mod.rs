@@ -10,7 +10,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::Rules;
-use crate::config::{Backfilled, Problems, RuleConfig};
+use crate::config::{Backfilled, DigestConfig, Problems, RuleConfig};
 use crate::model::{DataAt, Event, Name};
 
 fn name(text: &str) -> Name {
@@ -37,6 +37,15 @@ fn rule(title: &str) -> RuleConfig {
         hours: None,
         backfilled: Backfilled::Ring,
         fallback: None,
+    }
+}
+
+fn digest(at: &str, zone: &str) -> DigestConfig {
+    DigestConfig {
+        at: at.to_owned(),
+        key: "digest.at",
+        zone: zone.to_owned(),
+        zone_key: "digest.zone",
     }
 }
 

@@ -46,21 +46,12 @@ async fn a_short_patience_with_locks_that_its_role_has_is_not_the_queues() {
     let (_, place) = ours.split_once('@').expect("a user");
     let store = connect(&format!("postgres://{role}:hasty@{place}"), &schema).expect("connects");
 
-    let lock =
-        format!("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('bellwire:{schema}', 0))");
-    client.batch_execute(&lock).await.expect("is free");
+    take_lock(&client, &schema).await;
     let accepting = tokio::spawn({
         let store = store.clone();
         async move { store.accept(batch(&["1"], &["phone"])).await }
     });
-    let waits = "DO $$ BEGIN
-            WHILE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
-                AND pid IN (SELECT pid FROM pg_stat_activity WHERE usename = 'ROLE'))
-            LOOP PERFORM pg_sleep(0.01), pg_stat_clear_snapshot(); END LOOP;
-            PERFORM pg_sleep(0.2);
-        END $$; COMMIT";
-    let waits = waits.replace("ROLE", &role);
-    client.batch_execute(&waits).await.expect("lets it go");
+    commit_when_waited_for(&client).await;
     let accepted = accepting.await.expect("comes back");
     assert_eq!(accepted.expect("has waited").new, 1);
     store.close().await;

@@ -86,6 +86,24 @@ async fn beside(address: &str, folder: &TempDir) -> Client {
     client
 }
 
+/// Takes the lock of the queue, for a transaction.
+async fn take_lock(client: &Client, schema: &str) {
+    let lock =
+        format!("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('bellwire:{schema}', 0))");
+    client.batch_execute(&lock).await.expect("is free");
+}
+
+/// Ends that transaction once somebody has waited for a while for its lock.
+async fn commit_when_waited_for(client: &Client) {
+    let waits = "DO $$ BEGIN
+            WHILE NOT EXISTS (SELECT FROM pg_locks ours JOIN pg_locks theirs USING (database, classid, objid)
+                WHERE ours.pid = pg_backend_pid() AND ours.locktype = 'advisory' AND NOT theirs.granted)
+            LOOP PERFORM pg_sleep(0.01); END LOOP;
+            PERFORM pg_sleep(0.2);
+        END $$; COMMIT";
+    client.batch_execute(waits).await.expect("lets it go");
+}
+
 fn connect(address: &str, schema: &str) -> Result<Store, StoreError> {
     let server = Server::at(&Secret::new(address.to_owned()), schema).expect("an address");
     Store::connect(&server, Status::new().0)

@@ -92,3 +92,20 @@ async fn whoever_only_asks_is_told_what_a_start_would_find_and_changes_nothing()
     let told = asked(&address).await.expect("answers");
     assert!(told.contains("an earlier version"), "{told}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_that_begins_while_a_start_waits_for_the_lock_refuses_it() {
+    let Some(address) = address() else { return };
+    let folder = TempDir::new().expect("a folder");
+    let schema = schema(&folder);
+    connect(&address, &schema).expect("connects").close().await;
+    let client = beside(&address, &folder).await;
+    take_lock(&client, &schema).await;
+    let starting = tokio::task::spawn_blocking(move || connect(&address, &schema));
+    let moved = "INSERT INTO moves VALUES ('one', 'leaving', 'a folder', 0)";
+    client.batch_execute(moved).await.expect("writes");
+    commit_when_waited_for(&client).await;
+    let refused = starting.await.expect("comes back").map(drop);
+    let told = refused.expect_err("it is being moved").to_string();
+    assert!(told.contains("the queue is being moved"), "{told}");
+}
