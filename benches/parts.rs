@@ -308,6 +308,7 @@ impl Queue {
             };
             Settled {
                 row: claim.row,
+                alone: claim.alone,
                 ended: Ended::Tried(attempt),
                 settlement,
             }

@@ -154,6 +154,7 @@ impl Sender {
         Answered {
             settled: Settled {
                 row: claim.row,
+                alone: claim.alone,
                 ended,
                 settlement,
             },
@@ -213,6 +214,7 @@ impl Sender {
         Answered {
             settled: Settled {
                 row: claim.row,
+                alone: claim.alone,
                 ended: Ended::Tried(attempt),
                 settlement,
             },

@@ -42,7 +42,7 @@ pub fn preview(
         woken: false,
         living,
         instead: None,
-        keyed: false,
+        alone: true,
         event: as_kept(event),
         bundle: Vec::new(),
     };

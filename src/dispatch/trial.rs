@@ -72,7 +72,7 @@ pub async fn test(client: &Client, clock: &Clock, sink: &Sink, event: Event) -> 
         woken: false,
         living: None,
         instead: None,
-        keyed: false,
+        alone: true,
         event,
         bundle: Vec::new(),
     };

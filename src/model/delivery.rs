@@ -165,8 +165,8 @@ pub struct Claim {
     pub living: Option<Living>,
     /// What its rule's throttle has suppressed before it.
     pub suppressed: Option<Suppressed>,
-    /// Whether others may wait for its end.
-    pub keyed: bool,
+    /// Whether its end is nothing to any other: it has no key, and no message of several events.
+    pub alone: bool,
     /// Why it goes here and not where its rule sends it first, for people.
     pub instead: Option<Arc<str>>,
     /// What it is about; of several events the newest.
@@ -236,6 +236,8 @@ pub enum Ended {
 pub struct Settled {
     /// Its row in the queue.
     pub row: i64,
+    /// Whether it is known that its end is nothing to any other.
+    pub alone: bool,
     /// How it ended.
     pub ended: Ended,
     /// What that does to its delivery and to its lane.

@@ -248,7 +248,7 @@ impl Of<'_> {
             living: None,
             suppressed,
             instead: None,
-            keyed: false,
+            alone: true,
             event: Event {
                 received,
                 time: self.event.time.map(|at| time(micros(at))),

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use super::StoreError;
 use super::deaths;
 use super::row::{micros, state_column};
-use super::sql::{self, Cell, Connection, Row, SqlError, params};
-use crate::model::{DeliveryId, Name, State};
+use super::sql::{self, Bound, Cell, Connection, Row, SqlError, params};
+use crate::model::{Claim, DeliveryId, Name, State};
 
 /// A delivery that has been set aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,20 @@ pub(super) const fn sound(connection: &Connection<'_>) -> &'static str {
 /// The error of a row whose columns have not their types.
 pub(super) fn unsound() -> SqlError {
     SqlError::Unsound
+}
+
+/// Which of these deliveries cannot be written back.
+pub(super) fn unsound_among(
+    connection: &Connection<'_>,
+    claims: &[Claim],
+) -> Result<Vec<i64>, StoreError> {
+    let select = format!(
+        "SELECT d.seq FROM deliveries d WHERE d.seq = ?1 AND NOT {}",
+        sound(connection)
+    );
+    let rows = claims.iter().map(|claim| [Bound::Int(claim.row)]);
+    let found = connection.query_each(&select, rows, |row| row.get(0))?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// Whether an error is about what stands in a row, and not about the file or the disk.

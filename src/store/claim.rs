@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use rusqlite::ErrorCode;
 
 use super::aside::{self, Aside};
 use super::bundle;
@@ -11,7 +12,7 @@ use super::depths::Tally;
 use super::row::{
     EVENT_COLUMN_COUNT, EVENT_COLUMNS, WOKEN, event, micros, moment, state_column, time,
 };
-use super::sql::{self, Bound, Connection, Row, params};
+use super::sql::{self, Bound, Connection, Row, SqlError, params};
 use super::tags::Tags;
 use super::throttle;
 use super::{Claims, Due, StoreError};
@@ -97,21 +98,60 @@ fn take(
     now: Timestamp,
     rows: &[i64],
 ) -> Result<Claims, StoreError> {
-    let (claims, aside, more) = read_all(connection, tags, sink, now, rows)?;
-    let take = "UPDATE deliveries SET state = ?2, attempts = ?3, due = ?4 WHERE seq = ?1";
+    let (mut claims, mut set_aside, more) = read_all(connection, tags, sink, now, rows)?;
+    if let Err(error) = mark(connection, &claims, now) {
+        if error.sqlite_code() != Some(ErrorCode::ConstraintViolation) {
+            return Err(error.into());
+        }
+        // What is read of a row may be as it should while the rest of it is not: its table takes it back no more.
+        let is_unsound = aside::unsound_among(connection, &claims)?;
+        for claim in claims.extract_if(.., |claim| is_unsound.contains(&claim.row)) {
+            set_aside.push(aside_of(
+                connection,
+                tags,
+                sink,
+                claim.row,
+                &aside::unsound(),
+                now,
+            )?);
+        }
+        mark(connection, &claims, now)?;
+    }
     let mut tally = Tally::default();
-    let taken = claims.iter().map(|claim| {
+    for _ in &claims {
         tally.moved(sink, State::Waiting, State::InFlight);
-        let (state, attempt) = (state_column(State::InFlight), i64::from(claim.attempt));
-        [claim.row, state, attempt, micros(now)].map(Bound::Int)
-    });
-    connection.execute_each(take, taken)?;
+    }
     tally.count(connection)?;
     Ok(Claims {
         claims,
-        aside,
+        aside: set_aside,
         more,
         next_due: None,
+    })
+}
+
+/// Writes down that these are taken.
+fn mark(connection: &Connection<'_>, claims: &[Claim], now: Timestamp) -> sql::Result<()> {
+    let take = "UPDATE deliveries SET state = ?2, attempts = ?3, due = ?4 WHERE seq = ?1";
+    let taken = claims.iter().map(|claim| {
+        let (state, attempt) = (state_column(State::InFlight), i64::from(claim.attempt));
+        [claim.row, state, attempt, micros(now)].map(Bound::Int)
+    });
+    connection.execute_each(take, taken).map(drop)
+}
+
+fn aside_of(
+    connection: &Connection<'_>,
+    tags: &Tags,
+    sink: &Name,
+    row: i64,
+    error: &SqlError,
+    now: Timestamp,
+) -> Result<Aside, StoreError> {
+    Ok(Aside {
+        id: tags.id(row),
+        sink: sink.clone(),
+        reason: aside::set_aside(connection, row, error, now)?,
     })
 }
 
@@ -263,11 +303,10 @@ fn read_all(
     rows: &[i64],
 ) -> Result<(Vec<Claim>, Vec<Aside>, bool), StoreError> {
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {EVENT_COLUMNS}, d.seq, d.rule, d.attempts, d.step, d.plain, d.created, d.due, d.asked, {},
-             d.suppressed_count, d.suppressed_since, d.wakes, d.living, l.message, d.instead, d.bundle, d.key IS NOT NULL
+        "SELECT {EVENT_COLUMNS}, d.seq, d.rule, d.attempts, d.step, d.plain, d.created, d.due, d.asked,
+             d.suppressed_count, d.suppressed_since, d.wakes, d.living, l.message, d.instead, d.bundle, d.key IS NULL
          FROM deliveries d LEFT JOIN events e ON e.seq = d.event
-         LEFT JOIN living l ON l.sink = d.sink AND l.key = d.living WHERE d.seq = ?1",
-        aside::sound(connection)
+         LEFT JOIN living l ON l.sink = d.sink AND l.key = d.living WHERE d.seq = ?1"
     ))?;
     let mut claims = Vec::with_capacity(rows.len());
     let mut set_aside = Vec::new();
@@ -285,11 +324,9 @@ fn read_all(
                 bytes += claim.event.payload.len();
                 claims.push(claim);
             }
-            Err(error) if aside::is_about_a_row(&error) => set_aside.push(Aside {
-                id: tags.id(seq),
-                sink: sink.clone(),
-                reason: aside::set_aside(connection, seq, &error, now)?,
-            }),
+            Err(error) if aside::is_about_a_row(&error) => {
+                set_aside.push(aside_of(connection, tags, sink, seq, &error, now)?);
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -315,32 +352,30 @@ fn read(
 ) -> sql::Result<(Claim, Option<i64>)> {
     let at = EVENT_COLUMN_COUNT;
     let seq = row.get(at)?;
-    if !row.get::<bool>(at + 8)? {
-        return Err(aside::unsound());
-    }
     let due = moment(row, at + 6)?;
+    let bundle: Option<i64> = row.get(at + 14)?;
     let is_asked = row.get::<Option<i64>>(at + 7)?.is_some();
     let claim = Claim {
         row: seq,
         id: tags.id(seq),
         sink: sink.clone(),
-        rule: row.get::<String>(at + 1)?.into(),
+        rule: row.get(at + 1)?,
         attempt: row.get::<u32>(at + 2)?.saturating_add(1),
         step: row.get(at + 3)?,
         plain: row.get(at + 4)?,
         created: moment(row, at + 5)?,
         due,
         early_for: (due > now).then_some(due),
-        living: living(row, at + 12)?,
-        woken: row.get::<i64>(at + 11)? == WOKEN,
+        living: living(row, at + 11)?,
+        woken: row.get::<i64>(at + 10)? == WOKEN,
         asked: is_asked.then(|| moment(row, at + 7)).transpose()?,
-        suppressed: throttle::suppressed(row.get(at + 9)?, row.get(at + 10)?),
-        instead: row.get(at + 14)?,
-        keyed: row.get(at + 16)?,
+        suppressed: throttle::suppressed(row.get(at + 8)?, row.get(at + 9)?),
+        instead: row.get(at + 13)?,
+        alone: bundle.is_none() && row.get(at + 15)?,
         event: event(row)?,
         bundle: Vec::new(),
     };
-    Ok((claim, row.get(at + 15)?))
+    Ok((claim, bundle))
 }
 
 /// The notification that a delivery changes.

@@ -152,6 +152,7 @@ impl Store {
         let ended = Ended::Tried(attempt);
         let one = Settled {
             row,
+            alone: false,
             ended,
             settlement,
         };

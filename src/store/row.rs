@@ -24,8 +24,8 @@ pub(super) fn event(row: &Row<'_>) -> sql::Result<Event> {
     let (start, end): (Option<i64>, Option<i64>) = (row.get(6)?, row.get(7)?);
     Ok(Event {
         source: name(&source, 0)?,
-        id: row.get::<Option<String>>(1)?.map(Into::into),
-        kind: row.get::<String>(2)?.into(),
+        id: row.get(1)?,
+        kind: row.get(2)?,
         time: row
             .get::<Option<i64>>(3)?
             .map(|_| moment(row, 3))

@@ -163,15 +163,16 @@ fn change_all(connection: &Connection<'_>, group: &[Settled]) -> Result<Vec<bool
         let ended = ended(one).filter(|_| *changed)?;
         Some((one, ended))
     });
+    let not_alone = ended.clone().filter(|(one, _)| !one.alone);
     let select = "SELECT key IS NOT NULL, bundle FROM deliveries WHERE seq = ?1";
-    let rows = ended.clone().map(|(one, _)| [Bound::Int(one.row)]);
+    let rows = not_alone.clone().map(|(one, _)| [Bound::Int(one.row)]);
     let found = connection.query_each(select, rows, |row| Ok((row.get(0)?, row.get(1)?)))?;
-    for ((one, at), found) in ended.zip(found) {
+    for ((one, at), found) in not_alone.zip(found) {
         let (is_keyed, bundle) = found.ok_or(SqlError::NoRow)?;
         let_go(connection, one.row, is_keyed, bundle, at)?;
-        if one.settlement.state == State::Dead {
-            deaths::count(connection, one.row)?;
-        }
+    }
+    for (one, _) in ended.filter(|(one, _)| one.settlement.state == State::Dead) {
+        deaths::count(connection, one.row)?;
     }
     Ok(changed)
 }

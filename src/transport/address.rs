@@ -79,14 +79,15 @@ fn within(address: Ipv6Addr) -> Option<Ipv4Addr> {
     Some(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)))
 }
 
-/// The address of a URL whose host is one, if it must not be dialled. Such hosts never reach DNS. It is read as
-/// the HTTP library reads it, to which `2852039166` and `0xa9.254.43518` are addresses, too.
-pub(super) fn blocked_literal(uri: &http::Uri) -> Option<BlockedAddress> {
-    blocked_host(uri.host()?)
+/// The same of a host that is not read yet.
+fn blocked_host(host: &str) -> Option<BlockedAddress> {
+    blocked(Host::parse(host).ok()?)
 }
 
-fn blocked_host(host: &str) -> Option<BlockedAddress> {
-    let address = match Host::parse(host).ok()? {
+/// The address that a host is, if it must not be dialled. Such hosts never reach DNS. They are read as the HTTP
+/// library reads them, to which `2852039166` and `0xa9.254.43518` are addresses, too.
+pub(super) fn blocked<Name>(host: Host<Name>) -> Option<BlockedAddress> {
+    let address = match host {
         Host::Ipv4(v4) => IpAddr::V4(v4),
         Host::Ipv6(v6) => IpAddr::V6(v6),
         Host::Domain(_) => return None,
@@ -99,7 +100,7 @@ impl Outgoing {
     #[must_use]
     pub fn is_blocked(&self) -> bool {
         match self {
-            Self::Http(request) => blocked_literal(request.uri()).is_some(),
+            Self::Http(request) => request.uri().host().and_then(blocked_host).is_some(),
             Self::Mqtt(publication) => {
                 let host = &publication.broker.host;
                 host.parse().is_ok_and(is_blocked) || blocked_host(host).is_some()
@@ -151,6 +152,8 @@ fn allowed(found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, BlockedAddress> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     #[test]
@@ -204,8 +207,15 @@ mod tests {
     #[test]
     fn a_host_that_is_an_address_is_checked_without_dns() {
         let check = |text: &'static str, blocked: bool| {
-            let uri = http::Uri::from_static(text);
-            assert_eq!(blocked_literal(&uri).is_some(), blocked, "{text}");
+            let request = http::Request::get(text).body(Bytes::new());
+            let outgoing = Outgoing::from(request.expect("a request"));
+            assert_eq!(outgoing.is_blocked(), blocked, "{text}");
+            let url = url::Url::parse(text).expect("an address");
+            assert_eq!(
+                url.host().and_then(super::blocked).is_some(),
+                blocked,
+                "{text}"
+            );
         };
         check("http://169.254.169.254/latest", true);
         check("http://[fe80::1]/", true);

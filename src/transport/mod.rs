@@ -13,6 +13,7 @@ pub mod mqtt;
 pub mod program;
 mod retry_after;
 mod stream;
+mod target;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -25,8 +26,9 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use self::address::{
-    ALLOWED_AS_NUMBER, ALLOWED_BY_OPTION, BlockedAddress, GuardedResolver, blocked_literal,
+    ALLOWED_AS_NUMBER, ALLOWED_BY_OPTION, BlockedAddress, GuardedResolver, blocked,
 };
+use self::target::Target;
 use crate::model::{Failure, Reply};
 
 pub use credentials::{Credentials, percent_decoded};
@@ -105,6 +107,7 @@ impl ClientError {
 pub struct Client {
     guarded: reqwest::Client,
     open: reqwest::Client,
+    target: Target,
     reply_bytes_max: usize,
 }
 
@@ -121,6 +124,7 @@ impl Client {
         Ok(Self {
             guarded: build(proxy, tls.clone(), adjust)?,
             open: build(proxy, tls, |builder| builder)?,
+            target: Target::default(),
             reply_bytes_max: REPLY_BYTES_MAX,
         })
     }
@@ -181,11 +185,13 @@ impl Client {
         reach: Reach,
         wanted: Wanted,
     ) -> Result<Reply, Failure> {
+        let url = self.target.read(request.uri());
         let http = match reach {
             Reach::LinkLocalToo => &self.open,
             Reach::AsWritten => &self.guarded,
             Reach::Guarded => {
-                if let Some(blocked) = blocked_literal(request.uri()) {
+                let literal = url.as_ref().and_then(Url::host).and_then(blocked);
+                if let Some(blocked) = literal {
                     return Err(blocked.failure(ALLOWED_BY_OPTION));
                 }
                 &self.guarded
@@ -196,7 +202,11 @@ impl Client {
             Reach::Guarded | Reach::LinkLocalToo => ALLOWED_BY_OPTION,
         };
         let sort = |error: &reqwest::Error| sort(error, remedy);
-        let request = reqwest::Request::try_from(request).map_err(|error| sort(&error))?;
+        let request = match url {
+            Some(url) => with_address(request, url),
+            // It says what is wrong.
+            None => reqwest::Request::try_from(request).map_err(|error| sort(&error))?,
+        };
         let end = Instant::now() + timeout;
         let answer = timeout_at(end, http.execute(request)).await;
         let answer = answer.map_err(|_| Failure::Timeout)?;
@@ -218,6 +228,15 @@ impl Client {
             body: body.freeze(),
         })
     }
+}
+
+/// A request as the library wants it, to an address that has been read.
+fn with_address(request: http::Request<Bytes>, url: Url) -> reqwest::Request {
+    let (parts, body) = request.into_parts();
+    let mut request = reqwest::Request::new(parts.method, url);
+    *request.headers_mut() = parts.headers;
+    *request.body_mut() = Some(body.into());
+    request
 }
 
 /// How much of an answer has to arrive.

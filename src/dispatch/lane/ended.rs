@@ -59,7 +59,7 @@ impl Lane {
         self.look |= written.answers.is_empty();
         for answered in written.answers {
             let state = answered.settled.settlement.state;
-            self.look |= answered.claim.keyed || state != State::Delivered;
+            self.look |= !answered.claim.alone || state != State::Delivered;
             if state == State::Dead {
                 self.given_up.notify_one();
                 if !answered.claim.event.is_internal() {

@@ -212,7 +212,7 @@ mod tests {
             woken: false,
             living: None,
             suppressed: None,
-            keyed: false,
+            alone: true,
             instead: None,
             event: Event {
                 source: Name::new("feed").expect("a name"),

@@ -159,7 +159,7 @@ impl Lane {
         let is_plain = one.outcome() == Some(Outcome::Delivered)
             && settlement.posted == Posted::Nothing
             && settlement.rest_until.is_none()
-            && !one.claim.keyed;
+            && one.claim.alone;
         is_plain && self.flow.unwritten == 1 && self.in_flight.is_empty() && !self.look
     }
 

@@ -256,6 +256,7 @@ async fn room_that_is_taken_back_is_used_by_nobody() {
 fn delivered(claim: &Claim) -> Arc<[Settled]> {
     Arc::new([Settled {
         row: claim.row,
+        alone: claim.alone,
         ended: Ended::Tried(attempt(claim.attempt, Outcome::Delivered)),
         settlement: settlement(State::Delivered, now()),
     }])

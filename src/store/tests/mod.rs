@@ -211,6 +211,7 @@ pub(super) async fn end_untried(
 ) -> bool {
     let one = Settled {
         row: claim.row,
+        alone: claim.alone,
         ended: Ended::Untried { attempt, at },
         settlement,
     };

@@ -14,6 +14,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
+use crate::transport::target::Target;
 use crate::transport::{build, install_crypto_provider};
 
 #[tokio::test]
@@ -99,6 +100,7 @@ fn trusting(authority: Option<&[u8]>) -> Client {
     tls.alpn_protocols = vec![b"h2".to_vec()];
     let http = build(None, tls, |builder| builder).expect("a client");
     Client {
+        target: Target::default(),
         guarded: http.clone(),
         open: http,
         reply_bytes_max: REPLY_BYTES_MAX,

@@ -389,6 +389,7 @@ fn settled(row: i64, ended: Ended, state: State) -> Settled {
     };
     Settled {
         row,
+        alone: false,
         ended,
         settlement,
     }

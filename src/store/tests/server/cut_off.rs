@@ -60,6 +60,7 @@ async fn deliver(store: &Store, claim: &Claim) {
     assert_eq!(claim.attempt, 1, "{claim:?} was taken twice");
     let one = Settled {
         row: claim.row,
+        alone: claim.alone,
         ended: Ended::Tried(attempt(claim.attempt, Outcome::Delivered)),
         settlement: settlement(State::Delivered, now()),
     };
