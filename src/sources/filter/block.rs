@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::{COMMENT_BYTES_MAX, Field, NAME_BYTES_MAX, Payloads, RETRY_BYTES_MAX, field};
 
 /// What a line costs beside its value, so that a million empty lines are not free.
-const LINE_COST: usize = "data: \n".len();
+pub(super) const LINE_COST: usize = "data: \n".len();
 
 /// A larger buffer is not kept for the next block.
 const BUFFER_BYTES_MAX: usize = 1024;
@@ -103,7 +103,7 @@ impl Block {
         let cost = self.cost - self.id.as_ref().map_or(0, String::len) + id.len();
         if is_cut || cost > event_bytes_max {
             // Such an id could not be sent back anyway, and the one before it is no longer right.
-            self.cost -= self.id.take().map_or(0, |id| id.len());
+            self.id = None;
             return self.give_up();
         }
         self.cost = cost;

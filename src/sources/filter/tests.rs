@@ -1,6 +1,7 @@
 //! The filter's limits: what it holds, what it reads away, and how much it works.
 
-use super::{Filter, Flood, Note, Payloads, Tag};
+use super::block::LINE_COST;
+use super::{Filter, Flood, Note, Payloads, RETRY_BYTES_MAX, Tag};
 
 const TAG: Tag = Tag::fixed(0xabc);
 const KIB: usize = 1 << 10;
@@ -131,6 +132,68 @@ fn sse_5_the_limit_is_exact_for_an_event_of_one_line() {
         notes(filtered(above.as_bytes(), KIB, 100).as_bytes()).len(),
         1
     );
+}
+
+#[test]
+fn sse_5_every_part_of_an_event_counts_as_long_as_it_is_kept() {
+    let x = |length: usize| "x".repeat(length);
+    // What is as long as may be, and a byte that goes into its last part.
+    for (fits, last) in [
+        (format!("event: {}\ndata: {}", x(24), x(KIB - 24)), "data: "),
+        (
+            format!("data: {}\nevent: {}", x(24), x(KIB - 24)),
+            "event: ",
+        ),
+        (format!("id: {}\ndata: {}", x(24), x(KIB - 24)), "data: "),
+        (format!("data: {}\nid: {}", x(24), x(KIB - 24)), "id: "),
+        (
+            format!("data: {}\ndata: {}", x(24), x(KIB - 24 - LINE_COST)),
+            "data: ",
+        ),
+        (
+            format!("event: {}\nevent: {}\ndata: {}", x(900), x(24), x(KIB - 24)),
+            "data: ",
+        ),
+        (
+            format!("id: {}\nid: {}\ndata: {}", x(900), x(24), x(KIB - 24)),
+            "data: ",
+        ),
+    ] {
+        let (before, part) = fits.rsplit_once(last).expect("its last part");
+        let above = format!("{before}{last}{part}x");
+        for (block, is_skipped) in [(&fits, false), (&above, true)] {
+            for chunk in [1, 64, 4096] {
+                let out = filtered(format!("{block}\n\n").as_bytes(), KIB, chunk);
+                let notes = notes(out.as_bytes());
+                let skipped = notes
+                    .iter()
+                    .any(|note| matches!(note, Note::Skipped { .. }));
+                assert_eq!(
+                    skipped,
+                    is_skipped,
+                    "{last}, {} bytes, {chunk}",
+                    block.len()
+                );
+                assert_eq!(
+                    out.contains("\ndata: ") || out.starts_with("data: "),
+                    !is_skipped
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn feed_f14_a_wait_is_read_as_a_whole_or_not_at_all() {
+    let line = |length: usize| format!("retry: {}7", "0".repeat(length - "retry: 7".len()));
+    for chunk in [1, 4096] {
+        let told = |length| {
+            notes(filtered(format!("{}\n", line(length)).as_bytes(), KIB, chunk).as_bytes())
+        };
+        assert_eq!(told(RETRY_BYTES_MAX), [Note::Retry(7)]);
+        assert_eq!(told(RETRY_BYTES_MAX + 1), []);
+        assert_eq!(told(RETRY_BYTES_MAX + 900), []);
+    }
 }
 
 #[test]

@@ -310,3 +310,29 @@ async fn what_waits_for_sinks_that_are_gone_is_counted_by_sink() {
     ended(&store, "also-gone", State::Delivered).await;
     assert_eq!(counted(&standing()).await, [of("gone", 4)]);
 }
+
+#[tokio::test]
+async fn past_events_that_are_large_come_in_parts() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let ids: Vec<String> = (1..=40).map(|id| id.to_string()).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut large = batch(&ids, &[]);
+    for (event, _) in &mut large.events {
+        event.payload = vec![b'x'; 64 * 1024].into();
+    }
+    store.accept(large).await.expect("accepts");
+    let (mut after, mut parts) = (0, Vec::new());
+    loop {
+        let past = Past {
+            since: Timestamp::MIN,
+            after,
+            until: i64::MAX,
+        };
+        let found = store.past(past, 100).await.expect("reads");
+        let Some((last, _)) = found.last() else { break };
+        after = *last;
+        parts.push(found.len());
+    }
+    assert_eq!(parts, [16, 16, 8], "a mebibyte in each");
+}

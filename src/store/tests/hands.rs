@@ -94,6 +94,43 @@ async fn what_finds_room_is_in_flight_and_reads_as_if_it_had_been_claimed() {
 }
 
 #[tokio::test]
+async fn no_more_is_handed_over_than_there_was_room_for_at_last() {
+    let folder = TempDir::new().expect("a folder");
+    let (store, mut inbox) = attended(&folder, 2).await;
+    inbox.set_room(5);
+    let ids: Vec<String> = (0..30).map(|id| id.to_string()).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    assert_eq!(
+        handed(&store, &ids[..7]).await,
+        5,
+        "as the second call says"
+    );
+    assert_eq!(drained(&mut inbox).len(), 5);
+    assert_eq!(claimed(&store, &mut inbox).await.len(), 2);
+    inbox.set_room(6);
+    inbox.set_room(1);
+    inbox.set_room(3);
+    assert_eq!(
+        handed(&store, &ids[7..15]).await,
+        3,
+        "up, down and up again"
+    );
+    assert_eq!(drained(&mut inbox).len(), 3);
+    assert_eq!(claimed(&store, &mut inbox).await.len(), 5);
+    inbox.set_room(4);
+    assert_eq!(handed(&store, &ids[15..18]).await, 3);
+    inbox.set_room(3);
+    assert_eq!(drained(&mut inbox).len(), 3);
+    // Of three places, one was left when fewer came to be than were given.
+    inbox.set_room(2);
+    assert_eq!(
+        handed(&store, &ids[18..22]).await,
+        2,
+        "what came leaves its place"
+    );
+}
+
+#[tokio::test]
 async fn a_crash_finds_it_in_flight_and_its_attempt_counts() {
     let folder = TempDir::new().expect("a folder");
     let (store, mut inbox) = attended(&folder, 1).await;

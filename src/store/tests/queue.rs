@@ -56,6 +56,53 @@ async fn a_claim_is_taken_once_oldest_first_and_says_when_the_next_is_due() {
 }
 
 #[tokio::test]
+async fn a_claim_that_leaves_nothing_says_when_the_next_is_due() {
+    let folder = TempDir::new().expect("a folder");
+    let store = holding(&folder, &["1", "2"], &["phone"]).await;
+    let claims = claim(&store, "phone", now(), 9).await;
+    let later = [after(60), after(30)];
+    for (claim, due) in claims.iter().zip(later) {
+        wait(&store, claim, Wake::Never, due).await;
+    }
+    let limit = NonZeroUsize::new(9).expect("some");
+    let next = async |at| {
+        let claims = store.claim(&name("phone"), at, limit, 0).await;
+        let claims = claims.expect("claims");
+        (claims.claims.len(), claims.next_due)
+    };
+    assert_eq!(next(now()).await, (0, Some(after(30))));
+    assert_eq!(next(after(30)).await, (1, Some(after(60))));
+    assert_eq!(next(after(60)).await, (1, None));
+}
+
+#[tokio::test]
+async fn a_claim_takes_no_more_than_may_be_in_memory_and_says_that_there_is_more() {
+    const PAYLOAD: usize = 64 * 1024;
+    const MOST: usize = 1 << 20;
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let ids: Vec<String> = (0..40).map(|id| id.to_string()).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut large = batch(&ids, &["phone"]);
+    for (event, _) in &mut large.events {
+        event.payload = vec![b'x'; PAYLOAD].into();
+    }
+    store.accept(large).await.expect("accepts");
+    let limit = NonZeroUsize::new(100).expect("some");
+    let (mut taken, mut more) = (Vec::new(), true);
+    while more {
+        let claims = store.claim(&name("phone"), now(), limit, 0).await;
+        let claims = claims.expect("claims");
+        let bytes: usize = claims.claims.iter().map(|it| it.event.payload.len()).sum();
+        assert!(bytes <= MOST + PAYLOAD, "{bytes} bytes at once");
+        more = claims.more;
+        assert!(!more || bytes >= MOST, "{bytes} bytes and no more");
+        taken.extend(claims.claims.into_iter().filter_map(|it| it.event.id));
+    }
+    assert!(taken.iter().map(|id| &**id).eq(ids), "{taken:?}");
+}
+
+#[tokio::test]
 async fn a_failed_attempt_is_due_again_when_its_settlement_says() {
     let folder = TempDir::new().expect("a folder");
     let store = holding(&folder, &["1"], &["phone"]).await;
