@@ -98,6 +98,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_part_is_written_out_up_to_its_limit_and_by_its_digest_above() {
+        for (length, written) in [(PART_BYTES_MAX, PART_BYTES_MAX), (PART_BYTES_MAX + 1, 16)] {
+            let mut bytes = Vec::new();
+            part(b'f', &vec![b'x'; length], &mut bytes);
+            assert_eq!(bytes.len(), 1 + 2 + written, "{length} bytes");
+        }
+    }
+
+    #[test]
     fn res_3_an_identity_is_id_time_and_type_together() {
         let first = identity("42", Some("T1"), "tp_hit", b"{}");
         assert_eq!(first, identity("42", Some("T1"), "tp_hit", b"{ }"));

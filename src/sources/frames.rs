@@ -142,3 +142,26 @@ fn end_of_library(error: Error) -> End {
         _ => End::Library("it ended the stream itself".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn feed_t6_what_the_library_refuses_is_told_without_what_it_was() {
+        for (error, told) in [
+            (
+                Error::InvalidLine("data: s3cret".to_owned()),
+                "it refused a line",
+            ),
+            (Error::InvalidEvent, "it refused an event"),
+            (
+                Error::InvalidParameter("s3cret".into()),
+                "it refused the request",
+            ),
+            (Error::Eof, "it ended the stream itself"),
+        ] {
+            assert_eq!(end_of_library(error), End::Library(told.to_owned()));
+        }
+    }
+}

@@ -100,3 +100,17 @@ pub(super) struct Form {
     /// The address of an HTTP proxy that leads to it.
     proxy: Option<form::Address>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_may_be_a_credential_in_an_address_is_hidden_as_written_and_as_meant() {
+        let url = Url::parse("https://me:pass@example.org/feed?token=a%20b&v=1").expect("a URL");
+        let secrets = secrets(&url);
+        let exposed: Vec<_> = secrets.iter().map(Secret::expose).collect();
+        assert_eq!(exposed, ["me", "pass", "token=a%20b&v=1", "a b", "1"]);
+        assert_eq!(display(&url), "https://example.org/feed");
+    }
+}

@@ -151,7 +151,8 @@ impl Picture {
 
     /// Nobody reads any more what the stream misses, so that what is unknown later may be old.
     pub fn neglect(&mut self) {
-        if std::mem::take(&mut self.complete) || self.gap.take().is_some() {
+        let (was_complete, gap) = (std::mem::take(&mut self.complete), self.gap.take());
+        if was_complete || gap.is_some() {
             self.changed.insert(WHOLE.to_owned());
         }
     }

@@ -9,6 +9,7 @@ mod limits;
 mod missed;
 mod names;
 mod spellings;
+mod whole;
 
 use bytes::Bytes;
 use jiff::Timestamp;

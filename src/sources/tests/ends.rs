@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
+use jiff::Timestamp;
 use launchdarkly_sdk_transport::HttpTransport;
 use tokio::time::Instant;
 
@@ -14,7 +15,7 @@ use crate::sources::body::{Body, Patience};
 use crate::sources::canned::{Canned, Step, connector, read, run};
 use crate::sources::connection::Connector;
 use crate::sources::filter::{Filter, Payloads, Tag};
-use crate::sources::{Connect, Control, End, Item, What};
+use crate::sources::{Connect, Control, End, Frame, Item, What};
 use crate::transport::StreamError;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -341,5 +342,26 @@ fn ctrl_2_a_control_event_without_an_id_leaves_the_cursor() {
         assert_eq!(read.cursor, Cursor::At(cursor.to_owned()));
         let reason = Some("max_lifetime".to_owned());
         assert_eq!(read.controls, [Control::Recycle { reason }]);
+    }
+}
+
+#[test]
+fn feed_b2_the_limit_holds_for_what_is_read_elsewhere_too() {
+    let mut connector = Canned::new(vec![]).connector();
+    connector.event_bytes_max = 1 << 10;
+    assert_eq!(Connect::event_bytes_max(&connector), 1 << 10);
+    for (length, skipped) in [(1 << 10, None), (1025, Some(1025))] {
+        let frame = Frame {
+            kind: "message".to_owned(),
+            own_id: Some("7".to_owned()),
+            payload: vec![b'x'; length].into(),
+            received: Timestamp::UNIX_EPOCH,
+        };
+        let bytes = match connector.read(&frame) {
+            What::Skipped { bytes, id: None } => Some(bytes),
+            What::Event(_) => None,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(bytes, skipped, "{length} bytes");
     }
 }

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header;
+use launchdarkly_sdk_transport::ByteStream;
 
 use crate::model::{Cursor, Secret};
 use crate::sources::canned::{Canned, Read, Step, read, run};
+use crate::sources::refusal::start_of;
 use crate::sources::{Connect, End, Refusal};
 
 const EVENT: &[u8] = b"data: a\n\n";
@@ -171,5 +173,22 @@ fn feed_s1_what_was_shown_does_not_come_back_in_an_end() {
         assert!(!format!("{end:?}").contains("hunter2"), "{end:?}");
         let sent = format!("{:?}", canned.requests.lock().expect("not poisoned"));
         assert!(!sent.contains("hunter2"), "marked as sensitive: {sent}");
+    }
+}
+
+#[test]
+fn feed_r6_of_an_error_body_the_start_is_read_however_it_is_cut() {
+    const MOST: usize = 64 * 1024;
+    for cuts in [
+        vec![MOST + 9],
+        vec![MOST - 9, 18, 9],
+        vec![MOST, MOST],
+        vec![40_000; 4],
+    ] {
+        let chunks = cuts
+            .iter()
+            .map(|length| Ok(Bytes::from(vec![b'x'; *length])));
+        let body: ByteStream = Box::pin(futures_util::stream::iter(chunks.collect::<Vec<_>>()));
+        assert_eq!(run(start_of(body)).len(), MOST, "{cuts:?}");
     }
 }

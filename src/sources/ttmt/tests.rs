@@ -4,7 +4,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Envelope, Patience, envelope, patience};
+use super::{Envelope, Patience, RestAccess, Secret, Url, envelope, patience};
 use crate::model::{Cursor, DataAt, Event};
 use crate::sources::canned::{Canned, connector, read, run};
 use crate::sources::decode::{Decode, Frame};
@@ -288,4 +288,31 @@ fn ctrl_4_ctrl_5_a_connection_ends_by_age_and_by_silence_only_if_configured() {
     assert_eq!(patience(None), Patience { idle: None, age });
     let idle = Some(seconds(60));
     assert_eq!(patience(idle), Patience { idle, age });
+}
+
+#[test]
+fn auth_6_what_the_upstream_repeats_of_key_and_address_is_hidden_and_nothing_else() {
+    let access = RestAccess {
+        base_url: Url::parse("https://me:pass-word@ttmt.example").expect("a URL"),
+        api_key: Secret::new("ttmt_live_4f9c2b7e".to_owned()),
+        account_id: None,
+        backfill: true,
+        proxy: None,
+    };
+    for (said, shown) in [
+        ("no trade with this id", "no trade with this id"),
+        ("ttmt_live_4f9c2b7e is unknown", "… is unknown"),
+        (
+            "4f9c2b7e is unknown to ttmt_live_",
+            "… is unknown to ttmt_live_",
+        ),
+        ("pass-word does not fit", "… does not fit"),
+    ] {
+        let hidden = access.without_credentials(said);
+        for secret in ["4f9c2b7e", "pass-word"] {
+            assert!(!hidden.contains(secret), "{said}: {hidden}");
+        }
+        let rest = shown.trim_matches('…').trim();
+        assert!(hidden.contains(rest), "{said}: {hidden}");
+    }
 }
