@@ -1,6 +1,7 @@
 //! What is known of a picture as a whole, and what it counts of its parts.
 
 use super::*;
+use crate::sources::picture::record::Told;
 
 /// What it counts, held against what there is.
 fn counts(picture: &Picture) -> (usize, usize) {
@@ -133,4 +134,68 @@ fn a_position_is_where_it_was_last_said_to_be_and_a_shared_number_where_it_was_f
     );
     let changed = picture.changed.iter().map(String::as_str);
     assert!(changed.eq(["t:X", "t:Z"]), "{:?}", picture.changed);
+}
+
+#[test]
+fn who_has_told_is_stored_as_a_number_that_reads_back() {
+    for told in [Told::No, Told::Before, Told::Stream, Told::Backfill] {
+        assert_eq!(Told::from(u8::from(told)), told);
+    }
+    assert_eq!(Told::from(9), Told::Before, "of a later version");
+}
+
+#[test]
+fn a_position_is_closed_by_its_status_else_by_what_only_a_closed_one_has() {
+    for (row, is_closed) in [
+        (json!({ "status": "closed_by_user" }), true),
+        (json!({ "status": "open", "close_price": 1 }), false),
+        (
+            json!({ "status": "partially_closed", "closed_at": "2026-06-11T08:00:00Z" }),
+            false,
+        ),
+        (json!({ "status": "odd", "close_price": 1 }), true),
+        (json!({ "closed_at": "2026-06-11T08:00:00Z" }), true),
+        (json!({ "status": "odd" }), false),
+    ] {
+        let members = row.as_object().expect("an object");
+        assert_eq!(read::is_closed(members), is_closed, "{row}");
+    }
+}
+
+#[test]
+fn orders_that_were_filled_show_that_a_trade_was_placed_as_a_number_or_a_text() {
+    for (filled, is_placed) in [
+        (json!(1), true),
+        (json!("2"), true),
+        (json!(0), false),
+        (json!("0"), false),
+        (json!("none"), false),
+        (Value::Null, false),
+    ] {
+        let shown = json!({ "id": "t", "status": "pending", "orders_filled": filled });
+        let found = followed().see_trade(&shown, None, &gap());
+        let placed = found.iter().any(|one| one.kind() == "trade_executed");
+        assert_eq!(placed, is_placed, "{shown}");
+    }
+}
+
+#[test]
+fn what_was_found_tells_its_trade_and_its_own_position() {
+    let found = followed().see_trade(&gold(), None, &gap());
+    let closed = found
+        .into_iter()
+        .filter(|one| one.kind() == "position_closed");
+    let mut told = Vec::new();
+    for one in closed {
+        let event = one.event(&source(), time("2026-06-11T12:00:01Z"));
+        let about = event.about.as_ref().expect("it is known");
+        let about: Value = serde_json::from_slice(about).expect("JSON");
+        assert_eq!(about["trade"]["trade_id"], GOLD);
+        let own = json_of(&event)["data"]["id"].clone();
+        let position = about["position"].as_object().expect("its position");
+        assert!(position.values().any(|value| *value == own), "{about}");
+        told.extend(own.as_str().map(str::to_owned));
+    }
+    told.sort_unstable();
+    assert_eq!(told, POSITIONS);
 }
