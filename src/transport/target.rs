@@ -1,7 +1,7 @@
 //! The address of a request as the HTTP library wants it.
 //!
-//! A file of its own because reading an address takes longer than all else that is done to send a request,
-//! while nearly everything that a client sends goes to the same one.
+//! A file of its own because reading an address is a good part of what a request costs, while nearly everything
+//! that a client sends goes to the same one.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
