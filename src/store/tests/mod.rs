@@ -196,9 +196,14 @@ pub(super) fn any_end() -> impl Strategy<Value = State> {
 
 /// Ends the failed attempt of a claim in this way.
 pub(super) async fn end_with(store: &Store, claim: &Claim, settled: Settlement) {
-    let attempt = attempt(claim.attempt, Outcome::Retry);
-    let written = store.settle(claim.row, &claim.sink, attempt, settled).await;
-    assert!(written.expect("settles"));
+    let one = Settled {
+        row: claim.row,
+        alone: claim.alone,
+        ended: Ended::Tried(attempt(claim.attempt, Outcome::Retry)),
+        settlement: settled,
+    };
+    let written = store.settle_all(&claim.sink, [one].into(), false).await;
+    assert_eq!(written.expect("settles"), [true]);
 }
 
 /// Ends a claim for which no request was made; answers whether it was the newest.
