@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::work::Manner;
 use super::{Claims, Due, Handed, Inbox, Store, StoreError, claim, settle};
-use crate::model::{Attempt, Back, Ended, Name, Settled, Settlement, Wake};
+use crate::model::{Back, Name, Settled, Wake};
 
 impl Store {
     /// Opens the inbox of a sink's lane, which takes deliveries as they come in once it has room for them
@@ -136,36 +136,15 @@ impl Store {
             .await
     }
 
-    /// Writes down an attempt and what it does to its delivery and its sink. Durable once it returns.
+    /// Writes down how claims of one sink ended and what that does to their deliveries and to the sink. Durable
+    /// once it returns, but where nobody waits for what comes of it: then it `rides`, and is written with whatever
+    /// is written next, within 20 ms at most. A claim for which no request was made, since it had expired or could
+    /// not be encoded, counts as an attempt no longer.
     ///
-    /// Answers `false`, and changes nothing, when the claim is no longer the newest one.
-    ///
-    /// # Errors
-    /// [`StoreError`]; the delivery is then still in flight and is sent again after a restart.
-    pub async fn settle(
-        &self,
-        row: i64,
-        sink: &Name,
-        attempt: Attempt,
-        settlement: Settlement,
-    ) -> Result<bool, StoreError> {
-        let ended = Ended::Tried(attempt);
-        let one = Settled {
-            row,
-            alone: false,
-            ended,
-            settlement,
-        };
-        let settled = self.settle_all(sink, Arc::from([one]), false).await?;
-        Ok(settled == [true])
-    }
-
-    /// As [`Store::settle`] for several claims of one sink at once. One for which no request was made, since it
-    /// had expired or could not be encoded, counts as an attempt no longer. Where nobody waits
-    /// for what comes of it, it `rides`: it is written with whatever is written next, within 20 ms at most.
+    /// Answers `false` for each that is no longer the newest of its delivery; that changes nothing.
     ///
     /// # Errors
-    /// [`StoreError`]; all of them are then still in flight.
+    /// [`StoreError`]; all of them are then still in flight, and are sent again after a restart.
     pub async fn settle_all(
         &self,
         sink: &Name,

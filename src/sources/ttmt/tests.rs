@@ -299,20 +299,19 @@ fn auth_6_what_the_upstream_repeats_of_key_and_address_is_hidden_and_nothing_els
         backfill: true,
         proxy: None,
     };
-    for (said, shown) in [
+    for (said, kept) in [
         ("no trade with this id", "no trade with this id"),
-        ("ttmt_live_4f9c2b7e is unknown", "… is unknown"),
+        ("ttmt_live_4f9c2b7e is unknown", " is unknown"),
         (
             "4f9c2b7e is unknown to ttmt_live_",
-            "… is unknown to ttmt_live_",
+            " is unknown to ttmt_live_",
         ),
-        ("pass-word does not fit", "… does not fit"),
+        ("pass-word does not fit", " does not fit"),
     ] {
         let hidden = access.without_credentials(said);
         for secret in ["4f9c2b7e", "pass-word"] {
             assert!(!hidden.contains(secret), "{said}: {hidden}");
         }
-        let rest = shown.trim_matches('…').trim();
-        assert!(hidden.contains(rest), "{said}: {hidden}");
+        assert!(hidden.contains(kept), "{said}: {hidden}");
     }
 }

@@ -315,12 +315,7 @@ async fn what_waits_for_sinks_that_are_gone_is_counted_by_sink() {
 async fn past_events_that_are_large_come_in_parts() {
     let folder = TempDir::new().expect("a folder");
     let store = open(&folder).expect("opens");
-    let ids: Vec<String> = (1..=40).map(|id| id.to_string()).collect();
-    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let mut large = batch(&ids, &[]);
-    for (event, _) in &mut large.events {
-        event.payload = vec![b'x'; 64 * 1024].into();
-    }
+    let large = large(40, 64 * 1024, &[]);
     store.accept(large).await.expect("accepts");
     let (mut after, mut parts) = (0, Vec::new());
     loop {

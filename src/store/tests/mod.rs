@@ -194,6 +194,38 @@ pub(super) fn any_end() -> impl Strategy<Value = State> {
     ]
 }
 
+/// So many events with a payload of this size, each with a delivery to each of these sinks.
+pub(super) fn large(count: usize, bytes: usize, sinks: &[&str]) -> Batch {
+    let ids: Vec<String> = (0..count).map(|id| id.to_string()).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut large = batch(&ids, sinks);
+    for (event, _) in &mut large.events {
+        event.payload = vec![b'x'; bytes].into();
+    }
+    large
+}
+
+impl Store {
+    /// Ends one attempt, of whose delivery it is not known whether its end is nothing to others. Answers whether
+    /// it was the newest.
+    async fn settle(
+        &self,
+        row: i64,
+        sink: &Name,
+        attempt: Attempt,
+        settlement: Settlement,
+    ) -> Result<bool, StoreError> {
+        let one = Settled {
+            row,
+            alone: false,
+            ended: Ended::Tried(attempt),
+            settlement,
+        };
+        let settled = self.settle_all(sink, [one].into(), false).await?;
+        Ok(settled == [true])
+    }
+}
+
 /// Ends the failed attempt of a claim in this way.
 pub(super) async fn end_with(store: &Store, claim: &Claim, settled: Settlement) {
     let one = Settled {

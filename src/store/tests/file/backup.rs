@@ -15,14 +15,9 @@ use crate::store::{BackupError, Copied, back_up};
 const EVENTS: usize = 40;
 const PAYLOAD: usize = 100_000;
 
-async fn large(folder: &TempDir) -> Store {
+async fn large_queue(folder: &TempDir) -> Store {
     let store = open(folder).expect("opens");
-    let ids: Vec<String> = (0..EVENTS).map(|number| number.to_string()).collect();
-    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let mut batch = batch(&ids, &["phone"]);
-    for (event, _) in &mut batch.events {
-        event.payload = vec![b'x'; PAYLOAD].into();
-    }
+    let batch = large(EVENTS, PAYLOAD, &["phone"]);
     store.accept(batch).await.expect("accepts");
     store
 }
@@ -45,7 +40,7 @@ async fn a_copy_is_of_one_moment_whatever_is_written_while_it_is_made() {
         TempDir::new().expect("a folder"),
         TempDir::new().expect("a folder"),
     );
-    let store = large(&folder).await;
+    let store = large_queue(&folder).await;
     let busy = Connection::open(folder.path().join("bellwire.db")).expect("opens");
     let target = place.path().join("copy.db");
     let mut steps = Vec::new();
@@ -89,7 +84,7 @@ async fn one_that_nobody_wants_any_more_leaves_nothing() {
         TempDir::new().expect("a folder"),
         TempDir::new().expect("a folder"),
     );
-    let store = large(&folder).await;
+    let store = large_queue(&folder).await;
     let stop = CancellationToken::new();
     let mut steps = 0;
     let refused = back_up(
@@ -171,7 +166,7 @@ async fn where_there_is_no_queue_none_is_made_and_nothing_copied() {
 #[tokio::test]
 async fn damage_is_found_before_it_is_a_backup() {
     let folder = TempDir::new().expect("a folder");
-    large(&folder).await.close().await;
+    large_queue(&folder).await.close().await;
     let file = folder.path().join("bellwire.db");
     let mut bytes = fs::read(&file).expect("reads");
     // Inside payloads, where only who follows them comes by.
