@@ -127,12 +127,11 @@ fn escaped(text: &str, way: u8) -> String {
             |byte| byte.is_ascii_alphanumeric() || b"/&'+=;".contains(&byte),
             false,
         ),
-        8 => percent(
-            &text.replace('+', "\u{1}").replace(' ', "+"),
-            |byte| byte.is_ascii_alphanumeric() || byte == b'+',
-            true,
-        )
-        .replace("%01", "%2B"),
+        8 => {
+            let words = text.split(' ');
+            let words = words.map(|word| percent(word, |byte| byte.is_ascii_alphanumeric(), true));
+            words.collect::<Vec<_>>().join("+")
+        }
         _ => text.to_owned(),
     }
 }
