@@ -172,6 +172,18 @@ mod tests {
     }
 
     #[test]
+    fn a_disk_that_is_full_again_after_a_while_is_told_again() {
+        let mut alarm = Alarm::new(Status::new().0);
+        let first = Instant::now();
+        let mut is_news = |at| alarm.is_news(Shortage::Disk, at, || 0);
+        assert!(is_news(first));
+        let soon = first + SAME_TROUBLE;
+        assert!(!is_news(soon), "that counts from the last time");
+        assert!(!is_news(soon + SAME_TROUBLE));
+        assert!(is_news(soon + 2 * SAME_TROUBLE + Duration::from_millis(1)));
+    }
+
+    #[test]
     fn a_queue_at_its_limit_is_told_once_until_little_waits_in_it() {
         let (status, mut notices) = Status::new();
         let mut alarm = Alarm::new(status);

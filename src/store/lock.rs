@@ -111,6 +111,21 @@ mod tests {
     }
 
     #[test]
+    fn who_holds_a_folder_is_told_as_far_as_it_said_so() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let _lock = FolderLock::take(folder.path()).expect("it is free");
+        let held_by = || match FolderLock::take(folder.path()) {
+            Err(StoreError::Locked { holder, .. }) => holder,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(held_by(), format!("process {}", std::process::id()));
+        for text in [&b" \n"[..], &[0xff]] {
+            fs::write(folder.path().join(FILE_NAME), text).expect("writes");
+            assert_eq!(held_by(), "another instance");
+        }
+    }
+
+    #[test]
     fn a_folder_is_free_again_while_a_copy_of_its_lock_is_still_open() {
         let folder = tempfile::tempdir().expect("a folder");
         let lock = FolderLock::take(folder.path()).expect("it is free");

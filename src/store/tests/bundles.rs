@@ -173,6 +173,36 @@ async fn payloads_in_one_message_have_a_limit() {
 }
 
 #[tokio::test]
+async fn the_limit_counts_what_was_added_to_payloads_and_may_be_reached() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let sized = |id: &'static str, payload: usize, about: usize| {
+        let mut one = batch(&[id], &["phone"]);
+        let (event, routes) = &mut one.events[0];
+        event.payload = Bytes::from(vec![b' '; payload]);
+        event.about = Some(Bytes::from(vec![b' '; about]));
+        routes[0].bundle = Some(burst(0, ""));
+        one
+    };
+    let half = 2 << 20;
+    for (id, payload, about) in [
+        ("1", half, 0),
+        ("2", half - 100, 100),
+        ("3", half, 0),
+        ("4", half - 99, 100),
+    ] {
+        let accepted = store.accept(sized(id, payload, about)).await;
+        accepted.expect("accepts");
+    }
+    let messages: Vec<usize> = due(&store, 12)
+        .await
+        .iter()
+        .map(|claim| claim.bundle.len())
+        .collect();
+    assert_eq!(messages, [2, 0, 0], "the third was alone, as the fourth is");
+}
+
+#[tokio::test]
 async fn a_crash_inside_the_window_loses_nothing_and_sends_nothing_twice() {
     let folder = TempDir::new().expect("a folder");
     let store = open(&folder).expect("opens");

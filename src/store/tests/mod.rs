@@ -17,6 +17,7 @@ mod server;
 mod stand_in;
 mod tags;
 mod throttle;
+mod told;
 mod wake;
 
 use std::num::NonZeroUsize;

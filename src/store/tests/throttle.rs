@@ -190,5 +190,9 @@ async fn a_changed_limit_holds_at_once_and_memory_is_bounded() {
         let key = format!("new {number}");
         assert_eq!(arrive(&store, 40_000_000, &key, &["phone"]).await, PASSES);
     }
-    assert!(count("throttles").await.expect("counts") < 20_100);
+    let left = count("throttles").await.expect("counts");
+    assert!(
+        (20_000..20_100).contains(&left),
+        "no more than had to: {left}"
+    );
 }

@@ -6,6 +6,7 @@ use tempfile::TempDir;
 use super::super::bad_rows::is_set_aside;
 use super::*;
 use crate::store::Deaths;
+use crate::store::aside::or_default;
 use crate::store::lock::FolderLock;
 
 /// A queue with three deliveries whose second is spoilt by these statements.
@@ -78,6 +79,68 @@ async fn what_is_stored_of_a_source_is_read_as_far_as_it_can_be() {
     assert_eq!(store.rest_until(&name("phone")).await.expect("reads"), None);
     let deaths = store.deaths(&name("phone")).await.expect("reads");
     assert_eq!(deaths, Deaths::default());
+}
+
+#[tokio::test]
+async fn a_last_death_that_cannot_be_read_is_left_out_of_the_count_it_belongs_to() {
+    let (_folder, store) = spoilt(
+        "UPDATE deliveries SET state = 3, ended = 1, attempts = -1 WHERE seq = 2;
+         INSERT INTO sinks (name, deaths, last_dead) VALUES ('phone', 7, 2);",
+    )
+    .await;
+    let deaths = store.deaths(&name("phone")).await.expect("reads");
+    assert_eq!((deaths.count, deaths.last), (7, None));
+}
+
+#[tokio::test]
+async fn why_a_row_cannot_be_read_names_the_column_and_what_stands_in_it() {
+    for (column, value, fault) in [
+        (
+            "due",
+            "'now'",
+            "`due` holds a text where a whole number belongs",
+        ),
+        (
+            "due",
+            "0.5",
+            "`due` holds a number where a whole number belongs",
+        ),
+        ("rule", "x'05'", "`rule` holds bytes where a text belongs"),
+        (
+            "rule",
+            "7",
+            "`rule` holds a whole number where a text belongs",
+        ),
+        ("rule", "NULL", "`rule` holds nothing where a text belongs"),
+        (
+            "rule",
+            "CAST(x'ff' AS TEXT)",
+            "`rule` holds a text that is not UTF-8",
+        ),
+        ("step", "-3", "`step` holds -3, which is out of range"),
+    ] {
+        let sql = format!("SELECT {value} AS {column}");
+        let file = Connection::open_in_memory().expect("opens");
+        let connection = sql::Connection::Sqlite(&file);
+        let error = connection
+            .query_row(&sql, params![], |row| match column {
+                "rule" => row.get::<String>(0).map(drop),
+                "step" => row.get::<u32>(0).map(drop),
+                _ => row.get::<i64>(0).map(drop),
+            })
+            .expect_err("not its type");
+        assert_eq!(error.to_string(), fault);
+    }
+}
+
+#[test]
+fn only_a_row_that_cannot_be_read_counts_as_missing() {
+    let (what, of) = ("its rest", name("phone"));
+    let unreadable = Err(sql::SqlError::column(2, "holds nothing"));
+    let read: sql::Result<i64> = or_default(unreadable, what, &of);
+    assert_eq!(read.expect("a default"), 0);
+    let away: sql::Result<i64> = or_default(Err(sql::SqlError::TooSlow), what, &of);
+    assert!(matches!(away, Err(sql::SqlError::TooSlow)), "{away:?}");
 }
 
 #[tokio::test]
