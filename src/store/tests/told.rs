@@ -73,6 +73,31 @@ async fn an_event_in_a_list_says_when_it_arrived_and_when_it_happened() {
     );
 }
 
+#[tokio::test]
+async fn an_event_in_a_list_is_told_with_its_deliveries_and_each_with_what_is_in_its_message() {
+    let folder = TempDir::new().expect("a folder");
+    let store = holding(&folder, &["1"], &["phone", "team"]).await;
+    let listed = store.events(Standing::default(), None, 9).await;
+    let mut listed = listed.expect("reads").remove(0);
+    listed.deliveries[1].merged = 2;
+    let told = listed.json();
+    assert_eq!(
+        (&told["id"], &told["type"]),
+        (&"1".into(), &"tp_hit".into())
+    );
+    assert_eq!(told["received"], "2025-10-09T08:53:20.000Z");
+    let deliveries = told["deliveries"].as_array().expect("a list");
+    let sinks: Vec<_> = deliveries
+        .iter()
+        .map(|it| (&it["sink"], it.get("merged")))
+        .collect();
+    let two = 2.into();
+    assert_eq!(
+        sinks,
+        [(&"phone".into(), None), (&"team".into(), Some(&two))]
+    );
+}
+
 #[test]
 fn a_moment_that_no_calendar_has_is_the_nearest_that_it_has() {
     assert_eq!(time(i64::MIN), Timestamp::MIN);

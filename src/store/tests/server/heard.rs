@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::*;
+use crate::store::ByHand;
 
 /// Longest wait for a word. Nobody here looks by himself for an hour.
 const SOON: Duration = Duration::from_secs(30);
@@ -41,6 +42,29 @@ async fn what_comes_in_by_one_instance_is_heard_by_the_one_that_serves_its_sink(
         let claims = claim(&serving, "phone", now(), 9).await;
         assert_eq!(claims.len(), 1, "it is there when it is heard of");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_has_tried_again_by_one_instance_is_heard_by_the_others() {
+    let Some(address) = address() else {
+        return;
+    };
+    let folder = TempDir::new().expect("a folder");
+    let serving = only_hearing(&address, &folder).await;
+    let asked = only_hearing(&address, &folder).await;
+    let mut nudges = serving.nudge().subscribe();
+    asked
+        .accept(batch(&["1"], &["phone"]))
+        .await
+        .expect("accepts");
+    comes_to("a word of what came in", &mut nudges, 2).await;
+    let only = claim(&serving, "phone", now(), 9).await.remove(0);
+    end_with(&serving, &only, settlement(State::Dead, now())).await;
+    let retried = asked.retry(Standing::default(), only.id.as_str(), now());
+    let retried = retried.await.expect("answers");
+    assert!(matches!(retried, ByHand::Done(_)), "{retried:?}");
+    comes_to("a word of what is tried again", &mut nudges, 3).await;
+    assert_eq!(claim(&serving, "phone", now(), 9).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

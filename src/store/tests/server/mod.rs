@@ -2,6 +2,7 @@
 
 mod cut_off;
 mod heard;
+mod instances;
 mod mended;
 mod moving;
 mod pause;

@@ -1,0 +1,116 @@
+//! Who works on a queue that is shared, as each of them sees it, and what is done for those that are gone.
+
+use tempfile::TempDir;
+use tokio::task::spawn_blocking;
+
+use super::*;
+use crate::store::InstanceRow;
+
+async fn joins(address: &str, folder: &TempDir) -> Store {
+    let (address, schema) = (address.to_owned(), schema(folder));
+    let opened = spawn_blocking(move || connect(&address, &schema)).await;
+    opened.expect("comes back").expect("opens")
+}
+
+/// What an instance sees of all, once that is as expected.
+async fn seen(store: &Store, is_so: impl Fn(&[InstanceRow]) -> bool) -> Vec<InstanceRow> {
+    let mut looks = tokio::time::interval(Duration::from_millis(50));
+    let comes = async {
+        loop {
+            looks.tick().await;
+            let rows = store.instances().await.expect("reads");
+            if is_so(&rows) {
+                return rows;
+            }
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(30), comes).await;
+    match in_time {
+        Ok(rows) => rows,
+        Err(_) => panic!("it is {:?}", store.instances().await),
+    }
+}
+
+fn each<T>(rows: &[InstanceRow], what: impl Fn(&InstanceRow) -> T) -> Vec<T> {
+    rows.iter().map(what).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_sees_all_with_what_they_do_and_whose_configuration_is_another() {
+    let Some(address) = address() else {
+        return;
+    };
+    let folder = TempDir::new().expect("a folder");
+    let first = joins(&address, &folder).await;
+    let second = joins(&address, &folder).await;
+    // One that has only begun, and has not said what it works with.
+    let third = joins(&address, &folder).await;
+    first.describe("one");
+    second.describe("two");
+    let (_serving, _hold) = taken(&first).await;
+    let client = beside(&address, &folder).await;
+    let gone = "INSERT INTO instances (id, host, version, config, started, seen, wants) VALUES
+         ('gone', 'elsewhere', '0', 'three', clock_timestamp() + INTERVAL '1 hour',
+          clock_timestamp() - INTERVAL '5 seconds', '{}')";
+    client.batch_execute(gone).await.expect("writes");
+
+    let have_said = |rows: &[InstanceRow]| {
+        let said = each(rows, |row| row.config.clone());
+        said == ["one", "two", "", "three"]
+    };
+    let rows = seen(&first, have_said).await;
+    assert_eq!(each(&rows, |row| row.is_own), [true, false, false, false]);
+    assert_eq!(each(&rows, |row| row.is_gone), [false, false, false, true]);
+    let differing = each(&rows, |row| row.differs);
+    assert_eq!(differing, [false, true, false, false]);
+    assert_eq!(rows[0].duties, ["sink phone"]);
+    assert!(rows[1..].iter().all(|row| row.duties.is_empty()));
+    let own = &rows[0];
+    assert_eq!(own.version, env!("CARGO_PKG_VERSION"));
+    let host = rustix::system::uname();
+    assert_eq!(own.host, host.nodename().to_string_lossy());
+    assert!(own.started <= own.seen);
+
+    let rows = seen(&second, have_said).await;
+    assert_eq!(each(&rows, |row| row.is_own), [false, true, false, false]);
+    let differing = each(&rows, |row| row.differs);
+    assert_eq!(differing, [true, false, false, false]);
+    let rows = seen(&third, have_said).await;
+    assert_eq!(each(&rows, |row| row.differs), [false; 4]);
+
+    second.describe("one");
+    let agree = |rows: &[InstanceRow]| rows[..2].iter().all(|row| row.config == "one");
+    let rows = seen(&first, agree).await;
+    assert_eq!(each(&rows, |row| row.differs), [false; 4]);
+    second.close().await;
+    let rows = seen(&first, |rows| rows.len() == 3).await;
+    assert_eq!(each(&rows, |row| row.is_own), [true, false, false]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_flight_to_a_sink_that_nobody_serves_is_taken_back_with_the_upkeep() {
+    let Some(address) = address() else {
+        return;
+    };
+    let folder = TempDir::new().expect("a folder");
+    let store = joins(&address, &folder).await;
+    let two = batch(&["1"], &["phone", "team"]);
+    store.accept(two).await.expect("accepts");
+    let (serving, _hold) = taken(&store).await;
+    assert_eq!(claim(&serving, "phone", now(), 9).await.len(), 1);
+    assert_eq!(claim(&store, "team", now(), 9).await.len(), 1);
+    let leases = store.leases.as_ref().expect("shared");
+    let clock = Clock::system();
+    let upkeep = store.lead(leases, &Duty::Upkeep, &clock).await;
+    let (_upkeep, _hold) = upkeep.expect("takes it over");
+    let rows = store.recent_deliveries(9).await.expect("reads");
+    let mut states: Vec<_> = rows
+        .iter()
+        .map(|row| (row.sink.as_str(), row.state))
+        .collect();
+    states.sort_by_key(|(sink, _)| *sink);
+    assert_eq!(
+        states,
+        [("phone", State::InFlight), ("team", State::Waiting)]
+    );
+}
