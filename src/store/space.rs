@@ -84,7 +84,7 @@ impl Limit {
         self.all - self.log - self.reserve
     }
 
-    /// Removing begins above the first and ends below the second.
+    /// Removing begins above the first and goes on until no more than the second is there.
     const fn high(self) -> u64 {
         self.rows() - self.all / 16
     }

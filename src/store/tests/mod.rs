@@ -14,6 +14,7 @@ mod order;
 mod queue;
 mod restarts;
 mod server;
+mod shares_of_old;
 mod stand_in;
 mod tags;
 mod throttle;
