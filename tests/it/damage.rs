@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bellwire::model::{Batch, DataAt, Event, Name, Route};
@@ -10,6 +11,7 @@ use bellwire::simulator::receivers::Kind;
 use bellwire::status::Status;
 use bellwire::store::Store;
 use jiff::Timestamp;
+use rusqlite::Connection;
 
 use crate::harness::{Bridge, Phones, Upstream, free_address, soon, until};
 
@@ -159,4 +161,61 @@ async fn a_queue_that_is_taken_away_while_it_runs_is_no_longer_ready_and_goes_on
     let log = bridge.log();
     let errors = log.lines().filter(|line| line.contains("was taken away"));
     assert_eq!(errors.count(), 1, "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_accepted_is_written_once_the_queue_takes_it_and_never_sent_again() {
+    let (upstream, phones) = (Upstream::start().await, Phones::start().await);
+    let mut bridge = Bridge::new(&format!(
+        "http.listen = \"off\"\n{}{}[[rules]]\nname = \"hits\"\nto = [\"automation\"]\n",
+        upstream.source(),
+        phones.sink("automation", Kind::Webhook, ""),
+    ));
+    bridge.start();
+    soon("a connection", upstream.handle.heard()).await;
+    let file = Connection::open(bridge.folder().join("data").join("bellwire.db"));
+    let file = file.expect("opens");
+    let file = Arc::new(Mutex::new(file));
+    let held = Arc::clone(&file);
+    // As another program that works on it for longer than is waited for it.
+    phones.handle.answer_by("/webhook", move |_: &_| {
+        let file = held.lock().expect("nobody fails with it");
+        let begun = file.is_autocommit() && file.execute_batch("BEGIN IMMEDIATE").is_err();
+        assert!(!begun, "it can be held");
+        None
+    });
+    let send = |number: usize| {
+        let payload = format!(
+            r#"{{"type":"tp_hit","eventId":{number},"timestamp":"2026-06-11T08:00:0{number}.000Z","data":{{}}}}"#
+        );
+        upstream.send(payload)
+    };
+    send(1).await;
+    let one = phones.handle.arrivals(Kind::Webhook, 1);
+    soon("the first", one).await;
+    until("a refusal", || {
+        bridge.log().contains("the queue cannot be written")
+    })
+    .await;
+    phones.handle.answer_as_ever("/webhook");
+    let file = || file.lock().expect("nobody fails with it");
+    file().execute_batch("COMMIT").expect("lets it go");
+    let delivered = || {
+        let file = file();
+        let count = "SELECT count(*) FROM deliveries WHERE state = 2";
+        file.query_row(count, [], |row| row.get::<_, i64>(0))
+    };
+    until("its end to be written", || delivered() == Ok(1)).await;
+    bridge.kill();
+
+    bridge.start();
+    upstream.streams(2).await;
+    send(2).await;
+    let two = phones.handle.arrivals(Kind::Webhook, 2);
+    let ids: Vec<String> = soon("the second", two)
+        .await
+        .iter()
+        .map(|received| received.header("webhook-id").to_owned())
+        .collect();
+    assert!(ids.len() == 2 && ids[0] != ids[1], "{ids:?}");
 }
