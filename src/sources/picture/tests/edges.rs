@@ -35,6 +35,19 @@ fn finished_trades_go_down_to_what_is_kept_once_they_are_a_quarter_more() {
 }
 
 #[test]
+fn what_is_finished_counts_as_finished_after_a_restart() {
+    let mut picture = followed();
+    for (number, status) in ["closed_loss", "closed_profit", "failed", "active"]
+        .iter()
+        .enumerate()
+    {
+        see(&mut picture, number, status);
+    }
+    let again = Picture::load(source(), &picture.take_changes());
+    assert_eq!((picture.finished, again.finished), (3, 3));
+}
+
+#[test]
 fn a_tenth_goes_where_there_is_no_room_and_the_two_limits_are_apart() {
     let mut picture = followed();
     for number in 0..SINGLES_MAX {
