@@ -116,4 +116,21 @@ mod tests {
             assert_eq!(position(Some(id)), Position::At(Cursor::At(id.to_owned())));
         }
     }
+    #[test]
+    fn an_id_that_is_not_odd_uses_up_no_warning() {
+        let ids = Ids::new(Name::new("feed").expect("a name"));
+        let warned = || {
+            let of_blanks = ids.warned_of_blanks.load(Ordering::Relaxed);
+            (of_blanks, ids.warned_of_unusable.load(Ordering::Relaxed))
+        };
+        for (id, told) in [
+            ("7", (false, false)),
+            ("a b", (false, false)),
+            (" lead", (true, false)),
+            ("a\u{1}", (true, true)),
+        ] {
+            ids.position(Some(id));
+            assert_eq!(warned(), told, "{id:?}");
+        }
+    }
 }

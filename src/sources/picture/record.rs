@@ -16,7 +16,7 @@ use super::read::Members;
 const POSITIONS_MAX: usize = 200;
 
 /// Ends of one trade that are remembered.
-const ENDS_MAX: usize = 8;
+pub(super) const ENDS_MAX: usize = 8;
 
 /// Who has told that something happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -5,6 +5,7 @@
 mod accounts;
 mod copies;
 mod corners;
+mod edges;
 mod limits;
 mod missed;
 mod names;

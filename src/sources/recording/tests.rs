@@ -122,3 +122,29 @@ fn what_is_too_large_and_what_cannot_be_read_have_their_names() {
     let failure = Failure::Other("the disk is gone".to_owned());
     assert_eq!(end, End::Broken(failure));
 }
+
+/// Is interrupted before every byte.
+struct Interrupted {
+    bytes: Place<Vec<u8>>,
+    is_due: bool,
+}
+
+impl Read for Interrupted {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.is_due = !self.is_due;
+        match self.is_due {
+            true => Err(ErrorKind::Interrupted.into()),
+            false => self.bytes.read(&mut into[..1]),
+        }
+    }
+}
+
+#[test]
+fn a_read_that_was_interrupted_is_made_again() {
+    let bytes = Place::new(b"data: x\n\n".to_vec());
+    let (told, end) = recorded(Box::new(Interrupted {
+        bytes,
+        is_due: false,
+    }));
+    assert_eq!((told, end), (vec!["1:message|x|".to_owned()], End::Eof));
+}

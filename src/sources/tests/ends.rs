@@ -106,6 +106,19 @@ fn feed_t6_the_first_end_is_the_reason_and_stays_it() {
 }
 
 #[test]
+fn what_has_arrived_is_yielded_without_a_wait() {
+    run(async {
+        let both = bytes("data: a\n\ndata: b\n\n");
+        let connector = patient(vec![both], None, None);
+        let connected = connector.connect(&Cursor::Unknown).await;
+        let mut items = connected.expect("connected");
+        items.next().await.expect("the first");
+        let second = items.arrived().expect("it is there").expect("no end");
+        assert!(matches!(second.what, What::Event(_)));
+    });
+}
+
+#[test]
 fn feed_t9_silence_ends_a_connection_and_any_byte_is_a_sign_of_life() {
     let silence = |seconds| Step::Silence(Duration::from_secs(seconds));
     check(

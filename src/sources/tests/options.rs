@@ -172,6 +172,14 @@ fn each_mistake_is_told_with_its_key() {
 }
 
 #[test]
+fn a_silence_may_be_as_long_as_a_day() {
+    let wait = |time: &str| json!({ "url": "http://x", "idle_timeout": time });
+    source("sse", wait("1s"));
+    source("sse", wait("24h"));
+    check("sse", wait("25h"), "sources.it.idle_timeout");
+}
+
+#[test]
 fn page_5_an_account_id_that_is_no_uuid_is_refused_here() {
     for wrong in [
         "",

@@ -99,4 +99,14 @@ mod tests {
         assert!(accounts[0].is(&same) && !accounts[0].is(&other));
         assert!(!TradingAccount::default().is(&same));
     }
+    #[test]
+    fn every_text_of_an_account_is_changed_in_its_place_and_a_missing_one_stays_missing() {
+        let row =
+            json!({ "account_id": "a", "label": "b", "type": "c", "currency": "d", "state": "e" });
+        let changed = read(json!([row])).remove(0).map(str::to_uppercase);
+        let expected = json!([{ "account_id": "A", "label": "B", "type": "C", "currency": "D", "state": "E" }]);
+        assert_eq!([changed], *read(expected));
+        let none = TradingAccount::default();
+        assert_eq!(none.clone().map(|_| "x".to_owned()), none);
+    }
 }

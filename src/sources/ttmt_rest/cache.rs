@@ -305,6 +305,19 @@ mod tests {
         assert_eq!(cache.lock().bytes, 0);
     }
 
+    #[test]
+    fn an_object_counts_with_its_path_and_tag_and_may_fill_all_the_room() {
+        for (path, etag) in [("trades/1", "\"a\""), ("1", "\"a longer one\"")] {
+            let strong = headers(&[("etag", etag)]);
+            let most = BYTES_MAX - path.len() - etag.len();
+            for (length, is_kept) in [(most, true), (most + 1, false)] {
+                let cache = Cache::default();
+                cache.keep(path, &strong, &vec![b'x'; length]);
+                assert_eq!(cache.look_up(path) != Known::Nothing, is_kept, "{length}");
+            }
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn what_is_confirmed_is_fresh_again_as_long_as_the_answer_or_the_object_says() {
         let second = Duration::from_secs(1);

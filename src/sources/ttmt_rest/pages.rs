@@ -166,3 +166,37 @@ impl Seen {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn as_many_rows_are_remembered_as_there_is_room_for_the_newest_of_them() {
+        let mut seen = Seen::default();
+        for id in 0..IDS_MAX {
+            assert!(seen.is_new(&json!({ "id": id })), "{id}");
+        }
+        assert!(!seen.is_new(&json!({ "id": 0 })), "all have room");
+        assert!(seen.is_new(&json!({ "id": IDS_MAX })));
+        assert!(!seen.is_new(&json!({ "id": 1 })));
+        assert!(seen.is_new(&json!({ "id": 0 })), "the oldest made room");
+    }
+
+    #[test]
+    fn a_row_without_an_id_to_remember_it_by_is_always_new() {
+        let mut seen = Seen::default();
+        let longest = "x".repeat(ID_BYTES_MAX);
+        for (row, again) in [
+            (json!({ "id": longest }), false),
+            (json!({ "id": format!("{longest}x") }), true),
+            (json!({}), true),
+            (json!({ "id": null }), true),
+        ] {
+            assert!(seen.is_new(&row));
+            assert_eq!(seen.is_new(&row), again, "{row}");
+        }
+    }
+}
