@@ -311,12 +311,8 @@ async fn what_waits_for_sinks_that_are_gone_is_counted_by_sink() {
     assert_eq!(counted(&standing()).await, [of("gone", 4)]);
 }
 
-#[tokio::test]
-async fn past_events_that_are_large_come_in_parts() {
-    let folder = TempDir::new().expect("a folder");
-    let store = open(&folder).expect("opens");
-    let large = large(40, 64 * 1024, &[]);
-    store.accept(large).await.expect("accepts");
+/// How many past events come in each part, where so many are asked for at a time.
+async fn parts(store: &Store, limit: u32) -> Vec<usize> {
     let (mut after, mut parts) = (0, Vec::new());
     loop {
         let past = Past {
@@ -324,10 +320,30 @@ async fn past_events_that_are_large_come_in_parts() {
             after,
             until: i64::MAX,
         };
-        let found = store.past(past, 100).await.expect("reads");
-        let Some((last, _)) = found.last() else { break };
+        let found = store.past(past, limit).await.expect("reads");
+        let Some((last, _)) = found.last() else {
+            return parts;
+        };
         after = *last;
         parts.push(found.len());
     }
-    assert_eq!(parts, [16, 16, 8], "a mebibyte in each");
+}
+
+#[tokio::test]
+async fn past_events_come_in_parts_that_hold_nobody_up() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let many = large(1100, 8, &[]);
+    store.accept(many).await.expect("accepts");
+    assert_eq!(parts(&store, 2000).await, [1024, 76], "rows of one look");
+    assert_eq!(
+        parts(&store, 500).await,
+        [500, 500, 100],
+        "as many as asked"
+    );
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let large = large(40, 64 * 1024, &[]);
+    store.accept(large).await.expect("accepts");
+    assert_eq!(parts(&store, 100).await, [16, 16, 8], "a mebibyte in each");
 }

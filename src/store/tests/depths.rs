@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::super::row::{state, time};
 use super::*;
-use crate::model::Throttle;
+use crate::model::{Back, Throttle};
 use crate::store::{ByHand, Depths};
 
 /// One step in the life of a queue with two sinks.
@@ -158,5 +158,20 @@ proptest! {
             .build()
             .expect("a runtime")
             .block_on(live(steps));
+    }
+}
+
+#[tokio::test]
+async fn what_is_put_back_twice_is_counted_once() {
+    let folder = TempDir::new().expect("a folder");
+    let store = holding(&folder, &["1", "2"], &["phone"]).await;
+    let claims = claim(&store, "phone", now(), 1).await;
+    let back: Vec<Back> = claims.iter().map(Claim::back).collect();
+    for _ in 0..2 {
+        let put_back = store.give_back(&name("phone"), back.clone()).await;
+        put_back.expect("is put back");
+        let depths = store.depths().await.expect("reads");
+        assert_eq!(depths.by_sink[&name("phone")]["waiting"], 2);
+        assert_eq!(depths, counted(&store).await);
     }
 }

@@ -205,3 +205,11 @@ async fn a_file_of_a_newer_version_is_refused() {
         "{error:?}"
     );
 }
+
+#[tokio::test]
+async fn a_queue_in_a_folder_is_shared_with_nobody() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    assert!(!store.is_shared());
+    assert_eq!(store.instances().await.expect("reads"), []);
+}

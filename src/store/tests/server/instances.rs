@@ -45,6 +45,7 @@ async fn each_sees_all_with_what_they_do_and_whose_configuration_is_another() {
     let second = joins(&address, &folder).await;
     // One that has only begun, and has not said what it works with.
     let third = joins(&address, &folder).await;
+    assert!(first.is_shared());
     first.describe("one");
     second.describe("two");
     let (_serving, _hold) = taken(&first).await;
@@ -113,4 +114,58 @@ async fn what_is_in_flight_to_a_sink_that_nobody_serves_is_taken_back_with_the_u
         states,
         [("phone", State::InFlight), ("team", State::Waiting)]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_given_back_stays_free_although_who_had_it_lives_on() {
+    let Some(address) = address() else {
+        return;
+    };
+    let folder = TempDir::new().expect("a folder");
+    let store = joins(&address, &folder).await;
+    let (_serving, hold) = taken(&store).await;
+    let has_it = |rows: &[InstanceRow]| rows[0].duties == ["sink phone"];
+    let rows = seen(&store, has_it).await;
+    drop(hold);
+    let later = rows[0].seen + Duration::from_secs(3);
+    let rows = seen(&store, |rows| rows[0].seen > later).await;
+    assert!(rows[0].duties.is_empty(), "{rows:?}");
+}
+
+/// How often the rows of a table were changed, and how often somebody looked into it.
+async fn used(client: &Client, folder: &TempDir, table: &str) -> [i64; 2] {
+    let counts = "SELECT n_tup_ins + n_tup_upd, seq_scan + coalesce(idx_scan, 0)
+         FROM pg_stat_user_tables WHERE schemaname = $1 AND relname = $2";
+    let row = client.query_one(counts, &[&schema(folder), &table]).await;
+    let row = row.expect("counts");
+    [row.get(0), row.get(1)]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_nothing_to_do_asks_the_server_a_few_times_a_second() {
+    let Some(address) = address() else {
+        return;
+    };
+    let folder = TempDir::new().expect("a folder");
+    let first = joins(&address, &folder).await;
+    let second = joins(&address, &folder).await;
+    let (_serving, _hold) = taken(&first).await;
+    // One that waits for what the other one has.
+    let waiting = tokio::spawn(async move { taken(&second).await });
+    let client = beside(&address, &folder).await;
+    let began = std::time::Instant::now();
+    let since = first.instances().await.expect("reads")[0].seen;
+    let later = since + Duration::from_secs(5);
+    seen(&first, |rows| rows[0].seen > later).await;
+    let [said, _] = used(&client, &folder, "instances").await;
+    let [_, looks] = used(&client, &folder, "leases").await;
+    let seconds = i64::try_from(began.elapsed().as_secs()).expect("a few") + 3;
+    // Both say once a second that they live, and one looks twice a second for what it wants. This test looks
+    // twenty times a second.
+    assert!((2..4 * seconds).contains(&said), "{said} in {seconds} s");
+    assert!(
+        (2..100 * seconds).contains(&looks),
+        "{looks} in {seconds} s"
+    );
+    waiting.abort();
 }
