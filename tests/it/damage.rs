@@ -17,6 +17,22 @@ use crate::harness::{Bridge, Phones, Upstream, free_address, soon, until};
 
 const PAGE: usize = 4096;
 
+/// A bridge that sends all of a source to one receiver.
+fn between(upstream: &Upstream, phones: &Phones, listen: &str) -> Bridge {
+    Bridge::new(&format!(
+        "http.listen = \"{listen}\"\n{}{}[[rules]]\nname = \"hits\"\nto = [\"automation\"]\n",
+        upstream.source(),
+        phones.sink("automation", Kind::Webhook, ""),
+    ))
+}
+
+async fn send(upstream: &Upstream, number: usize) {
+    let payload = format!(
+        r#"{{"type":"tp_hit","eventId":{number},"timestamp":"2026-06-11T08:00:0{number}.000Z","data":{{}}}}"#
+    );
+    upstream.send(payload).await;
+}
+
 /// A queue whose deliveries wait, and a file in which most pages behind the first ones are spoilt.
 async fn spoilt(bridge: &Bridge) -> Vec<u8> {
     let folder = bridge.folder().join("data");
@@ -58,11 +74,7 @@ async fn spoilt(bridge: &Bridge) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_file_ends_the_program_with_its_name_and_what_to_do() {
     let (upstream, phones) = (Upstream::start().await, Phones::start().await);
-    let mut bridge = Bridge::new(&format!(
-        "http.listen = \"off\"\n{}{}[[rules]]\nname = \"hits\"\nto = [\"automation\"]\n",
-        upstream.source(),
-        phones.sink("automation", Kind::Webhook, ""),
-    ));
+    let mut bridge = between(&upstream, &phones, "off");
     let bytes = spoilt(&bridge).await;
     bridge.start();
     let ended = tokio::time::timeout(Duration::from_secs(20), bridge.ended()).await;
@@ -129,11 +141,7 @@ async fn a_file_of_somebody_else_is_told_with_the_way_to_have_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_that_is_taken_away_while_it_runs_is_no_longer_ready_and_goes_on() {
     let (upstream, phones) = (Upstream::start().await, Phones::start().await);
-    let mut bridge = Bridge::new(&format!(
-        "http.listen = \"127.0.0.1:0\"\n{}{}[[rules]]\nname = \"hits\"\nto = [\"automation\"]\n",
-        upstream.source(),
-        phones.sink("automation", Kind::Webhook, ""),
-    ));
+    let mut bridge = between(&upstream, &phones, "127.0.0.1:0");
     bridge.start();
     soon("the connection", upstream.handle.heard()).await;
     bridge
@@ -148,12 +156,7 @@ async fn a_queue_that_is_taken_away_while_it_runs_is_no_longer_ready_and_goes_on
     let reasons = told.json()["reasons"].to_string();
     let words = format!("`{}` was taken away", data.join("bellwire.db").display());
     assert!(reasons.contains(&words), "{reasons}");
-    upstream
-        .send(
-            r#"{"type":"tp_hit","eventId":1,"timestamp":"2026-06-11T08:00:00.000Z","data":{}}"#
-                .to_owned(),
-        )
-        .await;
+    send(&upstream, 1).await;
     until("it goes on", || {
         !phones.handle.received_by(Kind::Webhook).is_empty()
     })
@@ -166,11 +169,7 @@ async fn a_queue_that_is_taken_away_while_it_runs_is_no_longer_ready_and_goes_on
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_accepted_is_written_once_the_queue_takes_it_and_never_sent_again() {
     let (upstream, phones) = (Upstream::start().await, Phones::start().await);
-    let mut bridge = Bridge::new(&format!(
-        "http.listen = \"off\"\n{}{}[[rules]]\nname = \"hits\"\nto = [\"automation\"]\n",
-        upstream.source(),
-        phones.sink("automation", Kind::Webhook, ""),
-    ));
+    let mut bridge = between(&upstream, &phones, "off");
     bridge.start();
     soon("a connection", upstream.handle.heard()).await;
     let file = Connection::open(bridge.folder().join("data").join("bellwire.db"));
@@ -184,13 +183,7 @@ async fn what_was_accepted_is_written_once_the_queue_takes_it_and_never_sent_aga
         assert!(!begun, "it can be held");
         None
     });
-    let send = |number: usize| {
-        let payload = format!(
-            r#"{{"type":"tp_hit","eventId":{number},"timestamp":"2026-06-11T08:00:0{number}.000Z","data":{{}}}}"#
-        );
-        upstream.send(payload)
-    };
-    send(1).await;
+    send(&upstream, 1).await;
     let one = phones.handle.arrivals(Kind::Webhook, 1);
     soon("the first", one).await;
     until("a refusal", || {
@@ -210,7 +203,7 @@ async fn what_was_accepted_is_written_once_the_queue_takes_it_and_never_sent_aga
 
     bridge.start();
     upstream.streams(2).await;
-    send(2).await;
+    send(&upstream, 2).await;
     let two = phones.handle.arrivals(Kind::Webhook, 2);
     let ids: Vec<String> = soon("the second", two)
         .await

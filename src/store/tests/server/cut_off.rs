@@ -112,9 +112,7 @@ async fn behind_a_proxy(address: &str, folder: &TempDir) -> (Proxy, Store) {
         "127.0.0.1".clone_into(&mut parts.host);
         parts.port = proxy.port;
     });
-    let schema = schema(folder);
-    let opened = tokio::task::spawn_blocking(move || connect(&address, &schema));
-    (proxy, opened.await.expect("comes back").expect("opens"))
+    (proxy, joins(&address, folder).await)
 }
 
 #[tokio::test(flavor = "multi_thread")]

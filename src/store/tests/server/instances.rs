@@ -1,16 +1,9 @@
 //! Who works on a queue that is shared, as each of them sees it, and what is done for those that are gone.
 
 use tempfile::TempDir;
-use tokio::task::spawn_blocking;
 
 use super::*;
 use crate::store::InstanceRow;
-
-async fn joins(address: &str, folder: &TempDir) -> Store {
-    let (address, schema) = (address.to_owned(), schema(folder));
-    let opened = spawn_blocking(move || connect(&address, &schema)).await;
-    opened.expect("comes back").expect("opens")
-}
 
 /// What an instance sees of all, once that is as expected.
 async fn seen(store: &Store, is_so: impl Fn(&[InstanceRow]) -> bool) -> Vec<InstanceRow> {

@@ -110,6 +110,13 @@ fn connect(address: &str, schema: &str) -> Result<Store, StoreError> {
     Store::connect(&server, Status::new().0)
 }
 
+/// The same from where nothing may be waited for.
+async fn joins(address: &str, folder: &TempDir) -> Store {
+    let (address, schema) = (address.to_owned(), schema(folder));
+    let opened = tokio::task::spawn_blocking(move || connect(&address, &schema));
+    opened.await.expect("comes back").expect("opens")
+}
+
 /// Takes the duty of serving a sink, once it is free.
 async fn taken(store: &Store) -> (Store, Hold) {
     let leases = store.leases.as_ref().expect("shared");

@@ -34,9 +34,7 @@ struct Instance {
 
 impl Instance {
     async fn joins(address: &str, folder: &TempDir, duties: Vec<Duty>) -> Self {
-        let (address, schema) = (address.to_owned(), schema(folder));
-        let opened = tokio::task::spawn_blocking(move || connect(&address, &schema));
-        let store = opened.await.expect("comes back").expect("opens");
+        let store = joins(address, folder).await;
         let leave = CancellationToken::new();
         let mut works = JoinSet::new();
         for duty in duties {
