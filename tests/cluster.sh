@@ -27,8 +27,8 @@ export BELLWIRE_TEST_POSTGRES_RESTART="$restart_postgres \"\$1\""
 cargo test --locked --test it "${all[0]}" -- "${all[@]:1}" --nocapture --test-threads=1 2>&1 | tee "$work/tests.log"
 if grep -q 'SKIPPED' "$work/tests.log"; then fail "a test was skipped, although there is a server"; fi
 passed=$(sed -n 's/^test result: ok\. \([0-9]*\) passed.*/\1/p' "$work/tests.log")
-wanted=9
-[ -n "$network_of_queue" ] || wanted=8
+wanted=10
+[ -n "$network_of_queue" ] || wanted=9
 [ "${passed:-0}" -ge "$wanted" ] || fail "only ${passed:-no} tests were run"
 grep -q ' 2 restarts;' "$work/tests.log" || fail "the server was never restarted"
 echo "several instances share a queue on $("$postgres/postgres" --version)"

@@ -4,6 +4,7 @@
 //! Runs where `BELLWIRE_TEST_POSTGRES` names a server, as `tests/cluster.sh` does; without a word a part of it.
 //! The whole takes some minutes: `CLUSTER=whole tests/cluster.sh`.
 
+mod crashed;
 mod networks;
 mod pace;
 mod receivers;

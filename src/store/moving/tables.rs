@@ -161,4 +161,4 @@ pub(super) const NUMBERED: [(&str, &str, bool); 3] = [
 
 /// What is about a home itself and stays there: the version of its tables, who works on it, and its moves.
 #[cfg(test)]
-pub(in super::super) const STAYING: [&str; 4] = ["meta", "instances", "leases", "moves"];
+pub(in super::super) const STAYING: [&str; 5] = ["meta", "instances", "leases", "commits", "moves"];

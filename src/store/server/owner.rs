@@ -2,7 +2,8 @@
 //!
 //! As with a file, all that waits on the line goes into one transaction, and is answered once that is
 //! durable. A server may go away in the middle. What was under way is then done anew when it is back,
-//! unless the server says that it was done: that much is asked of it by the number of the transaction.
+//! unless it was done: each transaction that changes something leaves its number in a row of its instance. The number
+//! that the server itself gives it would not do, since a server that has crashed may give it to another one.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, OnceLock};
@@ -42,6 +43,8 @@ pub(in super::super) struct Owner {
     hands: Hands,
     /// What waits for the next transaction.
     riding: Vec<Box<dyn Work>>,
+    /// The number of the last transaction.
+    number: i64,
     /// Claims of which nobody knows whether they have been taken. No lane has them.
     in_doubt: Vec<Claim>,
     fault: Arc<OnceLock<String>>,
@@ -49,15 +52,14 @@ pub(in super::super) struct Owner {
 
 /// How far a transaction has come.
 enum Reached {
-    /// The server was asked to commit this one, and has not answered.
-    Committing(String),
+    /// The server was asked to commit it, and has not answered.
+    Committing,
     /// It was not.
     Nothing,
 }
 
 /// What a server says at the beginning of a transaction.
 struct Begun {
-    number: String,
     tags: usize,
     /// Whether the queue is being moved, or has gone.
     is_closed: bool,
@@ -67,7 +69,6 @@ struct Begun {
 impl Begun {
     fn read(text: &str) -> Self {
         let mut lines = text.lines();
-        let number = lines.next().unwrap_or_default().to_owned();
         let tags = lines.next().and_then(|count| count.parse().ok());
         let is_closed = lines.next().is_some_and(|count| count != "0");
         let held = lines.filter_map(|line| {
@@ -78,7 +79,6 @@ impl Begun {
             })
         });
         Self {
-            number,
             tags: tags.unwrap_or_default(),
             is_closed,
             held: held.collect(),
@@ -102,6 +102,7 @@ impl Owner {
             alarm,
             hands: Hands::default(),
             riding: Vec::new(),
+            number: 0,
             in_doubt: Vec::new(),
             fault,
         }
@@ -201,9 +202,9 @@ impl Owner {
             }
             self.session = None;
             self.alarm.failed(&error, false, || 0);
-            if let Reached::Committing(number) = reached {
+            if let Reached::Committing = reached {
                 // Nobody may be told that nothing was done before that is known.
-                match self.was_committed(&number, since) {
+                match self.was_committed(since) {
                     Some(true) => return Ok(()),
                     Some(false) => {}
                     None => self.in_doubt.extend(self.hands.pending()),
@@ -257,29 +258,30 @@ impl Owner {
             work.apply(&transaction, &self.tags, &mut self.hands)
                 .map_err(nothing)?;
         }
+        self.number += 1;
         transaction
-            .commit()
-            .map_err(|error| (Reached::Committing(begun.number), error.into()))
+            .commit_with(&leave_number(&self.instance, self.number))
+            .map_err(|error| (Reached::Committing, error.into()))
     }
 
-    /// Whether a transaction was committed whose connection has ended. Asks until that is known, or for as
+    /// Whether the last transaction was committed, whose connection has ended. Asks until that is known, or for as
     /// long as there is patience.
-    fn was_committed(&mut self, number: &str, since: Instant) -> Option<bool> {
+    fn was_committed(&mut self, since: Instant) -> Option<bool> {
         while since.elapsed() <= PATIENCE {
             let asked = connect(&self.server).and_then(|session| {
-                let status =
-                    "SELECT coalesce(pg_xact_status(CAST(CAST(?1 AS TEXT) AS xid8)), 'aborted')";
-                let status: String =
-                    Connection::Postgres(&session)
-                        .query_row(status, params![number], |row| row.get(0))?;
+                let connection = Connection::Postgres(&session);
+                // It has the lock until it is over, one way or the other.
+                session.begin_with(&self.server.take_lock())?;
+                let transaction = Transaction::begun(&connection);
+                let left = "SELECT count(*) > 0 FROM commits WHERE instance = ?1 AND number = ?2";
+                let values = params![&*self.instance, self.number];
+                let was_committed = transaction.query_row(left, values, |row| row.get(0))?;
+                drop(transaction);
                 self.session = Some(session);
-                Ok(status)
+                Ok(was_committed)
             });
-            match asked.as_deref() {
-                Ok("committed") => return Some(true),
-                Ok("aborted") => return Some(false),
-                // It is being ended still, or cannot be asked for.
-                Ok(_) | Err(_) => {}
+            if let Ok(was_committed) = asked {
+                return Some(was_committed);
             }
             thread::sleep(AGAIN);
         }
@@ -316,8 +318,7 @@ fn duties(group: &[Box<dyn Work>], hands: &Hands) -> BTreeSet<Box<str>> {
     all.map(|held| held.duty.clone()).collect()
 }
 
-/// The statements that begin a transaction: they take the queue's lock, and tell the number of the transaction,
-/// how many tags there are, whether the queue is moved, and which of these duties are ours, with their fences.
+/// The statements that begin a transaction: they take the queue's lock, and tell how many tags there are, whether the queue is moved, and which of these duties are ours, with their fences.
 fn beginning(server: &Server, instance: &str, duties: &BTreeSet<Box<str>>) -> String {
     // A duty has no character that would have to be escaped.
     let duties: Vec<String> = duties.iter().map(|duty| format!("'{duty}'")).collect();
@@ -330,9 +331,18 @@ fn beginning(server: &Server, instance: &str, duties: &BTreeSet<Box<str>>) -> St
         ),
     };
     format!(
-        "{}; SELECT pg_current_xact_id() || E'\\n' || (SELECT count(*) FROM tags) || E'\\n' || ({}) || E'\\n' || {held}",
+        "{}; SELECT (SELECT count(*) FROM tags) || E'\\n' || ({}) || E'\\n' || {held}",
         server.take_lock(),
         marks::CLOSED
+    )
+}
+
+/// The statement that leaves the number of a transaction, where that has changed something: only then it needs a flush.
+fn leave_number(instance: &str, number: i64) -> String {
+    format!(
+        "INSERT INTO commits (instance, number, at)
+         SELECT '{instance}', {number}, clock_timestamp() WHERE pg_current_xact_id_if_assigned() IS NOT NULL
+         ON CONFLICT (instance) DO UPDATE SET number = excluded.number, at = excluded.at"
     )
 }
 

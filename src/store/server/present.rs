@@ -10,6 +10,11 @@ pub(super) fn arrive(connection: &Connection<'_>, instance: &str) -> Result<bool
         "DELETE FROM instances WHERE seen < clock_timestamp() - INTERVAL '1 minute'",
         params![],
     )?;
+    // Nobody asks for them after some seconds, by any clock.
+    connection.execute(
+        "DELETE FROM commits WHERE at < clock_timestamp() - INTERVAL '1 day'",
+        params![],
+    )?;
     let others = "SELECT count(*) FROM instances
          WHERE seen > clock_timestamp() - CAST(?1 AS BIGINT) * INTERVAL '1 millisecond'";
     let others: i64 = connection.query_row(others, params![millis(HOLDS)], |row| row.get(0))?;
@@ -35,7 +40,10 @@ pub(super) fn say_alive(
 
 /// Takes an instance off the list.
 pub(super) fn go(connection: &Connection<'_>, instance: &str) -> Result<(), StoreError> {
-    connection.execute("DELETE FROM instances WHERE id = ?1", params![instance])?;
+    for table in ["instances WHERE id", "commits WHERE instance"] {
+        let delete = format!("DELETE FROM {table} = ?1");
+        connection.execute(&delete, params![instance])?;
+    }
     Ok(())
 }
 

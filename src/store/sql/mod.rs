@@ -303,11 +303,16 @@ pub(super) struct Transaction<'c> {
 
 impl Transaction<'_> {
     /// Makes all of it durable, or none.
-    pub(super) fn commit(mut self) -> Result<()> {
+    pub(super) fn commit(self) -> Result<()> {
+        self.commit_with("")
+    }
+
+    /// The same, and a server carries out these statements first, which have no values.
+    pub(super) fn commit_with(mut self, statements: &str) -> Result<()> {
         // What cannot be committed is open still, and is taken back.
         match self.connection {
             Connection::Sqlite(_) => drop(self.connection.execute("COMMIT", params![])?),
-            Connection::Postgres(session) => session.commit()?,
+            Connection::Postgres(session) => session.commit_with(statements)?,
         }
         self.has_ended = true;
         Ok(())

@@ -110,8 +110,9 @@ impl Session {
         begun
     }
 
-    pub(super) fn commit(&self) -> Result<()> {
-        self.batch("COMMIT")?;
+    /// Commits, after these statements and in one go with them.
+    pub(super) fn commit_with(&self, statements: &str) -> Result<()> {
+        self.batch(&format!("{statements}; COMMIT"))?;
         self.in_transaction.set(false);
         Ok(())
     }
