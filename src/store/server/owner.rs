@@ -342,7 +342,7 @@ fn leave_number(instance: &str, number: i64) -> String {
     format!(
         "INSERT INTO commits (instance, number, at)
          SELECT '{instance}', {number}, clock_timestamp() WHERE pg_current_xact_id_if_assigned() IS NOT NULL
-         ON CONFLICT (instance) DO UPDATE SET number = excluded.number, at = excluded.at"
+         ON CONFLICT (instance) DO UPDATE SET number = excluded.number, at = excluded.at;"
     )
 }
 

@@ -307,7 +307,7 @@ impl Transaction<'_> {
         self.commit_with("")
     }
 
-    /// The same, and a server carries out these statements first, which have no values.
+    /// The same, and a server carries out these statements first, which have no values and each its semicolon.
     pub(super) fn commit_with(mut self, statements: &str) -> Result<()> {
         // What cannot be committed is open still, and is taken back.
         match self.connection {

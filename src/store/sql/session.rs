@@ -110,9 +110,9 @@ impl Session {
         begun
     }
 
-    /// Commits, after these statements and in one go with them.
+    /// Commits, after these statements and in one go with them; each ends with its semicolon.
     pub(super) fn commit_with(&self, statements: &str) -> Result<()> {
-        self.batch(&format!("{statements}; COMMIT"))?;
+        self.batch(&format!("{statements}COMMIT"))?;
         self.in_transaction.set(false);
         Ok(())
     }

@@ -95,6 +95,10 @@ async fn serve(listener: TcpListener, behind: String, way: Arc<Way>) {
             let Ok(far) = TcpStream::connect(behind).await else {
                 return;
             };
+            for end in [&near, &far] {
+                // To wait until there is more to send would make every question as slow as over half the world.
+                end.set_nodelay(true).expect("a connection");
+            }
             let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
             let mut is_it = false;
             let there = carry(near_in, far_out, &way, |said| way.minds(said, &mut is_it));

@@ -115,6 +115,8 @@ impl Proxy {
     }
 
     async fn pass(&self, mut client: TcpStream, mut server: TcpStream) -> std::io::Result<()> {
+        client.set_nodelay(true)?;
+        server.set_nodelay(true)?;
         let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
         loop {
             tokio::select! {
