@@ -328,7 +328,8 @@ fn delivery(row: &Row<'_>, tags: &Tags, standing: &Standing) -> sql::Result<Deli
         rule: shown(row, at + 2)?,
         state: standing.shown(state(row.get(at + 3)?), &sink),
         sink,
-        attempts: row.get(at + 4)?,
+        // A count that nobody can have meant holds up no list until it is set aside.
+        attempts: u32::try_from(row.get::<i64>(at + 4)?).unwrap_or_default(),
         created: time(row.get(at + 5)?),
         due: time(row.get(at + 6)?),
         reason: row.get(at + 7)?,

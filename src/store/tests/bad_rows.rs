@@ -67,6 +67,20 @@ async fn a_row_that_cannot_be_read_becomes_a_dead_letter_and_the_others_go_on() 
 }
 
 #[tokio::test]
+async fn a_count_that_nobody_can_have_meant_is_listed_before_its_time_has_come() {
+    let later = crate::store::row::micros(now()) + 3_600_000_000;
+    for attempts in [-1, 1_i64 << 40] {
+        let sql =
+            format!("UPDATE deliveries SET attempts = {attempts}, due = {later} WHERE seq = 2");
+        let (_folder, store) = spoilt(&sql).await;
+        let listed = store.recent_deliveries(9).await.expect("reads");
+        assert_eq!(listed.len(), 3);
+        let odd = listed.iter().find(|row| row.row == 2).expect("listed");
+        assert_eq!((odd.attempts, odd.state), (0, State::Waiting));
+    }
+}
+
+#[tokio::test]
 async fn a_delivery_that_is_set_aside_is_told() {
     let sql = "UPDATE deliveries SET attempts = -1 WHERE seq = 2";
     let (_folder, store) = spoilt(sql).await;
