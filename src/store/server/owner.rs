@@ -318,7 +318,8 @@ fn duties(group: &[Box<dyn Work>], hands: &Hands) -> BTreeSet<Box<str>> {
     all.map(|held| held.duty.clone()).collect()
 }
 
-/// The statements that begin a transaction: they take the queue's lock, and tell how many tags there are, whether the queue is moved, and which of these duties are ours, with their fences.
+/// The statements that begin a transaction: they take the queue's lock, and tell how many tags there are, whether
+/// the queue is moved, and which of these duties are ours, with their fences.
 fn beginning(server: &Server, instance: &str, duties: &BTreeSet<Box<str>>) -> String {
     // A duty has no character that would have to be escaped.
     let duties: Vec<String> = duties.iter().map(|duty| format!("'{duty}'")).collect();
