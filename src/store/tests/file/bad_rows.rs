@@ -84,7 +84,7 @@ async fn what_is_stored_of_a_source_is_read_as_far_as_it_can_be() {
 #[tokio::test]
 async fn a_last_death_that_cannot_be_read_is_left_out_of_the_count_it_belongs_to() {
     let (_folder, store) = spoilt(
-        "UPDATE deliveries SET state = 3, ended = 1, attempts = -1 WHERE seq = 2;
+        "UPDATE deliveries SET state = 3, ended = 1, created = 'then' WHERE seq = 2;
          INSERT INTO sinks (name, deaths, last_dead) VALUES ('phone', 7, 2);",
     )
     .await;
