@@ -53,6 +53,7 @@ async fn what_a_person_has_tried_again_by_one_instance_is_heard_by_the_others() 
     let serving = only_hearing(&address, &folder).await;
     let asked = only_hearing(&address, &folder).await;
     let mut nudges = serving.nudge().subscribe();
+    comes_to("the first look", &mut nudges, 1).await;
     asked
         .accept(batch(&["1"], &["phone"]))
         .await
