@@ -162,3 +162,33 @@ async fn who_has_nothing_to_do_asks_the_server_a_few_times_a_second() {
     );
     waiting.abort();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_instances_leave_of_their_transactions_goes_with_them_or_after_a_day() {
+    let Some(address) = address() else { return };
+    let folder = TempDir::new().expect("a folder");
+    let first = joins(&address, &folder).await;
+    let client = beside(&address, &folder).await;
+    let left = async || {
+        let numbers = "SELECT number FROM commits ORDER BY number";
+        let numbers = client.query(numbers, &[]).await.expect("reads");
+        let numbers = numbers.iter().map(|row| row.get(0));
+        numbers.collect::<Vec<i64>>()
+    };
+    let killed =
+        "INSERT INTO commits VALUES ('a day ago', 700, clock_timestamp() - INTERVAL '25 hours'),
+        ('today', 800, clock_timestamp() - INTERVAL '23 hours')";
+    client.batch_execute(killed).await.expect("inserts");
+    assert_eq!(claim(&first, "phone", now(), 9).await.len(), 0);
+    assert_eq!(left().await, [700, 800], "nothing has been changed yet");
+    for number in 2..=4 {
+        let id = number.to_string();
+        let accepted = first.accept(batch(&[&id], &["phone"])).await;
+        assert_eq!(accepted.expect("accepts").new, 1);
+        assert_eq!(left().await, [number, 700, 800], "the last one only");
+    }
+    joins(&address, &folder).await.close().await;
+    assert_eq!(left().await, [4, 800], "whoever comes removes what is old");
+    first.close().await;
+    assert_eq!(left().await, [800], "whoever leaves takes his own along");
+}
