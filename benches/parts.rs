@@ -20,7 +20,7 @@ use bellwire::model::{
 use bellwire::sinks::{Message, Wording};
 use bellwire::sources::{Frame, Recording, What};
 use bellwire::status::Status;
-use bellwire::store::Store;
+use bellwire::store::{Flush, Store};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use jiff::Timestamp;
@@ -313,7 +313,7 @@ impl Queue {
                 settlement,
             }
         });
-        let settled = self.store.settle_all(&hook, group.collect(), false);
+        let settled = self.store.settle_all(&hook, group.collect(), Flush::Now);
         let settled = self.runtime.block_on(settled).expect("settled");
         assert!(settled.into_iter().all(|settled| settled));
     }

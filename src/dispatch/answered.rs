@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use super::attempt::Sender;
 use super::outage::Sign;
 use crate::model::{Attempt, Back, Claim, Ended, Outcome, Settled};
-use crate::store::StoreError;
+use crate::store::{Flush, StoreError};
 
 /// Wait before a settlement that could not be written is tried again.
 const SETTLE_AGAIN: Duration = Duration::from_millis(500);
@@ -50,10 +50,10 @@ impl Sender {
     pub(super) async fn write(
         self: Arc<Self>,
         mut group: Vec<Answered>,
-        rides: bool,
+        flush: Flush,
     ) -> Vec<Answered> {
         let settled: Vec<Settled> = group.iter().map(|one| one.settled.clone()).collect();
-        match self.write_all(&settled.into(), rides).await {
+        match self.write_all(&settled.into(), flush).await {
             Ok(()) => return group,
             Err(error) if error.is_final() => return Vec::new(),
             Err(_) => {}
@@ -62,7 +62,7 @@ impl Sender {
         sleep(SETTLE_AGAIN).await;
         for (written, one) in group.iter().enumerate() {
             let one: Arc<[Settled]> = Arc::new([one.settled.clone()]);
-            while let Err(error) = self.write_all(&one, false).await {
+            while let Err(error) = self.write_all(&one, Flush::Now).await {
                 if error.is_final() {
                     group.truncate(written);
                     return group;
@@ -73,10 +73,10 @@ impl Sender {
         group
     }
 
-    async fn write_all(&self, settled: &Arc<[Settled]>, rides: bool) -> Result<(), StoreError> {
+    async fn write_all(&self, settled: &Arc<[Settled]>, flush: Flush) -> Result<(), StoreError> {
         let written = self
             .store
-            .settle_all(&self.sink.name, Arc::clone(settled), rides)
+            .settle_all(&self.sink.name, Arc::clone(settled), flush)
             .await?;
         for (one, _) in settled
             .iter()

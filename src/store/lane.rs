@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::work::Manner;
+use super::work::{Flush, Manner};
 use super::{Claims, Due, Handed, Inbox, Store, StoreError, claim, settle};
 use crate::model::{Back, Name, Settled, Wake};
 
@@ -86,7 +86,8 @@ impl Store {
     }
 
     /// As [`Store::claim`], or [`Store::probe`] where there is no limit, for a lane that has an inbox: what
-    /// was claimed is in there once this returns, behind what was handed over before it.
+    /// was claimed is in there once this returns, behind what was handed over before it. That it was need not be on
+    /// the disk: where the machine itself ends, it was not claimed, and is claimed again, as it would be in any case.
     ///
     /// # Errors
     /// [`StoreError`]; nothing is then claimed.
@@ -98,7 +99,11 @@ impl Store {
         turn: u64,
     ) -> Result<(), StoreError> {
         let sink = sink.clone();
-        self.request(Manner::default(), move |connection, tags, hands| {
+        let manner = Manner {
+            bytes: None,
+            flush: Flush::Later,
+        };
+        self.request(manner, move |connection, tags, hands| {
             let now = hands.claims_until(&sink, now);
             let claims = match limit {
                 Some(limit) => claim::claim(connection, tags, &sink, now, limit, turn)?,
@@ -137,8 +142,7 @@ impl Store {
     }
 
     /// Writes down how claims of one sink ended and what that does to their deliveries and to the sink. Durable
-    /// once it returns, but where nobody waits for what comes of it: then it `rides`, and is written with whatever
-    /// is written next, within 20 ms at most. A claim for which no request was made, since it had expired or could
+    /// once it returns. A claim for which no request was made, since it had expired or could
     /// not be encoded, counts as an attempt no longer.
     ///
     /// Answers `false` for each that is no longer the newest of its delivery; that changes nothing.
@@ -149,10 +153,10 @@ impl Store {
         &self,
         sink: &Name,
         group: Arc<[Settled]>,
-        rides: bool,
+        flush: Flush,
     ) -> Result<Vec<bool>, StoreError> {
         let sink = sink.clone();
-        let manner = Manner { bytes: None, rides };
+        let manner = Manner { bytes: None, flush };
         self.request(manner, move |connection, _, _| {
             settle::settle_all(connection, &sink, &group)
         })

@@ -38,6 +38,7 @@ mod opening;
 mod owner;
 mod prune;
 mod reader;
+mod riding;
 mod row;
 mod schema;
 mod server;
@@ -67,6 +68,7 @@ use hands::Hands;
 use lead::Held;
 use server::leases::Leases;
 use tags::Tags;
+pub use work::Flush;
 use work::Manner;
 
 use crate::model::{Accepted, Batch, Checkpoint, INTERNAL_SOURCE, Name, PictureRow};
@@ -96,7 +98,7 @@ pub use watches::{WatchNews, WatchRow};
 /// Requests that may wait for the owner thread. Callers beyond that wait in line themselves.
 const REQUESTS_MAX: usize = 1024;
 
-/// Longest wait of something that rides for the next transaction.
+/// Longest wait of what has time, for the flush of something else.
 const RIDE_MAX: Duration = Duration::from_millis(20);
 
 /// A handle to the queue. Clones share it.
@@ -245,7 +247,7 @@ impl Store {
         let bytes = (batch.source.as_str() != INTERNAL_SOURCE).then(|| accept::bytes(&batch));
         let manner = Manner {
             bytes,
-            rides: false,
+            flush: Flush::Now,
         };
         let accepted = self
             .request(manner, move |connection, tags, hands| {
@@ -348,7 +350,7 @@ impl Store {
         self.made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let (work, mut answer) = work::work(manner, self.by.clone(), apply);
         self.ask(owner::Request::Work(work)).await?;
-        if manner.rides {
+        if manner.flush.may_be_hurried() {
             match timeout(RIDE_MAX, &mut answer).await {
                 Ok(answered) => return answered.map_err(|_| StoreError::Closed)?,
                 Err(_) => self.ask(owner::Request::Hurry).await?,

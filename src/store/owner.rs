@@ -1,7 +1,7 @@
 //! The thread that owns the connection which writes, and how requests share a flush.
 //!
 //! All that waits on the line goes into one transaction, so nobody waits for a timer and one event
-//! alone is committed at once. What may ride waits for the next transaction, or until it is hurried. When the transaction fails, each request is tried again in one of its
+//! alone is committed at once. When the transaction fails, each request is tried again in one of its
 //! own, so that a request which cannot succeed takes no neighbour with it. Between two transactions
 //! there is time for a step that makes room on the disk; events that find none wait for those steps,
 //! and are refused only when nothing is left to be removed.
@@ -22,6 +22,7 @@ use super::hands::Hands;
 use super::lock::FolderLock;
 use super::opening::Open;
 use super::reader::Reader;
+use super::riding::Riding;
 use super::space::Space;
 use super::sql::{self, SqlError};
 use super::tags::Tags;
@@ -107,8 +108,7 @@ pub(super) struct Owner {
     hands: Hands,
     /// Batches that wait for room.
     deferred: Vec<Box<dyn Work>>,
-    /// What waits for the next transaction.
-    riding: Vec<Box<dyn Work>>,
+    riding: Riding,
     /// Why nothing more can be read or written, for whoever holds a handle.
     fault: Arc<OnceLock<String>>,
 }
@@ -137,7 +137,7 @@ impl Owner {
             alarm,
             hands: Hands::default(),
             deferred: Vec::new(),
-            riding: Vec::new(),
+            riding: Riding::new(),
             fault,
         }
     }
@@ -155,9 +155,8 @@ impl Owner {
             let mut group = std::mem::take(&mut self.deferred);
             for request in requests.drain(..) {
                 match request {
-                    Request::Work(work) if work.manner().rides => self.riding.push(work),
-                    Request::Work(work) => group.push(work),
-                    Request::Hurry => group.append(&mut self.riding),
+                    Request::Work(work) => self.riding.sort(work, &mut group),
+                    Request::Hurry => self.riding.hurry(),
                     Request::Limit(bytes, reply) => {
                         drop(reply.send(self.limit(bytes)));
                     }
@@ -179,23 +178,24 @@ impl Owner {
             }
             self.alarm.placed(self.file.replaced());
             let mut group = self.admit(group);
-            if !group.is_empty() {
-                // In front: whoever has ended something and then asks is to see it ended.
-                group.splice(..0, self.riding.drain(..));
-            }
+            self.riding.join(&mut group);
             let mut large = set_apart(&mut group);
             self.carry_out(&mut group);
             if self.fault.get().is_none() {
                 self.carry_out(&mut large);
             }
+            self.flush();
             self.make_room();
             if self.fault.get().is_none() {
                 self.space.copy_log(&self.connection, !line.is_empty());
             }
         }
         if self.fault.get().is_none() {
-            let mut rest = std::mem::take(&mut self.riding);
+            let mut rest = Vec::new();
+            self.riding.hurry();
+            self.riding.join(&mut rest);
             self.carry_out(&mut rest);
+            self.flush();
         }
         // The reader may be waiting for an answer, and has to end first: the last one to close the file
         // clears its log away, which only this connection can.
@@ -263,9 +263,7 @@ impl Owner {
                 }
                 // First, so that whoever hears of what was claimed has it.
                 self.hand_over();
-                for work in group.drain(..) {
-                    work.answer(None);
-                }
+                self.riding.done(group, wrote);
             }
             Err(StoreError::Sql(error)) if is_damage(&error) => {
                 self.give_up(&error);
@@ -289,6 +287,7 @@ impl Owner {
     /// Does the work in one transaction; answers whether anything was written.
     fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<bool, StoreError> {
         let before = self.connection.total_changes();
+        self.riding.set(&self.connection, group)?;
         let connection = sql::Connection::Sqlite(&self.connection);
         let transaction = connection.transaction()?;
         let apply = |work: &mut Box<dyn Work>| {
@@ -301,6 +300,14 @@ impl Owner {
             return Err(error);
         }
         Ok(self.connection.total_changes() != before)
+    }
+
+    fn flush(&mut self) {
+        if self.fault.get().is_none()
+            && let Err(error) = self.riding.flush(&self.connection)
+        {
+            self.complain(&error, false);
+        }
     }
 
     /// Gives lanes what the transaction has written as theirs. What nobody takes waits for the next lane.

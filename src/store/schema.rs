@@ -160,7 +160,7 @@ fn open_and_migrate(path: &Path) -> Result<Connection, StoreError> {
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     }
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
+    set_flushes(&connection, true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // A delivery whose event is gone must still be able to become a dead letter.
     connection.pragma_update(None, "foreign_keys", false)?;
@@ -172,6 +172,20 @@ fn open_and_migrate(path: &Path) -> Result<Connection, StoreError> {
     connection.set_prepared_statement_cache_capacity(64);
     migrate(&mut connection, found, MIGRATIONS)?;
     Ok(connection)
+}
+
+/// Sets whether what is committed is flushed. To be called between two transactions.
+pub(super) fn set_flushes(connection: &Connection, flushes: bool) -> Result<(), StoreError> {
+    let level = if flushes { "FULL" } else { "NORMAL" };
+    connection.pragma_update(None, "synchronous", level)?;
+    Ok(())
+}
+
+/// Commits a change that changes nothing, and so flushes what was committed before without.
+pub(super) fn touch(connection: &Connection) -> Result<(), StoreError> {
+    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    connection.pragma_update(None, "user_version", version)?;
+    Ok(())
 }
 
 /// The version of a file's tables; 0 where there are none yet.

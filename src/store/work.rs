@@ -32,8 +32,31 @@ pub(super) trait Work: Send {
 pub(super) struct Manner {
     /// The bytes of a batch of events, which has to leave a reserve to everything else.
     pub(super) bytes: Option<u64>,
-    /// It need not have a flush to itself: it waits for the next one, which whoever asks for it can hurry.
-    pub(super) rides: bool,
+    /// When it is on the disk.
+    pub(super) flush: Flush,
+}
+
+/// When work is done, and on the disk. A queue on a server flushes all that it does at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Flush {
+    /// It is flushed at once, and answered then.
+    #[default]
+    Now,
+    /// It is done at once, so that the end of this process cannot undo it, and answered when it is flushed, with
+    /// whatever is flushed next; within 20 ms at most.
+    Shared,
+    /// It is done with whatever is done next, and otherwise as [`Flush::Shared`].
+    Rides,
+    /// It is done at once and answered, and flushed with whatever is flushed next. Where the machine itself ends
+    /// before that, it may not have been done.
+    Later,
+}
+
+impl Flush {
+    /// Whether whoever asks for it waits for what others do, and may hurry it.
+    pub(super) const fn may_be_hurried(self) -> bool {
+        matches!(self, Self::Shared | Self::Rides)
+    }
 }
 
 struct Call<T, F> {

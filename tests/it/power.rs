@@ -6,10 +6,13 @@
 //! order of the program's writes leave a file that cannot be opened, a cursor ahead of its events, or
 //! an answered delivery that is not known. What it cannot prove: the copy comes from the page cache, so
 //! it also holds what was written and not yet flushed, and no half-written sector. That what is
-//! answered was flushed before rests on `synchronous = FULL` and on the disk's honesty.
+//! answered was flushed before is what the second test proves, where each file is as it was when it was last
+//! flushed. There remains the disk's honesty.
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use bellwire::model::{Cursor, Name, State};
@@ -33,17 +36,22 @@ struct Cut {
     answered: BTreeSet<String>,
 }
 
-fn payload(number: usize) -> String {
+fn payload(number: usize, filler: usize) -> String {
     let (second, millis) = (number / 1000, number % 1000);
     // Large enough that the log is copied into the file a few times while this runs.
-    let filler = "x".repeat(10_000);
+    let filler = "x".repeat(filler);
     format!(
         r#"{{"type":"tp_hit","eventId":{number},"timestamp":"2026-06-11T08:00:{second:02}.{millis:03}Z","data":{{"number":{number},"filler":"{filler}"}}}}"#
     )
 }
 
-/// Takes copies whenever a random share of the events has been sent or answered.
-async fn cut_at_random(bridge: &Bridge, upstream: &Upstream, phones: &Phones) -> Vec<Cut> {
+/// Takes copies from a folder whenever a random share of the events has been sent or answered.
+async fn cut_at_random(
+    bridge: &Bridge,
+    upstream: &Upstream,
+    phones: &Phones,
+    folder: &Path,
+) -> Vec<Cut> {
     let mut random = StdRng::seed_from_u64(7);
     let mut moments: Vec<u64> = (0..CUTS)
         .map(|_| random.random_range(2..EVENTS as u64))
@@ -65,15 +73,20 @@ async fn cut_at_random(bridge: &Bridge, upstream: &Upstream, phones: &Phones) ->
             .map(|one| one.header("webhook-id").to_owned());
         let answered = ids.collect();
         bridge.signal("STOP");
-        let files = TempDir::new().expect("a folder");
-        for file in ["bellwire.db", "bellwire.db-wal"] {
-            let original = bridge.folder().join("data").join(file);
-            fs::copy(original, files.path().join(file)).expect("copies");
-        }
+        let files = copied(folder);
         bridge.signal("CONT");
         cuts.push(Cut { files, answered });
     }
     cuts
+}
+
+/// A copy of a queue's files.
+fn copied(folder: &Path) -> TempDir {
+    let files = TempDir::new().expect("a folder");
+    for file in ["bellwire.db", "bellwire.db-wal"] {
+        fs::copy(folder.join(file), files.path().join(file)).expect("copies");
+    }
+    files
 }
 
 async fn check(cut: &Cut) {
@@ -110,26 +123,88 @@ async fn check(cut: &Cut) {
     assert_eq!(known.len(), events.len(), "each event with its delivery");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn res_1_what_a_power_cut_leaves_behind_opens_and_knows_all_that_was_answered() {
-    let upstream = Upstream::start().await;
-    let phones = Phones::start().await;
-    let mut bridge = Bridge::new(&format!(
-        "http.listen = \"off\"\n{}{}[[rules]]\nname = \"hits\"\nevents = [\"tp_hit\"]\nto = [\"automation\"]\n",
+/// What is cut: the webhooks of every event.
+fn config(upstream: &Upstream, phones: &Phones, more: &str) -> String {
+    format!(
+        "http.listen = \"off\"\n{more}{}{}[[rules]]\nname = \"hits\"\nevents = [\"tp_hit\"]\nto = [\"automation\"]\n",
         upstream.source(),
         phones.sink("automation", Kind::Webhook, ""),
-    ));
+    )
+}
+
+/// Relays all events, and checks copies from a folder that are taken meanwhile.
+async fn relay(
+    bridge: &mut Bridge,
+    upstream: &Upstream,
+    phones: &Phones,
+    filler: usize,
+    folder: &Path,
+) {
     bridge.start();
     soon("the first connection", upstream.handle.heard()).await;
-    let feeding = feed(&upstream, (1..=EVENTS).map(payload).collect(), PAUSE);
-    let cutting = cut_at_random(&bridge, &upstream, &phones);
+    let payloads = (1..=EVENTS).map(|number| payload(number, filler));
+    let feeding = feed(upstream, payloads.collect(), PAUSE);
+    let cutting = cut_at_random(bridge, upstream, phones, folder);
     let cuts = tokio::join!(feeding, cutting).1;
     let last = phones.handle.arrivals(Kind::Webhook, EVENTS);
     soon("every ring", last).await;
-    bridge.kill();
     for cut in &cuts {
         check(cut).await;
     }
     let answered: Vec<usize> = cuts.iter().map(|cut| cut.answered.len()).collect();
     assert!(answered.last() > Some(&(EVENTS / 2)), "{answered:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn res_1_what_a_power_cut_leaves_behind_opens_and_knows_all_that_was_answered() {
+    let upstream = Upstream::start().await;
+    let phones = Phones::start().await;
+    let mut bridge = Bridge::new(&config(&upstream, &phones, ""));
+    let data = bridge.folder().join("data");
+    relay(&mut bridge, &upstream, &phones, 10_000, &data).await;
+    bridge.kill();
+}
+
+/// The library that keeps what was flushed.
+fn library() -> String {
+    let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("flushed.so");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/flushed.c");
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-O2", "-o"]);
+    let made = compiler.arg(&library).arg(source).arg("-ldl").status();
+    assert!(made.expect("the compiler that SQLite needs").success());
+    library.to_string_lossy().into_owned()
+}
+
+/// How many deliveries have arrived, as a queue in a folder knows.
+async fn arrived(folder: &Path) -> usize {
+    let copy = copied(folder);
+    let store = Store::open(copy.path(), Status::new().0, Timestamp::now()).expect("opens");
+    let known = store.recent_deliveries(10_000).await.expect("reads");
+    known
+        .iter()
+        .filter(|row| row.state == State::Delivered)
+        .count()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn res_1_what_was_flushed_knows_all_that_was_sent_and_soon_that_it_was() {
+    let upstream = Upstream::start().await;
+    let phones = Phones::start().await;
+    let flushed = TempDir::new().expect("a folder");
+    // A log that is short is copied into the file often.
+    let config = config(&upstream, &phones, "retention.max_disk = \"32MiB\"\n");
+    let mut bridge = Bridge::new(&config)
+        .env("LD_PRELOAD", &library())
+        .env("FLUSHED_TO", &flushed.path().to_string_lossy());
+    relay(&mut bridge, &upstream, &phones, 5_000, flushed.path()).await;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while arrived(flushed.path()).await < EVENTS {
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "all that arrived is flushed"
+        );
+    }
+    bridge.kill();
 }

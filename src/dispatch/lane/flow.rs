@@ -18,7 +18,7 @@ const BYTES_MAX: usize = 1 << 20;
 
 /// Most deliveries whose answers are there and not yet written down. A crash has these repeated, as it
 /// has those that are on their way.
-const UNWRITTEN_MAX: usize = 512;
+const UNWRITTEN_MAX: usize = 1024;
 
 /// What a lane holds.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use super::super::answered::Answered;
 use super::super::attempt;
 use super::{Lane, STORE_AGAIN, Written};
 use crate::model::{Claim, Outcome, Posted};
-use crate::store::{Claims, Handed, Inbox, StoreError};
+use crate::store::{Claims, Flush, Handed, Inbox, StoreError};
 
 impl Lane {
     /// Opens the inbox for what is handed over, and says how much there is room for: nothing while the
@@ -142,25 +142,31 @@ impl Lane {
             return;
         }
         let answers = std::mem::take(&mut self.answers);
-        let rides = self.may_ride(&answers);
+        let flush = self.flush_for(&answers);
         let (sender, mark) = (Arc::clone(&self.sender), self.flow.mark());
         let writing = async move {
-            let answers = sender.write(answers, rides).await;
+            let answers = sender.write(answers, flush).await;
             Written { answers, mark }
         };
         self.put_on_the_line(writing);
     }
 
-    /// One answer by itself may wait for the next thing that is written, where nobody waits for it: at a
-    /// crash that is one delivery more which is repeated.
-    fn may_ride(&self, answers: &[Answered]) -> bool {
-        let [one] = answers else { return false };
-        let settlement = &one.settled.settlement;
-        let is_plain = one.outcome() == Some(Outcome::Delivered)
-            && settlement.posted == Posted::Nothing
-            && settlement.rest_until.is_none()
-            && one.claim.alone;
-        is_plain && self.flow.unwritten == 1 && self.in_flight.is_empty() && !self.look
+    /// Where nobody waits for what comes of answers, others may be flushed with them. One by itself may even wait
+    /// for the next thing that is written: at a crash that is one delivery more which is repeated.
+    fn flush_for(&self, answers: &[Answered]) -> Flush {
+        let is_alone = self.flow.unwritten == 1 && self.in_flight.is_empty() && !self.look;
+        let are_plain = answers.iter().all(|one| {
+            let settlement = &one.settled.settlement;
+            one.outcome() == Some(Outcome::Delivered)
+                && settlement.posted == Posted::Nothing
+                && settlement.rest_until.is_none()
+                && one.claim.alone
+        });
+        match are_plain {
+            true if is_alone => Flush::Rides,
+            true => Flush::Shared,
+            false => Flush::Now,
+        }
     }
 
     /// Gives back all that is in hand.

@@ -19,7 +19,7 @@ use super::super::moving::marks;
 use super::super::owner::{Request, set_apart};
 use super::super::sql::{Connection, STATEMENT_MAX, Session, Transaction, params};
 use super::super::tags::Tags;
-use super::super::work::Work;
+use super::super::work::{Flush, Work};
 use super::super::{StoreError, settle};
 use super::Server;
 use crate::model::Claim;
@@ -119,7 +119,9 @@ impl Owner {
             let mut group = Vec::with_capacity(requests.len());
             for request in requests.drain(..) {
                 match request {
-                    Request::Work(work) if work.manner().rides => self.riding.push(work),
+                    Request::Work(work) if work.manner().flush == Flush::Rides => {
+                        self.riding.push(work)
+                    }
                     Request::Work(work) => group.push(work),
                     Request::Hurry => group.append(&mut self.riding),
                     // Its administrator minds the disk of a server.

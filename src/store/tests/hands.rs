@@ -52,7 +52,7 @@ fn drained(inbox: &mut Inbox) -> Vec<String> {
     ids
 }
 
-async fn states(store: &Store) -> Vec<(&'static str, u64)> {
+pub(super) async fn states(store: &Store) -> Vec<(&'static str, u64)> {
     let depths = store.depths().await.expect("reads");
     let phone = depths.by_sink.into_iter().next();
     phone.map_or_else(Vec::new, |(_, states)| states.into_iter().collect())
@@ -290,7 +290,7 @@ async fn room_that_is_taken_back_is_used_by_nobody() {
 }
 
 /// What an attempt has delivered.
-fn delivered(claim: &Claim) -> Arc<[Settled]> {
+pub(super) fn delivered(claim: &Claim) -> Arc<[Settled]> {
     Arc::new([Settled {
         row: claim.row,
         alone: claim.alone,
@@ -306,7 +306,7 @@ async fn what_rides_is_written_with_the_next_or_when_its_time_is_over_or_at_the_
     let claims = claim(&store, PHONE, now(), 9).await;
     let ride = |claim: &Claim| {
         let (store, group) = (store.clone(), delivered(claim));
-        async move { store.settle_all(&name(PHONE), group, true).await }.boxed()
+        async move { store.settle_all(&name(PHONE), group, Flush::Rides).await }.boxed()
     };
     let mut first = ride(&claims[0]);
     assert!((&mut first).now_or_never().is_none(), "it waits");

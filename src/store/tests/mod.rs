@@ -30,7 +30,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::sql::{self, params};
-use super::{Place, Server, Standing, Store, StoreError, interrupted};
+use super::{Flush, Place, Server, Standing, Store, StoreError, interrupted};
 use crate::model::{
     Attempt, Batch, Checkpoint, Claim, Cursor, DataAt, Ended, Event, Identity, Name, Notice,
     Outcome, PictureRow, Posted, Route, Secret, Settled, Settlement, State, Wake,
@@ -223,7 +223,7 @@ impl Store {
             ended: Ended::Tried(attempt),
             settlement,
         };
-        let settled = self.settle_all(sink, [one].into(), false).await?;
+        let settled = self.settle_all(sink, [one].into(), Flush::Now).await?;
         Ok(settled == [true])
     }
 }
@@ -236,7 +236,9 @@ pub(super) async fn end_with(store: &Store, claim: &Claim, settled: Settlement) 
         ended: Ended::Tried(attempt(claim.attempt, Outcome::Retry)),
         settlement: settled,
     };
-    let written = store.settle_all(&claim.sink, [one].into(), false).await;
+    let written = store
+        .settle_all(&claim.sink, [one].into(), Flush::Now)
+        .await;
     assert_eq!(written.expect("settles"), [true]);
 }
 
@@ -254,7 +256,9 @@ pub(super) async fn end_untried(
         ended: Ended::Untried { attempt, at },
         settlement,
     };
-    let settled = store.settle_all(&claim.sink, [one].into(), false).await;
+    let settled = store
+        .settle_all(&claim.sink, [one].into(), Flush::Now)
+        .await;
     settled.expect("ends") == [true]
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bellwire::model::{Attempt, Claim, Ended, Outcome, Posted, Settled, Settlement, State, Wake};
 use bellwire::sources::{End, Item};
 use bellwire::status::Status;
-use bellwire::store::{Handed, Inbox, Store};
+use bellwire::store::{Flush, Handed, Inbox, Store};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
@@ -284,9 +284,13 @@ impl World {
 
     async fn settle(&self, sink: Sink, group: Vec<Settled>, is_newest: bool) -> Result<(), String> {
         let expected = vec![is_newest; group.len()];
+        let flush = match group.len() {
+            1 => Flush::Rides,
+            _ => Flush::Shared,
+        };
         let written = self
             .store
-            .settle_all(&sink.named(), group.into(), true)
+            .settle_all(&sink.named(), group.into(), flush)
             .await;
         same(
             "whether a claim was the newest",

@@ -4,6 +4,7 @@ mod arrived;
 mod backup;
 mod bad_rows;
 mod files;
+mod flushes;
 mod log;
 mod looks;
 mod making_room;

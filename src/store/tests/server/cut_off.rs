@@ -64,8 +64,9 @@ async fn deliver(store: &Store, claim: &Claim) {
         ended: Ended::Tried(attempt(claim.attempt, Outcome::Delivered)),
         settlement: settlement(State::Delivered, now()),
     };
-    let rides = claim.row % 2 == 0;
-    let settled = store.settle_all(&claim.sink, Arc::new([one]), rides).await;
+    let flush =
+        [Flush::Rides, Flush::Now, Flush::Shared][usize::try_from(claim.row % 3).expect("0 to 2")];
+    let settled = store.settle_all(&claim.sink, Arc::new([one]), flush).await;
     assert_eq!(settled.expect("settles"), [true], "{claim:?}");
 }
 

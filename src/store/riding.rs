@@ -1,0 +1,98 @@
+//! What need not be on the disk at once, and when it is.
+//!
+//! A file of its own because flushes are most of what a slow disk costs, and only events must have one before
+//! anything else happens. What is committed without outlives this process, and is lost only where the machine
+//! itself ends: a delivery was not taken then, and is taken again, as it would be in any case; one that has
+//! arrived is sent again. So that only what is moments old is, whoever has something written down waits for the
+//! next flush, and hurries it when none comes.
+
+use rusqlite::Connection;
+
+use super::StoreError;
+use super::schema;
+use super::work::{Flush, Work};
+
+/// What waits for the transaction or the flush of something else, and whether commits are flushed.
+pub(super) struct Riding {
+    /// Rides: it waits for the next transaction.
+    undone: Vec<Box<dyn Work>>,
+    /// Has been done, and waits for the next flush.
+    unflushed: Vec<Box<dyn Work>>,
+    /// Whether somebody has waited for long enough.
+    is_hurried: bool,
+    /// Whether the connection flushes what it commits.
+    flushes: bool,
+}
+
+impl Riding {
+    /// Nothing, beside a connection that flushes what it commits.
+    pub(super) const fn new() -> Self {
+        Self {
+            undone: Vec::new(),
+            unflushed: Vec::new(),
+            is_hurried: false,
+            flushes: true,
+        }
+    }
+
+    /// Takes along what rides; anything else is to be done now.
+    pub(super) fn sort(&mut self, work: Box<dyn Work>, group: &mut Vec<Box<dyn Work>>) {
+        match work.manner().flush {
+            Flush::Rides => self.undone.push(work),
+            Flush::Now | Flush::Shared | Flush::Later => group.push(work),
+        }
+    }
+
+    /// Has all of it done and flushed with the next transaction.
+    pub(super) const fn hurry(&mut self) {
+        self.is_hurried = true;
+    }
+
+    /// Puts what rides in front of what is done now, if something is: whoever has ended something and then asks is
+    /// to see it ended.
+    pub(super) fn join(&mut self, group: &mut Vec<Box<dyn Work>>) {
+        if self.is_hurried || !group.is_empty() {
+            group.splice(..0, self.undone.drain(..));
+        }
+    }
+
+    /// Has the connection flush the commit of a group, if that is to be. To be called between two transactions.
+    pub(super) fn set(
+        &mut self,
+        connection: &Connection,
+        group: &[Box<dyn Work>],
+    ) -> Result<(), StoreError> {
+        let is_urgent = |work: &Box<dyn Work>| work.manner().flush == Flush::Now;
+        self.set_flushes(connection, self.is_hurried || group.iter().any(is_urgent))
+    }
+
+    fn set_flushes(&mut self, connection: &Connection, flushes: bool) -> Result<(), StoreError> {
+        if self.flushes != flushes {
+            schema::set_flushes(connection, flushes)?;
+            self.flushes = flushes;
+        }
+        Ok(())
+    }
+
+    /// Answers a group that is committed, and what waited for a flush if that was one. A commit of nothing is none.
+    pub(super) fn done(&mut self, group: &mut Vec<Box<dyn Work>>, wrote: bool) {
+        self.unflushed.append(group);
+        let is_flushed = wrote && self.flushes;
+        let is_over =
+            |work: &mut Box<dyn Work>| is_flushed || !work.manner().flush.may_be_hurried();
+        for work in self.unflushed.extract_if(.., is_over) {
+            work.answer(None);
+        }
+    }
+
+    /// Flushes what was done without, if somebody has waited for that for long enough. What fails is flushed with
+    /// whatever is flushed next.
+    pub(super) fn flush(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        if std::mem::take(&mut self.is_hurried) && !self.unflushed.is_empty() {
+            self.set_flushes(connection, true)?;
+            schema::touch(connection)?;
+            self.done(&mut Vec::new(), true);
+        }
+        Ok(())
+    }
+}

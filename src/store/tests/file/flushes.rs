@@ -1,0 +1,36 @@
+//! What is done at once and flushed with something else.
+
+use futures_util::FutureExt as _;
+
+use super::super::hands::{delivered, states};
+use super::super::*;
+
+const PHONE: &str = "phone";
+
+#[tokio::test]
+async fn what_shares_a_flush_is_done_at_once_and_answered_with_the_next_or_when_its_time_is_over_or_at_the_close()
+ {
+    let folder = TempDir::new().expect("a folder");
+    let store = holding(&folder, &["1", "2", "3"], &[PHONE]).await;
+    let claims = claim(&store, PHONE, now(), 9).await;
+    let share = |claim: &Claim| {
+        let (store, group) = (store.clone(), delivered(claim));
+        async move { store.settle_all(&name(PHONE), group, Flush::Shared).await }.boxed()
+    };
+    let mut first = share(&claims[0]);
+    assert!((&mut first).now_or_never().is_none(), "it waits");
+    let undelivered = store.undelivered(&name(PHONE)).await.expect("reads");
+    assert_eq!(undelivered, (0, 2), "it is done");
+    store.accept(batch(&["4"], &[])).await.expect("accepts");
+    let first = first.now_or_never().expect("an event was flushed");
+    assert_eq!(first.expect("settles"), [true]);
+
+    assert_eq!(share(&claims[1]).await.expect("is hurried"), [true]);
+
+    let mut last = share(&claims[2]);
+    assert!((&mut last).now_or_never().is_none());
+    store.clone().close().await;
+    assert_eq!(last.await.expect("settles"), [true]);
+    let store = open(&folder).expect("opens");
+    assert_eq!(states(&store).await, [("delivered", 3)]);
+}
