@@ -3,13 +3,12 @@
 //! A room of its own because durability is decided here and nowhere else. One thread owns the only
 //! connection that writes; everybody else holds a [`Store`], a handle with a bounded line of requests.
 //! Whatever has arrived on the line is carried out in one transaction, so that one disk flush serves
-//! all of it; a request is answered only after that flush. Who only wants to see something, such as
-//! the page, asks a second thread with a connection that cannot write, and so never keeps an event
-//! waiting. The room decides nothing about rules, retries or wording: it is given routes and
-//! settlements.
+//! all of it. A request is answered only after that flush, but for what is as well done once more
+//! where the machine itself ends. Who only wants to see something, such as the page, asks a second
+//! thread with a connection that cannot write, and so never keeps an event waiting. The room decides
+//! nothing about rules, retries or wording: it is given routes and settlements.
 //!
-//! The file is SQLite in WAL mode with `synchronous = FULL`. A lock beside it keeps a second instance
-//! out of the folder.
+//! The file is SQLite in WAL mode. A lock beside it keeps a second instance out of the folder.
 
 mod accept;
 mod alarm;

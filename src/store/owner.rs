@@ -181,22 +181,16 @@ impl Owner {
             self.riding.join(&mut group);
             let mut large = set_apart(&mut group);
             self.carry_out(&mut group);
-            if self.fault.get().is_none() {
-                self.carry_out(&mut large);
-            }
+            self.carry_out(&mut large);
             self.flush();
             self.make_room();
             if self.fault.get().is_none() {
                 self.space.copy_log(&self.connection, !line.is_empty());
             }
         }
-        if self.fault.get().is_none() {
-            let mut rest = Vec::new();
-            self.riding.hurry();
-            self.riding.join(&mut rest);
-            self.carry_out(&mut rest);
-            self.flush();
-        }
+        let mut rest = self.riding.rest();
+        self.carry_out(&mut rest);
+        self.flush();
         // The reader may be waiting for an answer, and has to end first: the last one to close the file
         // clears its log away, which only this connection can.
         line.close();
@@ -252,7 +246,7 @@ impl Owner {
     }
 
     fn carry_out(&mut self, group: &mut Vec<Box<dyn Work>>) {
-        if group.is_empty() {
+        if group.is_empty() || self.fault.get().is_some() {
             return;
         }
         match self.transact(group) {

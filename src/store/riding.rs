@@ -56,14 +56,21 @@ impl Riding {
         }
     }
 
+    /// All that rides, to be done and flushed now.
+    pub(super) fn rest(&mut self) -> Vec<Box<dyn Work>> {
+        self.hurry();
+        std::mem::take(&mut self.undone)
+    }
+
     /// Has the connection flush the commit of a group, if that is to be. To be called between two transactions.
     pub(super) fn set(
         &mut self,
         connection: &Connection,
         group: &[Box<dyn Work>],
     ) -> Result<(), StoreError> {
-        let is_urgent = |work: &Box<dyn Work>| work.manner().flush == Flush::Now;
-        self.set_flushes(connection, self.is_hurried || group.iter().any(is_urgent))
+        let mut all = group.iter().map(|work| work.manner().flush);
+        let flushes = self.is_hurried || all.any(|flush| flush == Flush::Now);
+        self.set_flushes(connection, flushes)
     }
 
     fn set_flushes(&mut self, connection: &Connection, flushes: bool) -> Result<(), StoreError> {

@@ -1,5 +1,6 @@
-/* What a power cut leaves at the least: whenever the process that this is loaded into has flushed a file of its queue, a copy of that file is put
-   into the folder that FLUSHED_TO names. It is read through what is open already: to close another one would take away locks. */
+/* What a power cut leaves at the least: whenever the process that this is loaded into has flushed a file of its
+   queue, a copy of that file is put into the folder that FLUSHED_TO names. It is read through what is open
+   already: to close another one would take away locks. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -16,8 +16,8 @@ const IN_HAND_MAX: usize = 512;
 /// Bytes of events in hand that are enough.
 const BYTES_MAX: usize = 1 << 20;
 
-/// Most deliveries whose answers are there and not yet written down. A crash has these repeated, as it
-/// has those that are on their way.
+/// Most deliveries whose answers are there and not yet flushed. A power cut has these repeated, as it has
+/// those that are on their way.
 const UNWRITTEN_MAX: usize = 1024;
 
 /// What a lane holds.
@@ -29,7 +29,7 @@ pub(super) struct Flow {
     in_hand: VecDeque<Claim>,
     /// The bytes of their events.
     bytes: usize,
-    /// Answered, and not yet written down.
+    /// Answered, and not yet flushed.
     pub(super) unwritten: usize,
     /// Answers so far.
     answered: u64,
