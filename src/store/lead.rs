@@ -93,7 +93,8 @@ impl Store {
         W: Future<Output = ()>,
     {
         let Some(leases) = &self.leases else {
-            return work(self.clone(), leave).await;
+            // Boxed, since there would be room for it here and once more below.
+            return Box::pin(work(self.clone(), leave)).await;
         };
         while !leave.is_cancelled() {
             waits(true);
@@ -112,8 +113,7 @@ impl Store {
             };
             waits(false);
             let ended = leave.child_token();
-            let working = work(store, ended.clone());
-            let mut working = std::pin::pin!(working);
+            let mut working = Box::pin(work(store, ended.clone()));
             tokio::select! {
                 () = &mut working => return,
                 () = hold.ended.cancelled() => {
