@@ -123,8 +123,9 @@
 //!    read.
 //! 9. The sink judges the answer: delivered, retry, retry after N, dead, or suspend.
 //! 10. [`retry`] turns the verdict into a settlement, which frees the place for the next request, and
-//!     [`store`] writes it down with the attempt, with whatever else is written then. Only 4 waits for the disk:
-//!     what is done in 6 and 10 is on it with whatever comes next, or 20 ms later.
+//!     [`store`] writes it down with the attempt, with whatever else is written then. What 4 does is
+//!     on the disk before anything else happens; what 6 does is with whatever is flushed next, and what 10 does is
+//!     within 20 ms.
 //!
 //! An event that the stream missed comes by another door and walks on from 3: after a gap, [`intake`]
 //! reads the REST API beside the stream, and what the picture finds that nobody has told becomes an
@@ -135,7 +136,8 @@
 //! | before 4 commits | the upstream replays from the cursor; what it cannot replay is found over REST |
 //! | while a gap is being closed | the gap stands in the picture since when it began, and is closed at the next start |
 //! | between 4 and 6 | the lane finds the row when it first looks |
-//! | between 6 and 10, and where the machine dies with it, 20 ms longer | the delivery is taken back at the next start and sent again with the same id |
+//! | between 6 and 10 | the delivery is taken back at the next start and sent again with the same id |
+//! | with the machine, between 6 and 20 ms after 10 | the delivery is taken back, or still waits, and is sent again with the same id |
 
 pub mod model;
 

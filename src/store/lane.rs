@@ -87,7 +87,8 @@ impl Store {
 
     /// As [`Store::claim`], or [`Store::probe`] where there is no limit, for a lane that has an inbox: what
     /// was claimed is in there once this returns, behind what was handed over before it. That it was need not be on
-    /// the disk: where the machine itself ends, it was not claimed, and is claimed again, as it would be in any case.
+    /// the disk: where the machine itself ends, it was not claimed, and is claimed again, as it would be in any case,
+    /// without its attempt being counted.
     ///
     /// # Errors
     /// [`StoreError`]; nothing is then claimed.
@@ -99,10 +100,12 @@ impl Store {
         turn: u64,
     ) -> Result<(), StoreError> {
         let sink = sink.clone();
-        let manner = Manner {
-            bytes: None,
-            flush: Flush::Later,
+        let flush = match limit {
+            Some(_) => Flush::Later,
+            // What is taken before its time may be a message that others would still join.
+            None => Flush::Now,
         };
+        let manner = Manner { bytes: None, flush };
         self.request(manner, move |connection, tags, hands| {
             let now = hands.claims_until(&sink, now);
             let claims = match limit {
@@ -142,8 +145,8 @@ impl Store {
     }
 
     /// Writes down how claims of one sink ended and what that does to their deliveries and to the sink. Durable
-    /// once it returns. A claim for which no request was made, since it had expired or could
-    /// not be encoded, counts as an attempt no longer.
+    /// once it returns. A claim for which no request was made, since it had expired or could not be encoded, counts
+    /// as an attempt no longer.
     ///
     /// Answers `false` for each that is no longer the newest of its delivery; that changes nothing.
     ///

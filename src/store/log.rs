@@ -24,21 +24,25 @@ pub(super) struct Log {
     path: PathBuf,
     /// Frames in it, as of the last commit.
     frames: Arc<AtomicU64>,
+    /// Commits that have written to it.
+    commits: Arc<AtomicU64>,
     frames_max: u64,
 }
 
 impl Log {
     /// The log of an open file, which is copied by [`Self::copy`] from now on.
     pub(super) fn of(connection: &mut Connection, file: &Path) -> Result<Self, StoreError> {
-        let frames = Arc::<AtomicU64>::default();
-        let count = Arc::clone(&frames);
+        let (frames, commits) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
+        let (count, committed) = (Arc::clone(&frames), Arc::clone(&commits));
         connection.wal_hook(Some(move |_: &mut Wal, pages: i32| {
             count.store(u64::from(pages.unsigned_abs()), Ordering::Relaxed);
+            committed.fetch_add(1, Ordering::Relaxed);
             Ok(())
         }))?;
         Ok(Self {
             path: schema::beside(file, "-wal"),
             frames,
+            commits,
             frames_max: FRAMES_MAX,
         })
     }
@@ -46,6 +50,11 @@ impl Log {
     /// Has it stay below so many frames, roughly.
     pub(super) fn limit(&mut self, frames: u64) {
         self.frames_max = (frames / 2).clamp(1, FRAMES_MAX);
+    }
+
+    /// How many commits have written to it. One that changes nothing does not, whatever it was told to write.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// Its length in bytes. No log is a short one.

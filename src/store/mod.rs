@@ -37,6 +37,7 @@ mod opening;
 mod owner;
 mod prune;
 mod reader;
+mod request;
 mod riding;
 mod row;
 mod schema;
@@ -103,7 +104,7 @@ const RIDE_MAX: Duration = Duration::from_millis(20);
 /// A handle to the queue. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
-    requests: mpsc::Sender<owner::Request>,
+    requests: mpsc::Sender<request::Request>,
     looks: mpsc::Sender<reader::Look>,
     /// Requests made so far, for tests of who asks how often.
     #[cfg(test)]
@@ -224,7 +225,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the queue is closed or cannot be asked for its size.
     pub async fn limit(&self, max_disk: u64) -> Result<(), StoreError> {
-        let (request, answer) = owner::Request::limit(max_disk);
+        let (request, answer) = request::Request::limit(max_disk);
         self.ask(request).await?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
@@ -292,7 +293,7 @@ impl Store {
     /// Carries out what is on the line, closes the file and frees the folder; all that is done once
     /// this returns. Requests of other handles fail from then on.
     pub async fn close(self) {
-        let (request, closed) = owner::Request::close();
+        let (request, closed) = request::Request::close();
         if self.requests.send(request).await.is_ok() {
             // An owner that has ended without an answer has closed everything, too.
             drop(closed.await);
@@ -348,17 +349,17 @@ impl Store {
         #[cfg(test)]
         self.made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let (work, mut answer) = work::work(manner, self.by.clone(), apply);
-        self.ask(owner::Request::Work(work)).await?;
+        self.ask(request::Request::Work(work)).await?;
         if manner.flush.may_be_hurried() {
             match timeout(RIDE_MAX, &mut answer).await {
                 Ok(answered) => return answered.map_err(|_| StoreError::Closed)?,
-                Err(_) => self.ask(owner::Request::Hurry).await?,
+                Err(_) => self.ask(request::Request::Hurry).await?,
             }
         }
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
-    async fn ask(&self, request: owner::Request) -> Result<(), StoreError> {
+    async fn ask(&self, request: request::Request) -> Result<(), StoreError> {
         self.requests
             .send(request)
             .await

@@ -1,18 +1,20 @@
 //! The thread that owns the connection which writes, and how requests share a flush.
 //!
 //! All that waits on the line goes into one transaction, so nobody waits for a timer and one event
-//! alone is committed at once. When the transaction fails, each request is tried again in one of its
+//! alone is committed at once, and flushed where something in it asks for that. When the transaction fails, each request is tried again in one of its
 //! own, so that a request which cannot succeed takes no neighbour with it. Between two transactions
 //! there is time for a step that makes room on the disk; events that find none wait for those steps,
 //! and are refused only when nothing is left to be removed.
 
 use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
+use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
-use tokio::sync::{mpsc, oneshot};
 
 use super::alarm::Alarm;
 use super::aside::Aside;
@@ -22,6 +24,7 @@ use super::hands::Hands;
 use super::lock::FolderLock;
 use super::opening::Open;
 use super::reader::Reader;
+use super::request::Request;
 use super::riding::Riding;
 use super::space::Space;
 use super::sql::{self, SqlError};
@@ -32,6 +35,9 @@ use crate::model::Claim;
 
 /// Most requests in one transaction. It bounds how long the first of them waits for the others.
 const GROUP_MAX: usize = 256;
+
+/// Wait before a flush that failed is tried again.
+const FLUSH_AGAIN: Duration = Duration::from_millis(100);
 
 /// Bytes of a batch above which others do not share its transaction.
 const LARGE: u64 = 64 * 1024;
@@ -56,44 +62,6 @@ pub struct Due {
     pub count: usize,
     /// When the first one that waits is due, if one waits.
     pub next: Option<Timestamp>,
-}
-
-/// One request on the line.
-pub(super) enum Request {
-    /// Something to read or write.
-    Work(Box<dyn Work>),
-    /// Everything on the disk together is to stay below so many bytes.
-    Limit(u64, oneshot::Sender<Result<(), StoreError>>),
-    /// What rides has waited for long enough.
-    Hurry,
-    /// The log is too long, and nobody reads from it at this moment.
-    Shorten(oneshot::Sender<()>),
-    /// Whoever reads has found that the file is not at its place, or is again.
-    Replaced,
-    /// Whoever reads has found that the file is damaged.
-    Damaged(SqlError),
-    /// Nothing comes after what is on the line now.
-    Close(oneshot::Sender<()>),
-}
-
-impl Request {
-    /// The request to keep to a limit, and the end at which its answer arrives.
-    pub(super) fn limit(bytes: u64) -> (Self, oneshot::Receiver<Result<(), StoreError>>) {
-        let (reply, answer) = oneshot::channel();
-        (Self::Limit(bytes, reply), answer)
-    }
-
-    /// The request to make the log short, and the end that is dropped or told once that was tried.
-    pub(super) fn shorten() -> (Self, oneshot::Receiver<()>) {
-        let (reply, tried) = oneshot::channel();
-        (Self::Shorten(reply), tried)
-    }
-
-    /// The request to close, and the end that is dropped or told once all is closed.
-    pub(super) fn close() -> (Self, oneshot::Receiver<()>) {
-        let (reply, closed) = oneshot::channel();
-        (Self::Close(reply), closed)
-    }
 }
 
 /// The connection and all that must live exactly as long as it.
@@ -205,12 +173,17 @@ impl Owner {
     /// Takes what is on the line, and waits for it unless there is something else to do. Answers
     /// whether more may come.
     fn receive(&mut self, line: &mut mpsc::Receiver<Request>, requests: &mut Vec<Request>) -> bool {
-        if self.deferred.is_empty() && !self.space.has_work() {
+        let is_to_flush = self.riding.is_hurried();
+        if self.deferred.is_empty() && !self.space.has_work() && !is_to_flush {
             return line.blocking_recv_many(requests, GROUP_MAX) > 0;
         }
         while requests.len() < GROUP_MAX {
             match line.try_recv() {
                 Ok(request) => requests.push(request),
+                Err(TryRecvError::Empty) if is_to_flush => {
+                    thread::sleep(FLUSH_AGAIN);
+                    return true;
+                }
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return !requests.is_empty(),
             }
@@ -270,7 +243,8 @@ impl Owner {
                     self.refuse(work, error);
                 }
             }
-            Err(_) => {
+            Err(error) => {
+                self.copy_out(&error);
                 for work in group.drain(..) {
                     self.carry_out(&mut vec![work]);
                 }
@@ -280,7 +254,7 @@ impl Owner {
 
     /// Does the work in one transaction; answers whether anything was written.
     fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<bool, StoreError> {
-        let before = self.connection.total_changes();
+        let before = self.space.commits();
         self.riding.set(&self.connection, group)?;
         let connection = sql::Connection::Sqlite(&self.connection);
         let transaction = connection.transaction()?;
@@ -293,14 +267,17 @@ impl Owner {
             self.hands.rolled_back();
             return Err(error);
         }
-        Ok(self.connection.total_changes() != before)
+        Ok(self.space.commits() != before)
     }
 
     fn flush(&mut self) {
-        if self.fault.get().is_none()
-            && let Err(error) = self.riding.flush(&self.connection)
-        {
-            self.complain(&error, false);
+        if self.fault.get().is_some() {
+            return;
+        }
+        match self.riding.flush(&self.connection) {
+            Ok(()) => {}
+            Err(StoreError::Sql(error)) if is_damage(&error) => self.give_up(&error),
+            Err(error) => drop(self.failed(error, None)),
         }
     }
 
@@ -337,17 +314,27 @@ impl Owner {
     }
 
     fn refuse(&mut self, work: Box<dyn Work>, error: StoreError) {
-        let bytes = work.manner().bytes;
+        let error = self.failed(error, work.manner().bytes);
+        work.answer(Some(error));
+    }
+
+    /// Says that something could not be written, so many bytes of events if it was a batch.
+    fn failed(&mut self, error: StoreError, bytes: Option<u64>) -> StoreError {
         let error = self.space.explained(error, bytes.unwrap_or_default());
         self.complain(&error, bytes.is_some());
+        self.copy_out(&error);
+        error
+    }
+
+    /// What a disk that takes nothing may still take. What stands in the log can go into pages that the file has,
+    /// and the log starts anew: on a full disk that may be all the room there is. And what a failed flush has left
+    /// in the log is not to be built on: a system says only once that it could not write it.
+    fn copy_out(&mut self, error: &StoreError) {
         if let StoreError::Full { .. } = error {
             self.space.press(true);
             self.space.look_anew();
-            // What stands in the log can go into pages that the file has, and the log starts anew:
-            // on a full disk that may be all the room there is.
             let _ = log::checkpoint(&self.connection, "PASSIVE");
         }
-        work.answer(Some(error));
     }
 
     fn complain(&mut self, error: &StoreError, events: bool) {

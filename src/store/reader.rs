@@ -18,7 +18,7 @@ use super::error::is_damage;
 use super::file::QueueFile;
 use super::hands::Hands;
 use super::opening::Lines;
-use super::owner::Request;
+use super::request::Request;
 use super::tags::Tags;
 use super::work::Work;
 use super::{StoreError, schema, sql};

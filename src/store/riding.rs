@@ -43,6 +43,11 @@ impl Riding {
         }
     }
 
+    /// Whether somebody has waited for long enough.
+    pub(super) const fn is_hurried(&self) -> bool {
+        self.is_hurried
+    }
+
     /// Has all of it done and flushed with the next transaction.
     pub(super) const fn hurry(&mut self) {
         self.is_hurried = true;
@@ -81,7 +86,8 @@ impl Riding {
         Ok(())
     }
 
-    /// Answers a group that is committed, and what waited for a flush if that was one. A commit of nothing is none.
+    /// Answers a group that is committed, and what waited for a flush if that was one. A commit that wrote nothing
+    /// is none.
     pub(super) fn done(&mut self, group: &mut Vec<Box<dyn Work>>, wrote: bool) {
         self.unflushed.append(group);
         let is_flushed = wrote && self.flushes;
@@ -92,14 +98,15 @@ impl Riding {
         }
     }
 
-    /// Flushes what was done without, if somebody has waited for that for long enough. What fails is flushed with
-    /// whatever is flushed next.
+    /// Flushes what was done without, if somebody has waited for that for long enough. Where that fails, somebody has
+    /// still.
     pub(super) fn flush(&mut self, connection: &Connection) -> Result<(), StoreError> {
-        if std::mem::take(&mut self.is_hurried) && !self.unflushed.is_empty() {
+        if self.is_hurried && !self.unflushed.is_empty() {
             self.set_flushes(connection, true)?;
             schema::touch(connection)?;
             self.done(&mut Vec::new(), true);
         }
+        self.is_hurried = false;
         Ok(())
     }
 }

@@ -175,6 +175,11 @@ impl Space {
         self.log.copy(connection, somebody_waits);
     }
 
+    /// How many commits have written something.
+    pub(super) fn commits(&self) -> u64 {
+        self.log.commits()
+    }
+
     /// Whether a batch of so many bytes has room: in the file, and meanwhile in the log as well.
     pub(super) fn fits(&self, bytes: u64) -> bool {
         self.fits_into(self.measure.file, bytes)

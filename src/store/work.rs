@@ -23,7 +23,7 @@ pub(super) trait Work: Send {
     fn manner(&self) -> Manner;
     /// The duty that it is done for, which must be ours still.
     fn by(&self) -> Option<&Arc<Held>>;
-    /// Answers with the kept result, which is durable now, or with the failure.
+    /// Answers with the kept result, which is as durable as was asked for, or with the failure.
     fn answer(self: Box<Self>, failure: Option<StoreError>);
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Manner {
     pub(super) flush: Flush,
 }
 
-/// When work is done, and on the disk. A queue on a server flushes all that it does at once.
+/// When work is done, and on the disk. A queue on a server flushes all that it does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Flush {
     /// It is flushed at once, and answered then.

@@ -176,9 +176,11 @@ fn library() -> String {
     library.to_string_lossy().into_owned()
 }
 
-/// How many deliveries have arrived, as a queue in a folder knows.
-async fn arrived(folder: &Path) -> usize {
+/// How many deliveries have arrived, as the queue of a program knows that was left in a folder.
+async fn arrived(bridge: &Bridge, folder: &Path) -> usize {
+    bridge.signal("STOP");
     let copy = copied(folder);
+    bridge.signal("CONT");
     let store = Store::open(copy.path(), Status::new().0, Timestamp::now()).expect("opens");
     let known = store.recent_deliveries(10_000).await.expect("reads");
     known
@@ -200,7 +202,7 @@ async fn res_1_what_was_flushed_knows_all_that_was_sent_and_soon_that_it_was() {
         .env("FLUSHED_TO", &flushed.path().to_string_lossy());
     relay(&mut bridge, &upstream, &phones, 5_000, flushed.path()).await;
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
-    while arrived(flushed.path()).await < EVENTS {
+    while arrived(&bridge, flushed.path()).await < EVENTS {
         assert!(
             tokio::time::Instant::now() < deadline,
             "all that arrived is flushed"

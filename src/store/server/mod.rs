@@ -28,8 +28,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::alarm::Alarm;
 use super::moving::marks;
-use super::owner::Request;
 use super::reader::Look;
+use super::request::Request;
 use super::sql::{Session, SqlError};
 use super::tags::Tags;
 use super::{StoreError, sql};

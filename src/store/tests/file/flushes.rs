@@ -1,9 +1,12 @@
 //! What is done at once and flushed with something else.
 
+use std::time::Instant;
+
 use futures_util::FutureExt as _;
 
 use super::super::hands::{delivered, states};
 use super::super::*;
+use crate::store::RIDE_MAX;
 
 const PHONE: &str = "phone";
 
@@ -17,13 +20,21 @@ async fn what_shares_a_flush_is_done_at_once_and_answered_with_the_next_or_when_
         let (store, group) = (store.clone(), delivered(claim));
         async move { store.settle_all(&name(PHONE), group, Flush::Shared).await }.boxed()
     };
+    let begun = Instant::now();
     let mut first = share(&claims[0]);
     assert!((&mut first).now_or_never().is_none(), "it waits");
     let undelivered = store.undelivered(&name(PHONE)).await.expect("reads");
     assert_eq!(undelivered, (0, 2), "it is done");
-    store.accept(batch(&["4"], &[])).await.expect("accepts");
-    let first = first.now_or_never().expect("an event was flushed");
-    assert_eq!(first.expect("settles"), [true]);
+    let again = store.accept(batch(&["3"], &[PHONE])).await;
+    assert_eq!(again.expect("accepts").repeated, 1, "which changes nothing");
+    let answer = (&mut first).now_or_never();
+    // On a machine that is busy it may have been hurried by now.
+    if begun.elapsed() < RIDE_MAX {
+        assert!(answer.is_none(), "nothing was flushed");
+        store.accept(batch(&["4"], &[])).await.expect("accepts");
+        let first = first.now_or_never().expect("an event was flushed");
+        assert_eq!(first.expect("settles"), [true]);
+    }
 
     assert_eq!(share(&claims[1]).await.expect("is hurried"), [true]);
 
