@@ -275,7 +275,8 @@ impl Owner {
             return;
         }
         match self.riding.flush(&self.connection) {
-            Ok(()) => {}
+            Ok(false) => {}
+            Ok(true) => self.written(&[]),
             Err(StoreError::Sql(error)) if is_damage(&error) => self.give_up(&error),
             Err(error) => drop(self.failed(error, None)),
         }

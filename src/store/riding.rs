@@ -98,15 +98,16 @@ impl Riding {
         }
     }
 
-    /// Flushes what was done without, if somebody has waited for that for long enough. Where that fails, somebody has
-    /// still.
-    pub(super) fn flush(&mut self, connection: &Connection) -> Result<(), StoreError> {
-        if self.is_hurried && !self.unflushed.is_empty() {
+    /// Flushes what was done without, if somebody has waited for that for long enough, and answers whether somebody
+    /// had. Where it fails, somebody has still.
+    pub(super) fn flush(&mut self, connection: &Connection) -> Result<bool, StoreError> {
+        let is_due = self.is_hurried && !self.unflushed.is_empty();
+        if is_due {
             self.set_flushes(connection, true)?;
             schema::touch(connection)?;
             self.done(&mut Vec::new(), true);
         }
         self.is_hurried = false;
-        Ok(())
+        Ok(is_due)
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use futures_util::FutureExt as _;
+use rusqlite::Connection;
 
 use super::super::hands::{delivered, states};
 use super::super::*;
@@ -46,4 +47,38 @@ async fn what_shares_a_flush_is_done_at_once_and_answered_with_the_next_or_when_
     assert_eq!(last.await.expect("settles"), [true]);
     let store = open(&folder).expect("opens");
     assert_eq!(states(&store).await, [("delivered", 3)]);
+}
+
+#[tokio::test]
+async fn a_flush_that_fails_is_tried_again() {
+    let folder = TempDir::new().expect("a folder");
+    let status = Status::new().0;
+    let store = open_at(&folder, status.clone(), now()).expect("opens");
+    store
+        .accept(batch(&["1"], &[PHONE]))
+        .await
+        .expect("accepts");
+    let claim = claim(&store, PHONE, now(), 9).await.remove(0);
+    let mut settled = {
+        let (store, group) = (store.clone(), delivered(&claim));
+        async move { store.settle_all(&name(PHONE), group, Flush::Shared).await }.boxed()
+    };
+    assert!((&mut settled).now_or_never().is_none());
+    while !states(&store).await.contains(&("delivered", 1)) {}
+    let other = Connection::open(folder.path().join("bellwire.db")).expect("opens");
+    other.execute_batch("BEGIN IMMEDIATE").expect("locks it");
+    let settled = tokio::spawn(settled);
+    let (mut changes, moment) = (status.changes(), Duration::from_secs(20));
+    for is_locked in [true, false] {
+        while status.snapshot().store_fault.is_some() != is_locked {
+            let told = tokio::time::timeout(moment, changes.changed()).await;
+            told.expect("it is told").expect("somebody tells");
+        }
+        if is_locked {
+            assert!(!settled.is_finished(), "nothing was flushed");
+            other.execute_batch("COMMIT").expect("lets go of it");
+        }
+    }
+    let settled = settled.await.expect("no panic");
+    assert_eq!(settled.expect("settles"), [true]);
 }
