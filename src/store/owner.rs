@@ -323,6 +323,10 @@ impl Owner {
     fn failed(&mut self, error: StoreError, bytes: Option<u64>) -> StoreError {
         let error = self.space.explained(error, bytes.unwrap_or_default());
         self.complain(&error, bytes.is_some());
+        if let StoreError::Full { .. } = error {
+            self.space.press(true);
+            self.space.look_anew();
+        }
         self.copy_out(&error);
         error
     }
@@ -330,10 +334,8 @@ impl Owner {
     /// What a disk that takes nothing may still take. What stands in the log can go into pages that the file has,
     /// and the log starts anew: on a full disk that may be all the room there is. And what a failed flush has left
     /// in the log is not to be built on: a system says only once that it could not write it.
-    fn copy_out(&mut self, error: &StoreError) {
+    fn copy_out(&self, error: &StoreError) {
         if let StoreError::Full { .. } = error {
-            self.space.press(true);
-            self.space.look_anew();
             let _ = log::checkpoint(&self.connection, "PASSIVE");
         }
     }

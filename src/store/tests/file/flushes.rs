@@ -50,6 +50,31 @@ async fn what_shares_a_flush_is_done_at_once_and_answered_with_the_next_or_when_
 }
 
 #[tokio::test]
+async fn what_is_taken_in_its_turn_flushes_nothing_and_what_is_taken_before_it_does() {
+    let folder = TempDir::new().expect("a folder");
+    let store = holding(&folder, &["1", "2", "3"], &[PHONE]).await;
+    let first = claim(&store, PHONE, now(), 1).await.remove(0);
+    let (phone, begun) = (name(PHONE), Instant::now());
+    let _inbox = store.attend(&phone).await.expect("attends");
+    let mut settled = store
+        .settle_all(&phone, delivered(&first), Flush::Shared)
+        .boxed();
+    assert!((&mut settled).now_or_never().is_none());
+    while !states(&store).await.contains(&("delivered", 1)) {}
+    let in_turn = store.claim_into(&phone, now(), NonZeroUsize::new(1), 0);
+    in_turn.await.expect("claims");
+    let answer = (&mut settled).now_or_never();
+    // On a machine that is busy it may have been hurried by now.
+    if begun.elapsed() < RIDE_MAX {
+        assert!(answer.is_none(), "nothing was flushed");
+        let before_its_turn = store.claim_into(&phone, now(), None, 0);
+        before_its_turn.await.expect("claims");
+        let settled = settled.now_or_never().expect("it was flushed");
+        assert_eq!(settled.expect("settles"), [true]);
+    }
+}
+
+#[tokio::test]
 async fn a_flush_that_fails_is_tried_again() {
     let folder = TempDir::new().expect("a folder");
     let status = Status::new().0;
