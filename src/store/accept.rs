@@ -8,7 +8,7 @@ use super::bundle;
 use super::depths::Tally;
 use super::hands::{Handed, Hands};
 use super::row::{data_columns, micros, state_column, time};
-use super::sql::{Bound, Connection, SqlError, params};
+use super::sql::{Bound, Connection, Insert, SqlError, Value, params};
 use super::tags::Tags;
 use super::throttle::{self, Decision};
 use super::{StoreError, followed, watches};
@@ -17,6 +17,18 @@ use crate::model::{Accepted, Batch, Claim, Event, Route, State, Suppressed};
 /// Most bytes of an event that is handed over. What is larger is read when its turn comes, so that what
 /// lanes have in hand stays small.
 const HANDED_BYTES_MAX: usize = 16 * 1024;
+
+/// An event, unless it is there already.
+static EVENTS: Insert<11> = Insert::new(
+    "events (source, id, kind, time, received, backfilled, identity, data_start, data_end, payload, about)",
+    "ON CONFLICT DO NOTHING",
+);
+
+/// A delivery that depends on no other.
+static PLAIN: Insert<11> = Insert::new(
+    "deliveries (event, sink, rule, state, created, due, priority, fallback, fallback_key, steps_in, attempts)",
+    "",
+);
 
 /// Writes a batch. An event whose identity is there already is a replay: it adds nothing, whatever
 /// the rules say about it by now.
@@ -101,9 +113,6 @@ fn insert_events(
     connection: &Connection<'_>,
     batch: &Batch,
 ) -> Result<Vec<Option<i64>>, StoreError> {
-    let insert = "INSERT INTO events (source, id, kind, time, received, backfilled, identity, data_start, data_end, payload, about)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-         ON CONFLICT DO NOTHING";
     let rows = batch.events.iter().map(|(event, _)| {
         let (data_start, data_end) = data_columns(event.data);
         [
@@ -120,7 +129,7 @@ fn insert_events(
             Bound::bytes(event.about.as_deref()),
         ]
     });
-    Ok(connection.insert_each(insert, "seq", rows)?)
+    Ok(connection.insert_each(&EVENTS, "seq", rows)?)
 }
 
 /// Writes deliveries that depend on no other. Those that were taken go to their lanes.
@@ -130,8 +139,8 @@ fn insert_plain(
     hands: &mut Hands,
     plain: &[(Of<'_>, State)],
 ) -> Result<(), StoreError> {
-    let rows = plain.iter().map(|(of, state)| of.row(*state, None, None));
-    let seqs = connection.insert_each(INSERT, "seq", rows)?;
+    let rows = plain.iter().map(|(of, state)| of.plain_row(*state));
+    let seqs = connection.insert_each(&PLAIN, "seq", rows)?;
     for ((of, state), seq) in plain.iter().zip(seqs) {
         let seq = seq.ok_or(SqlError::NoRow)?;
         match state {
@@ -259,6 +268,33 @@ impl Of<'_> {
         }
     }
 
+    /// Its row, where it depends on no other.
+    fn plain_row<'v>(&'v self, state: State) -> [Bound<'v>; 11] {
+        let [
+            event,
+            sink,
+            rule,
+            state,
+            created,
+            due,
+            priority,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            to,
+            key,
+            at,
+            _,
+            attempts,
+        ] = self.row(state, None, None);
+        [
+            event, sink, rule, state, created, due, priority, to, key, at, attempts,
+        ]
+    }
+
     /// Its row.
     fn row<'v>(
         &'v self,
@@ -316,8 +352,9 @@ fn insert_row(
     suppressed: Option<Suppressed>,
 ) -> Result<i64, StoreError> {
     let row = of.row(state, reason, suppressed);
-    let seqs = connection.insert_each(INSERT, "seq", [row])?;
-    Ok(seqs.into_iter().flatten().next().ok_or(SqlError::NoRow)?)
+    let values = row.each_ref().map(|value| value as &dyn Value);
+    let seq = connection.insert(INSERT, "seq", &values)?;
+    Ok(seq.ok_or(SqlError::NoRow)?)
 }
 
 /// It has not ended before the message has that it is in.

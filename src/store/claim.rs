@@ -1,46 +1,24 @@
-//! Deliveries out: whose turn it is, and what is taken.
+//! Deliveries out: what is taken.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rusqlite::ErrorCode;
 
 use super::aside::{self, Aside};
 use super::bundle;
 use super::depths::Tally;
-use super::row::{
-    EVENT_COLUMN_COUNT, EVENT_COLUMNS, WOKEN, event, micros, moment, state_column, time,
-};
+use super::row::{EVENT_COLUMN_COUNT, EVENT_COLUMNS, WOKEN, event, micros, moment, state_column};
 use super::sql::{self, Bound, Connection, Row, SqlError, params};
 use super::tags::Tags;
 use super::throttle;
+use super::turn::{chosen, next_due};
 use super::{Claims, Due, StoreError};
 use crate::model::{Claim, Living, Name, State, Wake};
 
-/// The priorities there are, in the order in which they are served.
-const PRIORITIES: [u8; 5] = [5, 4, 3, 2, 1];
-
-/// What became due within this time is fresh and goes before what is older: after an outage the news
-/// of the moment does not wait behind those of the night.
-const FRESH: SignedDuration = SignedDuration::from_secs(60);
-
-/// Of so many deliveries one is the one that has waited longest, so that nothing waits for ever behind
-/// what is more urgent or fresher.
-const LONGEST_EVERY: u64 = 4;
-
 /// Bytes of events that are enough for one claim.
 const CLAIM_BYTES_MAX: usize = 1 << 20;
-
-/// The looks that every claim takes. However much waits, each is one into an index.
-pub(super) const BETWEEN: &str = "SELECT due, seq FROM deliveries
-     WHERE sink = ?1 AND state = 0 AND behind = 0 AND priority = ?2 AND due > ?3 AND due <= ?4
-     ORDER BY due, seq LIMIT ?5";
-/// From the end, where what it looks for is: a server that expects many of them would else read from the front.
-pub(super) const NO_MOMENT: &str = "SELECT seq FROM deliveries
-     WHERE sink = ?1 AND state = 0 AND behind = 0 AND priority = ?2 AND due > ?3
-     ORDER BY due DESC, seq DESC LIMIT 1";
-pub(super) const NEXT: &str = "SELECT min(due) FROM deliveries WHERE sink = ?1 AND state = 0 AND behind = 0 AND priority = ?2";
 
 /// What waits for a sink that was away.
 pub(super) const WAKE_RETURNED: &str = "UPDATE deliveries SET due = created, wakes = 0
@@ -130,12 +108,15 @@ fn take(
     })
 }
 
-/// Writes down that these are taken.
+/// Writes down that these are taken. Mostly they stand one behind the other, and a statement takes a row of them.
 fn mark(connection: &Connection<'_>, claims: &[Claim], now: Timestamp) -> sql::Result<()> {
-    let take = "UPDATE deliveries SET state = ?2, attempts = ?3, due = ?4 WHERE seq = ?1";
-    let taken = claims.iter().map(|claim| {
-        let (state, attempt) = (state_column(State::InFlight), i64::from(claim.attempt));
-        [claim.row, state, attempt, micros(now)].map(Bound::Int)
+    let take =
+        "UPDATE deliveries SET state = ?3, attempts = ?4, due = ?5 WHERE seq >= ?1 AND seq <= ?2";
+    let runs = claims.chunk_by(|one, next| one.row + 1 == next.row && one.attempt == next.attempt);
+    let taken = runs.filter_map(|run| {
+        let (first, last) = (run.first()?, run.last()?);
+        let (state, attempt) = (state_column(State::InFlight), i64::from(first.attempt));
+        Some([first.row, last.row, state, attempt, micros(now)].map(Bound::Int))
     });
     connection.execute_each(take, taken).map(drop)
 }
@@ -166,107 +147,6 @@ pub(super) fn due(
         count: chosen(connection, sink, now, limit, 0)?.len(),
         next: next_due(connection, sink)?,
     })
-}
-
-/// The rows whose turn it is: the most urgent ones, among these the fresh ones, among these the
-/// oldest.
-fn chosen(
-    connection: &Connection<'_>,
-    sink: &Name,
-    now: Timestamp,
-    limit: usize,
-    turn: u64,
-) -> Result<Vec<i64>, StoreError> {
-    let turns = turn..turn.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX));
-    let longest = turns
-        .filter(|turn| turn % LONGEST_EVERY == LONGEST_EVERY - 1)
-        .count();
-    let fresh = now.checked_sub(FRESH).unwrap_or(Timestamp::MIN);
-    let mut due = Vec::with_capacity(PRIORITIES.len());
-    let first = first_due(connection, sink)?;
-    let is_due = |first: &Option<i64>| first.is_some_and(|first| first <= micros(now));
-    let all = PRIORITIES.into_iter().zip(first);
-    due.extend(
-        all.filter(|(_, first)| is_due(first))
-            .map(|(priority, _)| priority),
-    );
-    let mut rows = Vec::new();
-    'full: for &priority in &due {
-        for (from, to) in [(fresh, now), (Timestamp::MIN, fresh)] {
-            let wanted = limit - longest - rows.len();
-            if wanted == 0 {
-                break 'full;
-            }
-            let found = between(connection, sink, priority, from, to, wanted)?;
-            rows.extend(found.into_iter().map(|(_, row)| row));
-        }
-    }
-    if longest > 0 {
-        let mut oldest = Vec::new();
-        for &priority in &due {
-            oldest.extend(between(
-                connection,
-                sink,
-                priority,
-                Timestamp::MIN,
-                now,
-                limit,
-            )?);
-        }
-        oldest.sort_unstable();
-        oldest.retain(|(_, row)| !rows.contains(row));
-        rows.extend(oldest.into_iter().take(longest).map(|(_, row)| row));
-    }
-    if rows.len() < limit {
-        rows.extend(no_moment(connection, sink)?);
-        rows.truncate(limit);
-    }
-    Ok(rows)
-}
-
-/// When they were due and where they stand: the first ones of a priority that became due after `from`,
-/// and not after `to`.
-fn between(
-    connection: &Connection<'_>,
-    sink: &Name,
-    priority: u8,
-    from: Timestamp,
-    to: Timestamp,
-    limit: usize,
-) -> Result<Vec<(i64, i64)>, StoreError> {
-    let mut select = connection.prepare_cached(BETWEEN)?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let found = select.query_all(
-        params![sink.as_str(), priority, micros(from), micros(to), limit],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
-    Ok(found)
-}
-
-/// Those whose due time is none: whoever reads them sets them aside.
-fn no_moment(connection: &Connection<'_>, sink: &Name) -> Result<Vec<i64>, StoreError> {
-    let latest = Bound::Int(micros(Timestamp::MAX));
-    let each = of_each_priority(sink).map(|[sink, priority]| [sink, priority, latest]);
-    let found = connection.query_each(NO_MOMENT, each, |row| row.get(0))?;
-    Ok(found.into_iter().flatten().collect())
-}
-
-fn next_due(connection: &Connection<'_>, sink: &Name) -> Result<Option<Timestamp>, StoreError> {
-    let first = first_due(connection, sink)?;
-    Ok(first.into_iter().flatten().min().map(time))
-}
-
-/// When the first one of each priority is due.
-fn first_due(connection: &Connection<'_>, sink: &Name) -> Result<Vec<Option<i64>>, StoreError> {
-    let found = connection.query_each(NEXT, of_each_priority(sink), |row| row.get(0))?;
-    Ok(found.into_iter().map(Option::flatten).collect())
-}
-
-fn of_each_priority(sink: &Name) -> impl Iterator<Item = [Bound<'_>; 2]> {
-    let sink = Bound::Text(sink.as_str());
-    PRIORITIES
-        .into_iter()
-        .map(move |priority| [sink, Bound::Int(priority.into())])
 }
 
 /// Makes up to [`WAKE_MAX`] due of what waits for this to happen to its sink.
@@ -306,31 +186,47 @@ fn read_all(
         "SELECT {EVENT_COLUMNS}, d.seq, d.rule, d.attempts, d.step, d.plain, d.created, d.due, d.asked,
              d.suppressed_count, d.suppressed_since, d.wakes, d.living, l.message, d.instead, d.bundle, d.key IS NULL
          FROM deliveries d LEFT JOIN events e ON e.seq = d.event
-         LEFT JOIN living l ON l.sink = d.sink AND l.key = d.living WHERE d.seq = ?1"
+         LEFT JOIN living l ON l.sink = d.sink AND l.key = d.living
+         WHERE d.seq >= ?1 AND d.seq <= ?2 ORDER BY d.seq"
     ))?;
     let mut claims = Vec::with_capacity(rows.len());
     let mut set_aside = Vec::new();
     let mut bytes = 0;
-    for &seq in rows {
-        if bytes > CLAIM_BYTES_MAX {
-            return Ok((claims, set_aside, true));
+    // Mostly they stand one behind the other, and a look finds a row of them.
+    for run in rows.chunk_by(|one, next| one + 1 == *next) {
+        let mut found = Vec::with_capacity(run.len());
+        select.query_until(params![run[0], run[run.len() - 1]], |row| {
+            let one = read(row, tags, sink, now);
+            let event = one.as_ref().map(|(claim, _)| &claim.event);
+            bytes += event.map_or(0, |event| event.payload.len());
+            found.push(one);
+            Ok(bytes > CLAIM_BYTES_MAX)
+        })?;
+        let is_enough = bytes > CLAIM_BYTES_MAX;
+        if found.len() < run.len() && !is_enough {
+            return Err(SqlError::NoRow.into());
         }
-        match select.query_row(params![seq], |row| read(row, tags, sink, now)) {
-            Ok((mut claim, bundle)) => {
-                if let Some(bundle) = bundle {
-                    bundle::close(connection, seq)?;
-                    gather(connection, &mut claim, bundle)?;
+        for (&seq, one) in run.iter().zip(found) {
+            match one {
+                Ok((mut claim, bundle)) => {
+                    if let Some(bundle) = bundle {
+                        bundle::close(connection, seq)?;
+                        gather(connection, &mut claim, bundle)?;
+                    }
+                    claims.push(claim);
                 }
-                bytes += claim.event.payload.len();
-                claims.push(claim);
+                Err(error) if aside::is_about_a_row(&error) => {
+                    set_aside.push(aside_of(connection, tags, sink, seq, &error, now)?);
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) if aside::is_about_a_row(&error) => {
-                set_aside.push(aside_of(connection, tags, sink, seq, &error, now)?);
-            }
-            Err(error) => return Err(error.into()),
+        }
+        if is_enough {
+            break;
         }
     }
-    Ok((claims, set_aside, false))
+    let are_left = claims.len() + set_aside.len() < rows.len();
+    Ok((claims, set_aside, are_left))
 }
 
 /// Gives a claim all events of the message that it carries.

@@ -52,6 +52,7 @@ mod tags;
 mod tests;
 mod throttle;
 mod trouble;
+mod turn;
 mod watches;
 mod work;
 

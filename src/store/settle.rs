@@ -6,13 +6,20 @@ use super::StoreError;
 use super::aside::or_default;
 use super::depths::Tally;
 use super::row::{micros, outcome_column, state_column, wake_column};
-use super::sql::{Bound, Connection, SqlError, params};
+use super::sql::{Bound, Connection, Insert, SqlError, params};
 use super::{bundle, deaths};
 use crate::model::{Attempt, Back, Ended, Name, Posted, Settled, Settlement, State};
 
 /// Attempts of one delivery that are kept, the newest: a receiver that says "later" all day must not
 /// fill the disk.
 const ATTEMPTS_KEPT: u32 = 100;
+
+/// An attempt that is over. One whose number was free again takes the place of who had it before.
+static ATTEMPTS: Insert<8> = Insert::new(
+    "attempts (delivery, number, at, duration_us, outcome, status, reason, answer)",
+    "ON CONFLICT (delivery, number) DO UPDATE SET at = excluded.at, duration_us = excluded.duration_us,
+         outcome = excluded.outcome, status = excluded.status, reason = excluded.reason, answer = excluded.answer",
+);
 
 /// Settles claims of one sink; answers for each whether it was still the newest of its delivery.
 pub(super) fn settle_all(
@@ -36,10 +43,6 @@ pub(super) fn settle_all(
         Ended::Tried(attempt) => Some((one, attempt)),
         Ended::Untried { .. } => None,
     });
-    let insert = "INSERT INTO attempts (delivery, number, at, duration_us, outcome, status, reason, answer)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-         ON CONFLICT (delivery, number) DO UPDATE SET at = excluded.at, duration_us = excluded.duration_us,
-             outcome = excluded.outcome, status = excluded.status, reason = excluded.reason, answer = excluded.answer";
     let attempts = tried.clone().map(|(one, attempt)| {
         let duration = i64::try_from(attempt.duration.as_micros()).unwrap_or(i64::MAX);
         [
@@ -53,7 +56,7 @@ pub(super) fn settle_all(
             Bound::text(attempt.answer.as_deref()),
         ]
     });
-    connection.execute_each(insert, attempts)?;
+    connection.put_each(&ATTEMPTS, attempts)?;
     for (one, attempt) in tried {
         note(connection, one.row, sink, attempt, &one.settlement)?;
     }

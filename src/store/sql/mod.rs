@@ -6,6 +6,7 @@
 
 mod cell;
 mod error;
+mod insert;
 mod session;
 mod value;
 
@@ -17,6 +18,7 @@ use super::StoreError;
 pub(super) use cell::{Cell, Row};
 pub use error::SqlError;
 pub(super) use error::{Result, said};
+pub(super) use insert::Insert;
 pub(super) use session::{STATEMENT_MAX, Session};
 pub(super) use value::{Bound, Shape, Value};
 
@@ -108,29 +110,6 @@ impl Connection<'_> {
                 rows.into_iter().map(&mut execute).collect()
             }
             Self::Postgres(session) => session.execute_each(sql, &rows.into_iter().collect()),
-        }
-    }
-
-    /// As [`Connection::insert`] for each of these rows of values, in order.
-    pub(super) fn insert_each<'v, V: AsRef<[Bound<'v>]>>(
-        &self,
-        sql: &str,
-        number: &str,
-        rows: impl IntoIterator<Item = V>,
-    ) -> Result<Vec<Option<i64>>> {
-        match self {
-            Self::Sqlite(file) => {
-                let mut statement = file.prepare_cached(sql)?;
-                let mut insert = |row: V| {
-                    let changed = changed_by(&mut statement, row.as_ref())?;
-                    Ok((changed > 0).then(|| file.last_insert_rowid()))
-                };
-                rows.into_iter().map(&mut insert).collect()
-            }
-            Self::Postgres(_) => {
-                let sql = format!("{sql} RETURNING {number}");
-                self.query_each(&sql, rows, |row| row.get(0))
-            }
         }
     }
 

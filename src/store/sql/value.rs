@@ -118,6 +118,12 @@ impl<'a> Bound<'a> {
     }
 }
 
+impl Value for Bound<'_> {
+    fn bound(&self) -> Bound<'_> {
+        *self
+    }
+}
+
 impl<T: Value + ?Sized> Value for &T {
     fn bound(&self) -> Bound<'_> {
         (**self).bound()

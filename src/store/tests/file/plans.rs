@@ -4,10 +4,11 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::claim::{BETWEEN, MISSED, NEXT, WAKE_REFUSED, WAKE_RETURNED};
+use crate::store::claim::{MISSED, WAKE_REFUSED, WAKE_RETURNED};
 use crate::store::depths::DEPTHS;
 use crate::store::inspect::share;
 use crate::store::prune::OLD;
+use crate::store::turn::{BETWEEN, NEXT};
 use crate::store::{arrived, by_hand, stand_in};
 
 /// How SQLite goes about a statement.

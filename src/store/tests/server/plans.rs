@@ -3,10 +3,11 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::claim::{BETWEEN, MISSED, NEXT, NO_MOMENT, WAKE_REFUSED, WAKE_RETURNED};
+use crate::store::claim::{MISSED, WAKE_REFUSED, WAKE_RETURNED};
 use crate::store::depths::DEPTHS;
 use crate::store::inspect::share;
 use crate::store::prune::OLD;
+use crate::store::turn::{BETWEEN, NEXT, NO_MOMENT};
 use crate::store::{arrived, stand_in};
 
 /// A long life: most of it delivered, and of every other kind more than a few.

@@ -1,0 +1,143 @@
+//! Putting many rows into a table.
+//!
+//! A file of its own because a statement costs a file more to begin and to end than to carry out, so that rows go
+//! in by the dozen there, while a server is sent one statement for each and all of them at once.
+
+use std::sync::OnceLock;
+
+use rusqlite::ErrorCode;
+
+use super::{Bound, Connection, Result};
+
+/// So many rows go into one statement, as long as there are as many left.
+const SIZES: [usize; 3] = [32, 8, 1];
+
+/// How rows are put into a table, each with so many values.
+pub(in super::super) struct Insert<const N: usize> {
+    /// The table and its columns, in the order of the values.
+    into: &'static str,
+    /// What becomes of a row that is there already.
+    otherwise: &'static str,
+    /// The statements for each of [`SIZES`].
+    statements: [OnceLock<String>; SIZES.len()],
+}
+
+impl<const N: usize> Insert<N> {
+    pub(in super::super) const fn new(into: &'static str, otherwise: &'static str) -> Self {
+        Self {
+            into,
+            otherwise,
+            statements: [const { OnceLock::new() }; SIZES.len()],
+        }
+    }
+
+    /// The statement for a row alone.
+    fn for_one(&self) -> &str {
+        self.statement(SIZES.len() - 1)
+    }
+
+    /// The statement for the size at this place. One for several rows says nothing of a row that is there already,
+    /// and puts none in then.
+    fn statement(&self, place: usize) -> &str {
+        self.statements[place].get_or_init(|| {
+            let row = |row: usize| {
+                let values = (1..=N).map(|value| format!("?{}", row * N + value));
+                format!("({})", values.collect::<Vec<_>>().join(", "))
+            };
+            let rows = (0..SIZES[place]).map(row).collect::<Vec<_>>().join(", ");
+            let otherwise = if SIZES[place] == 1 {
+                self.otherwise
+            } else {
+                ""
+            };
+            format!("INSERT INTO {} VALUES {rows} {otherwise}", self.into)
+        })
+    }
+}
+
+impl Connection<'_> {
+    /// Puts rows into a table, in order.
+    pub(in super::super) fn put_each<'v, const N: usize>(
+        &self,
+        insert: &Insert<N>,
+        rows: impl IntoIterator<Item = [Bound<'v>; N]>,
+    ) -> Result<()> {
+        match self {
+            Self::Sqlite(file) => by_the_dozen(file, insert, rows).map(drop),
+            Self::Postgres(_) => self.execute_each(insert.for_one(), rows).map(drop),
+        }
+    }
+
+    /// The same for a table whose numbers the home gives out in the column `number`; answers the number of each
+    /// row, or `None` where the statement has left it out.
+    pub(in super::super) fn insert_each<'v, const N: usize>(
+        &self,
+        insert: &Insert<N>,
+        number: &str,
+        rows: impl IntoIterator<Item = [Bound<'v>; N]>,
+    ) -> Result<Vec<Option<i64>>> {
+        match self {
+            Self::Sqlite(file) => by_the_dozen(file, insert, rows),
+            Self::Postgres(_) => {
+                let sql = format!("{} RETURNING {number}", insert.for_one());
+                self.query_each(&sql, rows, |row| row.get(0))
+            }
+        }
+    }
+}
+
+/// Puts rows into a table of a file; answers their numbers where it gives out some.
+fn by_the_dozen<'v, const N: usize>(
+    file: &rusqlite::Connection,
+    insert: &Insert<N>,
+    rows: impl IntoIterator<Item = [Bound<'v>; N]>,
+) -> Result<Vec<Option<i64>>> {
+    let mut rows = rows.into_iter();
+    let mut numbers = Vec::with_capacity(rows.size_hint().0);
+    let mut some = Vec::new();
+    loop {
+        some.clear();
+        some.extend(rows.by_ref().take(SIZES[0]));
+        let mut rest = &some[..];
+        for (place, size) in SIZES.into_iter().enumerate() {
+            while let Some((these, others)) = rest.split_at_checked(size) {
+                put(file, insert, place, these, &mut numbers)?;
+                rest = others;
+            }
+        }
+        if some.len() < SIZES[0] {
+            return Ok(numbers);
+        }
+    }
+}
+
+/// Puts as many rows in as the size at this place says. Where one of them is there already, none has been, and each
+/// goes by itself.
+fn put<'v, const N: usize>(
+    file: &rusqlite::Connection,
+    insert: &Insert<N>,
+    place: usize,
+    rows: &[[Bound<'v>; N]],
+    numbers: &mut Vec<Option<i64>>,
+) -> Result<()> {
+    let mut statement = file.prepare_cached(insert.statement(place))?;
+    match statement.execute(rusqlite::params_from_iter(rows.as_flattened())) {
+        Ok(0) => numbers.push(None),
+        Ok(count) => {
+            // Those of one statement follow one another.
+            let last = file.last_insert_rowid();
+            let before = last - i64::try_from(count).unwrap_or_default();
+            numbers.extend((before + 1..=last).map(Some));
+        }
+        Err(error)
+            if rows.len() > 1
+                && error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) =>
+        {
+            for row in rows.chunks_exact(1) {
+                put(file, insert, SIZES.len() - 1, row, numbers)?;
+            }
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
