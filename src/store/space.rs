@@ -141,18 +141,22 @@ impl Space {
 
     /// Looks at what there is, and keeps the log short. To be called after something was written.
     pub(super) fn measure(&mut self, connection: &Connection) -> Result<(), StoreError> {
-        let ask = |name: &str| -> Result<u64, StoreError> {
-            let mut select = connection.prepare_cached(&format!("PRAGMA {name}"))?;
+        let ask = |pragma: &str| -> Result<u64, StoreError> {
+            let mut select = connection.prepare_cached(pragma)?;
             Ok(select
                 .query_row([], |row| row.get::<_, i64>(0))?
                 .unsigned_abs())
         };
-        let page = ask("page_size")?;
+        // That of a file never changes.
+        let page = match self.measure.page {
+            0 => ask("PRAGMA page_size")?,
+            page => page,
+        };
         self.measure = Measure {
             page,
-            file: ask("page_count")? * page,
-            free: ask("freelist_count")? * page,
-            log: self.log.length(),
+            file: ask("PRAGMA page_count")? * page,
+            free: ask("PRAGMA freelist_count")? * page,
+            log: self.log_length(page),
         };
         self.stalled = false;
         if let Some(limit) = self.limit {
@@ -168,6 +172,17 @@ impl Space {
             self.trimming = rows > limit.high() || (self.trimming && rows > limit.low());
         }
         Ok(())
+    }
+
+    /// The length of the log. It is looked at where it may have grown, or is to become shorter: mostly it is written
+    /// over, and every commit would ask for what is the same as before.
+    fn log_length(&self, page: u64) -> u64 {
+        let before = self.measure.log;
+        let most = self.limit.map_or(LOG_BYTES_MAX, |limit| limit.log);
+        match self.log.written(page) <= before && before <= most {
+            true => before,
+            false => self.log.length(),
+        }
     }
 
     /// Keeps the log short, now or when nobody waits any more.

@@ -100,10 +100,9 @@ fn by_the_dozen<'v, const N: usize>(
         some.extend(rows.by_ref().take(SIZES[0]));
         let mut rest = &some[..];
         for (place, size) in SIZES.into_iter().enumerate() {
-            while let Some((these, others)) = rest.split_at_checked(size) {
-                put(file, insert, place, these, &mut numbers)?;
-                rest = others;
-            }
+            let (these, others) = rest.split_at(rest.len() - rest.len() % size);
+            put(file, insert, place, these, &mut numbers)?;
+            rest = others;
         }
         if some.len() < SIZES[0] {
             return Ok(numbers);
@@ -111,33 +110,36 @@ fn by_the_dozen<'v, const N: usize>(
     }
 }
 
-/// Puts as many rows in as the size at this place says. Where one of them is there already, none has been, and each
-/// goes by itself.
-fn put<'v, const N: usize>(
+/// Puts rows in, as many at once as the size at this place says. Where one of those is there already, none of them
+/// has been, and each goes by itself.
+fn put<const N: usize>(
     file: &rusqlite::Connection,
     insert: &Insert<N>,
     place: usize,
-    rows: &[[Bound<'v>; N]],
+    rows: &[[Bound<'_>; N]],
     numbers: &mut Vec<Option<i64>>,
 ) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
     let mut statement = file.prepare_cached(insert.statement(place))?;
-    match statement.execute(rusqlite::params_from_iter(rows.as_flattened())) {
-        Ok(0) => numbers.push(None),
-        Ok(count) => {
-            // Those of one statement follow one another.
-            let last = file.last_insert_rowid();
-            let before = last - i64::try_from(count).unwrap_or_default();
-            numbers.extend((before + 1..=last).map(Some));
-        }
-        Err(error)
-            if rows.len() > 1
-                && error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) =>
-        {
-            for row in rows.chunks_exact(1) {
-                put(file, insert, SIZES.len() - 1, row, numbers)?;
+    for these in rows.chunks(SIZES[place]) {
+        match statement.execute(rusqlite::params_from_iter(these.as_flattened())) {
+            Ok(0) => numbers.push(None),
+            Ok(count) => {
+                // Those of one statement follow one another.
+                let last = file.last_insert_rowid();
+                let before = last - i64::try_from(count).unwrap_or_default();
+                numbers.extend((before + 1..=last).map(Some));
             }
+            Err(error)
+                if these.len() > 1
+                    && error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) =>
+            {
+                put(file, insert, SIZES.len() - 1, these, numbers)?;
+            }
+            Err(error) => return Err(error.into()),
         }
-        Err(error) => return Err(error.into()),
     }
     Ok(())
 }
