@@ -1,5 +1,6 @@
 //! One sink's lane: how much may be in flight, and when to look again.
 
+mod answers;
 mod ended;
 mod flow;
 mod hand;
@@ -30,6 +31,7 @@ use super::trial::Mended;
 use crate::model::Wake;
 use crate::sinks::Sink;
 use crate::store::{Due, Inbox, StoreError};
+use answers::Answers;
 use flow::Flow;
 use hand::{handed, refusal};
 
@@ -84,8 +86,7 @@ pub(super) struct Lane {
     asking: Option<BoxFuture<'static, Result<(), StoreError>>>,
     /// Deliveries on their way. All are driven by the lane's own task, so that they leave in their order.
     in_flight: FuturesUnordered<BoxFuture<'static, Answered>>,
-    /// Answers that the next writing takes along.
-    answers: Vec<Answered>,
+    answers: Answers,
     writing: FuturesUnordered<BoxFuture<'static, Written>>,
     /// What is said once to a receiver that has to know what will come.
     greeting: JoinSet<()>,
@@ -141,7 +142,7 @@ impl Lane {
             asked: None,
             asking: None,
             in_flight: FuturesUnordered::new(),
-            answers: Vec::new(),
+            answers: Answers::default(),
             writing: FuturesUnordered::new(),
             greeting: JoinSet::new(),
         }
@@ -174,6 +175,7 @@ impl Lane {
                 Some(written) = self.writing.next() => self.written(written),
                 refused = refusal(&mut self.asking) => self.unclaimed(&refused),
                 handed = handed(&mut self.inbox) => self.take(handed),
+                () = self.answers.have_waited() => {}
                 // While the queue is being asked there is nothing to look for.
                 () = sleep_until(self.look_at), if self.asked.is_none() => self.look = true,
             }
@@ -359,6 +361,7 @@ impl Lane {
             stop.cancelled().await;
             sleep(drain).await;
         });
+        self.write_now();
         tokio::select! {
             () = self.clear_hand() => {}
             () = &mut deadline => {}
@@ -370,7 +373,7 @@ impl Lane {
                 () = &mut deadline => break,
             }
             self.gather();
-            self.write();
+            self.write_now();
         }
         self.in_flight.clear();
         self.say().await;

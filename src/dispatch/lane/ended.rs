@@ -49,7 +49,7 @@ impl Lane {
                 trouble.ended += 1;
             }
         }
-        self.answers.push(answered);
+        self.answers.add(answered);
     }
 
     /// Tells of what is written down, and looks after what waited for it.

@@ -8,10 +8,9 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::super::answered::Answered;
 use super::super::attempt;
 use super::{Lane, STORE_AGAIN, Written};
-use crate::model::{Claim, Outcome, Posted};
+use crate::model::Claim;
 use crate::store::{Claims, Flush, Handed, Inbox, StoreError};
 
 impl Lane {
@@ -45,8 +44,9 @@ impl Lane {
         self.in_flight.len() + self.flow.in_hand()
     }
 
-    /// Asks the queue for deliveries.
+    /// Asks the queue for deliveries, and has it write down meanwhile what there is.
     pub(super) fn ask(&mut self, now: Timestamp, limit: NonZeroUsize, probing: bool) {
+        self.write_now();
         let (sender, turn) = (Arc::clone(&self.sender), self.turn);
         let limit = (!probing).then_some(limit);
         self.asked = Some(probing);
@@ -136,13 +136,20 @@ impl Lane {
             .push(attempt::run(Arc::clone(&self.sender), claim).boxed());
     }
 
-    /// Writes down the answers that have come together.
+    /// Writes down the answers that have come together, unless they wait for those of what is on its way.
     pub(super) fn write(&mut self) {
+        if self.in_flight.is_empty() || !self.answers.may_wait() {
+            self.write_now();
+        }
+    }
+
+    /// Writes down the answers that have come together.
+    pub(super) fn write_now(&mut self) {
         if self.answers.is_empty() {
             return;
         }
-        let answers = std::mem::take(&mut self.answers);
-        let flush = self.flush_for(&answers);
+        let (answers, are_plain) = self.answers.take();
+        let flush = self.flush_for(are_plain);
         let (sender, mark) = (Arc::clone(&self.sender), self.flow.mark());
         let writing = async move {
             let answers = sender.write(answers, flush).await;
@@ -153,15 +160,8 @@ impl Lane {
 
     /// Where nobody waits for what comes of answers, others may be flushed with them. One by itself may even wait
     /// for the next thing that is written: at a crash that is one delivery more which is repeated.
-    fn flush_for(&self, answers: &[Answered]) -> Flush {
+    fn flush_for(&self, are_plain: bool) -> Flush {
         let is_alone = self.flow.unwritten == 1 && self.in_flight.is_empty() && !self.look;
-        let are_plain = answers.iter().all(|one| {
-            let settlement = &one.settled.settlement;
-            one.outcome() == Some(Outcome::Delivered)
-                && settlement.posted == Posted::Nothing
-                && settlement.rest_until.is_none()
-                && one.claim.alone
-        });
         match are_plain {
             true if is_alone => Flush::Rides,
             true => Flush::Shared,
