@@ -96,9 +96,8 @@ fn take(
         mark(connection, &claims, now)?;
     }
     let mut tally = Tally::default();
-    for _ in &claims {
-        tally.moved(sink, State::Waiting, State::InFlight);
-    }
+    let taken = claims.iter().map(|_| State::InFlight);
+    tally.moved(sink, State::Waiting, taken);
     tally.count(connection)?;
     Ok(Claims {
         claims,

@@ -4,7 +4,7 @@
 //! has the oldest one that waits in front. So these numbers are exact, and whoever asks for them often,
 //! such as a page that is left open, costs the deliveries nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -40,7 +40,7 @@ impl Depths {
 /// What a group of deliveries does to the counts, in place of triggers that would do it for each of them.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    by_sink: HashMap<Name, [i64; STATES]>,
+    by_sink: BTreeMap<Name, [i64; STATES]>,
 }
 
 /// One row for each sink and state; for those that wait, with the oldest one.
@@ -54,23 +54,23 @@ const STATES: usize = 7;
 impl Tally {
     /// A delivery has come in.
     pub(super) fn added(&mut self, sink: &Name, state: State) {
-        self.change(sink, state, 1);
+        self.of(sink)[column(state)] += 1;
     }
 
-    /// A delivery has gone from one state to another.
-    pub(super) fn moved(&mut self, sink: &Name, from: State, to: State) {
-        self.change(sink, from, -1);
-        self.change(sink, to, 1);
+    /// Deliveries of one sink have gone from a state to these.
+    pub(super) fn moved(&mut self, sink: &Name, from: State, to: impl IntoIterator<Item = State>) {
+        let counts = self.of(sink);
+        for to in to {
+            counts[column(from)] -= 1;
+            counts[column(to)] += 1;
+        }
     }
 
-    fn change(&mut self, sink: &Name, state: State, by: i64) {
+    fn of(&mut self, sink: &Name) -> &mut [i64; STATES] {
         if !self.by_sink.contains_key(sink) {
             self.by_sink.insert(sink.clone(), [0; STATES]);
         }
-        if let Some(counts) = self.by_sink.get_mut(sink) {
-            let column = usize::try_from(state_column(state)).expect("not negative");
-            counts[column] += by;
-        }
+        self.by_sink.get_mut(sink).expect("just put there")
     }
 
     /// Writes it down; to be called before anybody else can ask for the counts.
@@ -90,6 +90,10 @@ impl Tally {
         connection.execute_each(upsert, counts)?;
         Ok(())
     }
+}
+
+fn column(state: State) -> usize {
+    usize::try_from(state_column(state)).expect("not negative")
 }
 
 impl Store {

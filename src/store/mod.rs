@@ -32,6 +32,7 @@ mod lane;
 mod lead;
 mod lock;
 mod log;
+mod measure;
 mod moving;
 mod opening;
 mod owner;

@@ -22,6 +22,7 @@ use super::error::is_damage;
 use super::file::QueueFile;
 use super::hands::Hands;
 use super::lock::FolderLock;
+use super::measure::Pages;
 use super::opening::Open;
 use super::reader::Reader;
 use super::request::Request;
@@ -129,7 +130,7 @@ impl Owner {
                         drop(reply.send(self.limit(bytes)));
                     }
                     Request::Shorten(reply) => {
-                        self.measure();
+                        self.measure(None);
                         let _ = reply.send(());
                     }
                     // That is looked at below in any case.
@@ -225,12 +226,12 @@ impl Owner {
         match self.transact(group) {
             Ok(wrote) => {
                 // Reading says nothing about whether the disk takes anything.
-                if wrote {
-                    self.written(group);
+                if let Some(pages) = wrote {
+                    self.written(group, Some(pages));
                 }
                 // First, so that whoever hears of what was claimed has it.
                 self.hand_over();
-                self.riding.done(group, wrote);
+                self.riding.done(group, wrote.is_some());
             }
             Err(StoreError::Sql(error)) if is_damage(&error) => {
                 self.give_up(&error);
@@ -252,8 +253,8 @@ impl Owner {
         }
     }
 
-    /// Does the work in one transaction; answers whether anything was written.
-    fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<bool, StoreError> {
+    /// Does the work in one transaction; answers how long the file is then, if anything was written.
+    fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<Option<Pages>, StoreError> {
         let before = self.space.commits();
         self.riding.set(&self.connection, group)?;
         let connection = sql::Connection::Sqlite(&self.connection);
@@ -263,11 +264,15 @@ impl Owner {
             work.apply(&transaction, &self.tags, hands)
         };
         let applied = group.iter_mut().try_for_each(apply);
-        if let Err(error) = applied.and_then(|()| Ok(transaction.commit()?)) {
+        let committed = applied.and_then(|()| {
+            let pages = self.space.count(&self.connection)?;
+            transaction.commit()?;
+            Ok(pages)
+        });
+        if committed.is_err() {
             self.hands.rolled_back();
-            return Err(error);
         }
-        Ok(self.space.commits() != before)
+        Ok(Some(committed?).filter(|_| self.space.commits() != before))
     }
 
     fn flush(&mut self) {
@@ -276,7 +281,7 @@ impl Owner {
         }
         match self.riding.flush(&self.connection) {
             Ok(false) => {}
-            Ok(true) => self.written(&[]),
+            Ok(true) => self.written(&[], None),
             Err(StoreError::Sql(error)) if is_damage(&error) => self.give_up(&error),
             Err(error) => drop(self.failed(error, None)),
         }
@@ -293,12 +298,12 @@ impl Owner {
         }
     }
 
-    fn written(&mut self, group: &[Box<dyn Work>]) {
+    fn written(&mut self, group: &[Box<dyn Work>], pages: Option<Pages>) {
         let events = group.iter().any(|work| work.manner().bytes.is_some());
         if group.iter().any(|work| work.manner().bytes.is_none()) {
             self.space.look_anew();
         }
-        self.measure();
+        self.measure(pages);
         if events {
             self.space.press(false);
         }
@@ -308,8 +313,12 @@ impl Owner {
         });
     }
 
-    fn measure(&mut self) {
-        if let Err(error) = self.space.measure(&self.connection) {
+    fn measure(&mut self, pages: Option<Pages>) {
+        let measured = match pages {
+            Some(pages) => self.space.weigh(&self.connection, pages),
+            None => self.space.measure(&self.connection),
+        };
+        if let Err(error) = measured {
             tracing::debug!(%error, "the space that the queue takes cannot be measured");
         }
     }

@@ -19,7 +19,7 @@ use rustix::fs::Access;
 use rustix::io::Errno;
 
 use super::StoreError;
-use super::space::LOG_BYTES_MAX;
+use super::measure::LOG_BYTES_MAX;
 
 /// Name of the queue file in the data folder.
 pub(super) const FILE_NAME: &str = "bellwire.db";

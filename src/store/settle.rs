@@ -35,9 +35,8 @@ pub(super) fn settle_all(
             .filter(|(_, is_newest)| **is_newest)
     };
     let mut tally = Tally::default();
-    for (one, _) in applied() {
-        tally.moved(sink, State::InFlight, one.settlement.state);
-    }
+    let states = applied().map(|(one, _)| one.settlement.state);
+    tally.moved(sink, State::InFlight, states);
     tally.count(connection)?;
     let tried = applied().filter_map(|(one, _)| match &one.ended {
         Ended::Tried(attempt) => Some((one, attempt)),
@@ -132,7 +131,7 @@ pub(super) fn give_back(
     let mut tally = Tally::default();
     for back in claims {
         if update.execute(params![back.row, back.attempt, micros(back.due)])? > 0 {
-            tally.moved(sink, State::InFlight, State::Waiting);
+            tally.moved(sink, State::InFlight, [State::Waiting]);
         }
     }
     tally.count(connection)

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rusqlite::Connection;
 
 use super::log::{self, Log};
+use super::measure::{LOG_BYTES_MAX, Limit, Measure, Pages};
 use super::prune::{self, Yield};
 use super::{Shortage, StoreError, sql};
 
@@ -25,29 +26,6 @@ const VACUUM_PAGES: u32 = 128;
 /// all. Without them every event would move pages about.
 const FREE_PAGES: u64 = 256;
 const FREE_SHARE: u64 = 16;
-
-/// The longest log that a limit leaves room for, in bytes.
-pub(super) const LOG_BYTES_MAX: u64 = 32 << 20;
-
-/// The shares of a limit.
-#[derive(Clone, Copy, Debug)]
-struct Limit {
-    /// All of it.
-    all: u64,
-    /// What the log may keep.
-    log: u64,
-    /// What events have to leave for settlements and for bellwire's own events.
-    reserve: u64,
-}
-
-/// What was measured, in bytes.
-#[derive(Clone, Copy, Debug, Default)]
-struct Measure {
-    page: u64,
-    file: u64,
-    free: u64,
-    log: u64,
-}
 
 /// The queue's place on the disk.
 #[derive(Debug)]
@@ -78,28 +56,6 @@ pub(super) struct Space {
     stalled: bool,
 }
 
-impl Limit {
-    /// Most bytes of rows with which an event is still accepted.
-    const fn rows(self) -> u64 {
-        self.all - self.log - self.reserve
-    }
-
-    /// Removing begins above the first and goes on until no more than the second is there.
-    const fn high(self) -> u64 {
-        self.rows() - self.all / 16
-    }
-
-    const fn low(self) -> u64 {
-        self.rows() - self.all / 8
-    }
-}
-
-impl Measure {
-    const fn rows(self) -> u64 {
-        self.file.saturating_sub(self.free)
-    }
-}
-
 impl Space {
     /// The place of a queue file, without a limit, and where to say that a reader is in the way.
     pub(super) fn new(file: &Path, log: Log, in_the_way: Arc<AtomicBool>) -> Self {
@@ -126,11 +82,7 @@ impl Space {
         connection: &Connection,
         all: u64,
     ) -> Result<(), StoreError> {
-        let limit = Limit {
-            all,
-            log: (all / 8).min(LOG_BYTES_MAX),
-            reserve: (all / 16).min(64 << 20),
-        };
+        let limit = Limit::of(all);
         self.limit = Some(limit);
         self.pages_max = u64::MAX;
         self.measure(connection)?;
@@ -141,23 +93,22 @@ impl Space {
 
     /// Looks at what there is, and keeps the log short. To be called after something was written.
     pub(super) fn measure(&mut self, connection: &Connection) -> Result<(), StoreError> {
-        let ask = |pragma: &str| -> Result<u64, StoreError> {
-            let mut select = connection.prepare_cached(pragma)?;
-            Ok(select
-                .query_row([], |row| row.get::<_, i64>(0))?
-                .unsigned_abs())
-        };
-        // That of a file never changes.
-        let page = match self.measure.page {
-            0 => ask("PRAGMA page_size")?,
-            page => page,
-        };
-        self.measure = Measure {
-            page,
-            file: ask("PRAGMA page_count")? * page,
-            free: ask("PRAGMA freelist_count")? * page,
-            log: self.log_length(page),
-        };
+        let pages = self.count(connection)?;
+        self.weigh(connection, pages)
+    }
+
+    /// How long the file is now. In a transaction it takes no lock of its own.
+    pub(super) fn count(&self, connection: &Connection) -> Result<Pages, StoreError> {
+        Pages::of(connection, self.measure.page)
+    }
+
+    /// The same with what was counted.
+    pub(super) fn weigh(
+        &mut self,
+        connection: &Connection,
+        pages: Pages,
+    ) -> Result<(), StoreError> {
+        self.measure = pages.measure(self.log_length(pages));
         self.stalled = false;
         if let Some(limit) = self.limit {
             if self.measure.log > limit.log {
@@ -176,10 +127,10 @@ impl Space {
 
     /// The length of the log. It is looked at where it may have grown, or is to become shorter: mostly it is written
     /// over, and every commit would ask for what is the same as before.
-    fn log_length(&self, page: u64) -> u64 {
+    fn log_length(&self, pages: Pages) -> u64 {
         let before = self.measure.log;
         let most = self.limit.map_or(LOG_BYTES_MAX, |limit| limit.log);
-        match self.log.written(page) <= before && before <= most {
+        match self.log.written(pages.bytes) <= before && before <= most {
             true => before,
             false => self.log.length(),
         }

@@ -1,7 +1,7 @@
 //! Answers that are there and not yet on their way into the queue.
 //!
 //! A file of its own because how long they wait for one another is what a crash repeats: a transaction costs the
-//! queue the same whether one answer is in it or fifty, and what was in none when the process is killed is sent again.
+//! queue the same whether one answer is in it or thirty, and what was in none when the process is killed is sent again.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::model::{Outcome, Posted};
 const WAIT_MAX: Duration = Duration::from_millis(1);
 
 /// So many wait for no more.
-const TOGETHER_MAX: usize = 64;
+const TOGETHER_MAX: usize = 32;
 
 /// What the next writing takes along.
 #[derive(Debug, Default)]
