@@ -4,7 +4,7 @@
 //! has the oldest one that waits in front. So these numbers are exact, and whoever asks for them often,
 //! such as a page that is left open, costs the deliveries nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 
@@ -40,7 +40,7 @@ impl Depths {
 /// What a group of deliveries does to the counts, in place of triggers that would do it for each of them.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    by_sink: BTreeMap<Name, [i64; STATES]>,
+    by_sink: HashMap<Name, [i64; STATES]>,
 }
 
 /// One row for each sink and state; for those that wait, with the oldest one.

@@ -9,7 +9,7 @@
 //! lane has claimed everything that is due. What it claims comes the same way, so that its order among
 //! all that is handed over is kept: nothing overtakes.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -81,7 +81,7 @@ impl Inbox {
 /// The lanes that take deliveries as they come in, and what one transaction hands over to them.
 #[derive(Debug, Default)]
 pub(super) struct Hands {
-    open: BTreeMap<Name, Hand>,
+    open: HashMap<Name, Hand>,
     pending: Vec<(Name, Handed)>,
     /// There may be something to send for lanes of other instances.
     tells_others: bool,
