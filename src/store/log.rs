@@ -18,10 +18,6 @@ use super::{StoreError, schema};
 /// often; what is changed often is copied once.
 const FRAMES_MAX: u64 = 3000;
 
-/// What stands in it before the first frame, and before the page of each.
-const HEAD_BYTES: u64 = 32;
-const FRAME_HEAD_BYTES: u64 = 24;
-
 /// The log of a queue file.
 #[derive(Debug)]
 pub(super) struct Log {
@@ -59,11 +55,6 @@ impl Log {
     /// How many commits have written to it. One that changes nothing does not, whatever it was told to write.
     pub(super) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
-    }
-
-    /// How far it was last written with pages of this size, in bytes; it may be longer than that.
-    pub(super) fn written(&self, page: u64) -> u64 {
-        HEAD_BYTES + self.frames.load(Ordering::Relaxed) * (FRAME_HEAD_BYTES + page)
     }
 
     /// Its length in bytes. No log is a short one.

@@ -32,7 +32,7 @@ pub(super) struct Measure {
 /// How many pages a file has, how many of them are free, and the bytes of one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pages {
-    pub(super) bytes: u64,
+    bytes: u64,
     count: u64,
     free: u64,
 }

@@ -108,7 +108,7 @@ impl Space {
         connection: &Connection,
         pages: Pages,
     ) -> Result<(), StoreError> {
-        self.measure = pages.measure(self.log_length(pages));
+        self.measure = pages.measure(self.log.length());
         self.stalled = false;
         if let Some(limit) = self.limit {
             if self.measure.log > limit.log {
@@ -123,17 +123,6 @@ impl Space {
             self.trimming = rows > limit.high() || (self.trimming && rows > limit.low());
         }
         Ok(())
-    }
-
-    /// The length of the log. It is looked at where it may have grown, or is to become shorter: mostly it is written
-    /// over, and every commit would ask for what is the same as before.
-    fn log_length(&self, pages: Pages) -> u64 {
-        let before = self.measure.log;
-        let most = self.limit.map_or(LOG_BYTES_MAX, |limit| limit.log);
-        match self.log.written(pages.bytes) <= before && before <= most {
-            true => before,
-            false => self.log.length(),
-        }
     }
 
     /// Keeps the log short, now or when nobody waits any more.
