@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rusqlite::Connection;
 
 use super::log::{self, Log};
-use super::measure::{LOG_BYTES_MAX, Limit, Measure, Pages};
+use super::measure::{Limit, Measure, Pages};
 use super::prune::{self, Yield};
 use super::{Shortage, StoreError, sql};
 
