@@ -1,6 +1,7 @@
 //! From the upstream's bytes to each kind of sink.
 
-use bellwire::simulator::receivers::Kind;
+use bellwire::simulator::receivers::{Kind, Received};
+use bellwire::simulator::{Answer, Manner};
 use standardwebhooks::Webhook;
 
 use crate::harness::{Bridge, Phones, SECRET, Upstream, recorded, soon, type_of};
@@ -148,4 +149,28 @@ async fn a_template_that_fails_does_not_swallow_the_alert() {
             .contains("template of the title failed"),
         "{body}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_is_written_down_while_another_is_still_awaited() {
+    let upstream = Upstream::start().await;
+    let phones = Phones::start().await;
+    let slow = br#"{"type":"slow"}"#;
+    phones.handle.answer_by("/webhook", move |one: &Received| {
+        (*one.body == *slow).then(|| Answer::status(200).sent(Manner::Hang))
+    });
+    let more = "concurrency = 2\ntimeout = \"1m\"";
+    let config = format!(
+        "http.listen = \"127.0.0.1:0\"\n{}{}{EVERYTHING}",
+        upstream.source(),
+        phones.sink("automation", Kind::Webhook, more),
+    );
+    let mut bridge = Bridge::new(&config);
+    bridge.start();
+    soon("the connection", upstream.handle.heard()).await;
+    upstream.send(&slow[..]).await;
+    upstream.send(r#"{"type":"quick"}"#).await;
+    soon("both", phones.handle.arrivals(Kind::Webhook, 2)).await;
+    let delivered = r#"bellwire_deliveries_total{sink="automation",outcome="delivered"} 1"#;
+    bridge.shows("/metrics", delivered).await;
 }

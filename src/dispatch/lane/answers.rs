@@ -69,3 +69,101 @@ fn is_plain(one: &Answered) -> bool {
         && settlement.rest_until.is_none()
         && one.claim.alone
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::super::flow::tests::claim;
+    use super::*;
+    use crate::model::{Attempt, Ended, Settled, Settlement, State, Wake};
+
+    /// An answer with this outcome, which means nothing to anybody else.
+    fn answered(outcome: Outcome) -> Answered {
+        let (claim, at) = (claim(10), Timestamp::UNIX_EPOCH);
+        let attempt = Attempt {
+            number: 1,
+            at,
+            duration: WAIT_MAX,
+            outcome,
+            status: None,
+            reason: None,
+            answer: None,
+        };
+        let settlement = Settlement {
+            state: State::Delivered,
+            due: at,
+            step: 0,
+            plain: false,
+            wake: Wake::Never,
+            posted: Posted::Nothing,
+            reason: None,
+            rest_until: None,
+            suspend: None,
+        };
+        let settled = Settled {
+            row: claim.row,
+            alone: claim.alone,
+            ended: Ended::Tried(attempt),
+            settlement,
+        };
+        Answered {
+            claim,
+            settled,
+            sign: None,
+            at,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn they_wait_for_a_millisecond_from_the_first_on() {
+        let mut answers = Answers::default();
+        let begun = Instant::now();
+        answers.add(answered(Outcome::Delivered));
+        tokio::time::advance(WAIT_MAX / 2).await;
+        answers.add(answered(Outcome::Delivered));
+        assert!(answers.may_wait());
+        answers.have_waited().await;
+        // The clock of the runtime knows whole milliseconds.
+        let waited = begun.elapsed();
+        assert!((WAIT_MAX..2 * WAIT_MAX).contains(&waited), "{waited:?}");
+        assert!(!answers.may_wait());
+        let (all, are_plain) = answers.take();
+        assert!(all.len() == 2 && are_plain && answers.is_empty());
+        let nothing = tokio::time::timeout(Duration::from_secs(60), answers.have_waited());
+        assert!(nothing.await.is_err(), "there are none");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn as_many_as_go_together_wait_for_no_more() {
+        let mut answers = Answers::default();
+        for _ in 1..TOGETHER_MAX {
+            answers.add(answered(Outcome::Delivered));
+        }
+        assert!(answers.may_wait());
+        answers.add(answered(Outcome::Delivered));
+        assert!(!answers.may_wait());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_others_wait_for_has_none_wait() {
+        let ways: [fn(&mut Answered); 4] = [
+            |one| one.claim.alone = false,
+            |one| one.settled.settlement.posted = Posted::Gone,
+            |one| one.settled.settlement.rest_until = Some(Timestamp::UNIX_EPOCH),
+            |one| *one = answered(Outcome::Retry),
+        ];
+        for way in ways {
+            let mut answers = Answers::default();
+            let mut urgent = answered(Outcome::Delivered);
+            way(&mut urgent);
+            answers.add(answered(Outcome::Delivered));
+            answers.add(urgent);
+            answers.add(answered(Outcome::Delivered));
+            assert!(!answers.may_wait());
+            assert!(!answers.take().1, "they are flushed at once");
+            answers.add(answered(Outcome::Delivered));
+            assert!(answers.may_wait(), "those that follow may");
+        }
+    }
+}

@@ -121,7 +121,7 @@ fn bytes(claim: &Claim) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use jiff::Timestamp;
 
     use super::*;
@@ -195,7 +195,8 @@ mod tests {
         assert_eq!(flow.room(0), 16);
     }
 
-    fn claim(bytes: usize) -> Claim {
+    /// A claim of an event of this size.
+    pub(in super::super) fn claim(bytes: usize) -> Claim {
         let now = Timestamp::UNIX_EPOCH;
         Claim {
             row: 1,

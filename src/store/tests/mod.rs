@@ -10,6 +10,7 @@ mod depths;
 mod file;
 mod hands;
 mod looks;
+mod many;
 mod order;
 mod queue;
 mod restarts;
