@@ -124,8 +124,8 @@
 //! 9. The sink judges the answer: delivered, retry, retry after N, dead, or suspend.
 //! 10. [`retry`] turns the verdict into a settlement, which frees the place for the next request, and
 //!     [`store`] writes it down with the attempt, with whatever else is written then. What 4 does is
-//!     on the disk before anything else happens; what 6 does is with whatever is flushed next, and what 10 does is
-//!     within 20 ms.
+//!     on the disk before anything else happens; what 6 does is with whatever is flushed next. Where nobody waits for
+//!     what 10 does, it waits a moment for others of its kind, and is on the disk within 20 ms.
 //!
 //! An event that the stream missed comes by another door and walks on from 3: after a gap, [`intake`]
 //! reads the REST API beside the stream, and what the picture finds that nobody has told becomes an

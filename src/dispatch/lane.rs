@@ -198,6 +198,8 @@ impl Lane {
         if !looks || self.asked.is_some() {
             return;
         }
+        // Whatever the queue is asked now comes behind it.
+        self.write_now();
         self.look = false;
         self.look_at = match self.inbox {
             Some(_) => self.look_now().await,

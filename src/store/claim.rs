@@ -1,7 +1,7 @@
 //! Deliveries out: what is taken.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use rusqlite::ErrorCode;
@@ -19,6 +19,26 @@ use crate::model::{Claim, Living, Name, State, Wake};
 
 /// Bytes of events that are enough for one claim.
 const CLAIM_BYTES_MAX: usize = 1 << 20;
+
+/// Deliveries that are looked at together: so few before it is known how large their events are, since a server
+/// sends them all, and so many at most.
+const LOOK_MIN: usize = 4;
+const LOOK_MAX: usize = 64;
+
+/// Deliveries that stand one behind the other.
+pub(super) static LOOK: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {EVENT_COLUMNS}, d.seq, d.rule, d.attempts, d.step, d.plain, d.created, d.due, d.asked,
+             d.suppressed_count, d.suppressed_since, d.wakes, d.living, l.message, d.instead, d.bundle, d.key IS NULL
+         FROM deliveries d LEFT JOIN events e ON e.seq = d.event
+         LEFT JOIN living l ON l.sink = d.sink AND l.key = d.living
+         WHERE d.seq >= ?1 AND d.seq <= ?2 ORDER BY d.seq"
+    )
+});
+
+/// Writes down that they are taken.
+pub(super) const TAKE: &str =
+    "UPDATE deliveries SET state = ?3, attempts = ?4, due = ?5 WHERE seq >= ?1 AND seq <= ?2";
 
 /// What waits for a sink that was away.
 pub(super) const WAKE_RETURNED: &str = "UPDATE deliveries SET due = created, wakes = 0
@@ -107,17 +127,15 @@ fn take(
     })
 }
 
-/// Writes down that these are taken. Mostly they stand one behind the other, and a statement takes a row of them.
+/// Writes down that these are taken. Mostly they stand one behind the other, and one statement takes them all.
 fn mark(connection: &Connection<'_>, claims: &[Claim], now: Timestamp) -> sql::Result<()> {
-    let take =
-        "UPDATE deliveries SET state = ?3, attempts = ?4, due = ?5 WHERE seq >= ?1 AND seq <= ?2";
     let runs = claims.chunk_by(|one, next| one.row + 1 == next.row && one.attempt == next.attempt);
     let taken = runs.filter_map(|run| {
         let (first, last) = (run.first()?, run.last()?);
         let (state, attempt) = (state_column(State::InFlight), i64::from(first.attempt));
         Some([first.row, last.row, state, attempt, micros(now)].map(Bound::Int))
     });
-    connection.execute_each(take, taken).map(drop)
+    connection.execute_each(TAKE, taken).map(drop)
 }
 
 fn aside_of(
@@ -181,37 +199,40 @@ fn read_all(
     now: Timestamp,
     rows: &[i64],
 ) -> Result<(Vec<Claim>, Vec<Aside>, bool), StoreError> {
-    let mut select = connection.prepare_cached(&format!(
-        "SELECT {EVENT_COLUMNS}, d.seq, d.rule, d.attempts, d.step, d.plain, d.created, d.due, d.asked,
-             d.suppressed_count, d.suppressed_since, d.wakes, d.living, l.message, d.instead, d.bundle, d.key IS NULL
-         FROM deliveries d LEFT JOIN events e ON e.seq = d.event
-         LEFT JOIN living l ON l.sink = d.sink AND l.key = d.living
-         WHERE d.seq >= ?1 AND d.seq <= ?2 ORDER BY d.seq"
-    ))?;
+    let mut select = connection.prepare_cached(&LOOK)?;
     let mut claims = Vec::with_capacity(rows.len());
     let mut set_aside = Vec::new();
-    let mut bytes = 0;
-    // Mostly they stand one behind the other, and a look finds a row of them.
-    for run in rows.chunk_by(|one, next| one + 1 == *next) {
-        let mut found = Vec::with_capacity(run.len());
-        select.query_until(params![run[0], run[run.len() - 1]], |row| {
+    let (mut bytes, mut largest) = (0, 0_usize);
+    let (mut left, mut most) = (rows, LOOK_MIN);
+    while bytes <= CLAIM_BYTES_MAX
+        && let run @ [first, ..] = run_of(left, most)
+        && let [.., last] = run
+    {
+        let (mut found, mut read_bytes) = (Vec::with_capacity(run.len()), bytes);
+        select.query_until(params![first, last], |row| {
             let one = read(row, tags, sink, now);
-            let event = one.as_ref().map(|(claim, _)| &claim.event);
-            bytes += event.map_or(0, |event| event.payload.len());
-            found.push(one);
-            Ok(bytes > CLAIM_BYTES_MAX)
+            let event = one.as_ref().ok().map(|(claim, _)| &claim.event);
+            read_bytes += event.map_or(0, |event| event.payload.len());
+            found.push((row.get(EVENT_COLUMN_COUNT)?, one));
+            Ok(read_bytes > CLAIM_BYTES_MAX)
         })?;
-        let is_enough = bytes > CLAIM_BYTES_MAX;
-        if found.len() < run.len() && !is_enough {
+        if found.len() < run.len() && read_bytes <= CLAIM_BYTES_MAX {
             return Err(SqlError::NoRow.into());
         }
-        for (&seq, one) in run.iter().zip(found) {
+        left = &left[found.len()..];
+        for (seq, one) in found {
             match one {
+                // Left for the next claim.
+                Ok(_) if bytes > CLAIM_BYTES_MAX => return Ok((claims, set_aside, true)),
                 Ok((mut claim, bundle)) => {
                     if let Some(bundle) = bundle {
                         bundle::close(connection, seq)?;
                         gather(connection, &mut claim, bundle)?;
                     }
+                    let events = claim.bundle.iter().chain([&claim.event]);
+                    let own: usize = events.map(|event| event.payload.len()).sum();
+                    bytes += own;
+                    largest = own.max(largest);
                     claims.push(claim);
                 }
                 Err(error) if aside::is_about_a_row(&error) => {
@@ -220,12 +241,18 @@ fn read_all(
                 Err(error) => return Err(error.into()),
             }
         }
-        if is_enough {
-            break;
-        }
+        let fit = CLAIM_BYTES_MAX.saturating_sub(bytes) / largest.max(1);
+        most = fit.clamp(LOOK_MIN, LOOK_MAX);
     }
-    let are_left = claims.len() + set_aside.len() < rows.len();
-    Ok((claims, set_aside, are_left))
+    Ok((claims, set_aside, !left.is_empty()))
+}
+
+/// The rows at the front that stand one behind the other, so many at most. A look finds all of them, where one for
+/// each would cost several times as much.
+fn run_of(rows: &[i64], most: usize) -> &[i64] {
+    let run = rows.chunk_by(|one, next| one + 1 == *next).next();
+    let run = run.unwrap_or_default();
+    &run[..run.len().min(most)]
 }
 
 /// Gives a claim all events of the message that it carries.

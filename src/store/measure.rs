@@ -1,6 +1,6 @@
 //! How much of the disk the queue takes, and how much of it the queue may take.
 //!
-//! A file of its own because it is asked for after every transaction, and so at as little cost as can be.
+//! A file of its own because it is asked for within every transaction, and so at as little cost as can be.
 
 use rusqlite::Connection;
 

@@ -102,7 +102,7 @@ impl Space {
         Pages::of(connection, self.measure.page)
     }
 
-    /// The same with what was counted.
+    /// As [`Self::measure`], with pages that were counted before the commit.
     pub(super) fn weigh(
         &mut self,
         connection: &Connection,

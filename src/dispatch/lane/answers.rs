@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use super::super::answered::Answered;
 use crate::model::{Outcome, Posted};
 
-/// Longest wait of an answer for others.
+/// Longest wait of an answer for others. The runtime knows whole milliseconds, and may make two of it.
 const WAIT_MAX: Duration = Duration::from_millis(1);
 
 /// So many wait for no more.
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_others_wait_for_has_none_wait() {
+    async fn an_urgent_one_has_all_written_at_once() {
         let ways: [fn(&mut Answered); 4] = [
             |one| one.claim.alone = false,
             |one| one.settled.settlement.posted = Posted::Gone,

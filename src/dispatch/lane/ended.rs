@@ -157,6 +157,9 @@ impl Lane {
     /// Raises what there is to say, with how many deliveries wait; what is being tried waits as well. When a
     /// sink is back, that is how many waited for it: some are on their way already, and some may have arrived.
     pub(super) async fn say(&mut self) {
+        if !self.to_say.is_empty() {
+            self.write_now();
+        }
         for (kind, trouble, word) in std::mem::take(&mut self.to_say) {
             let Trouble {
                 since,
@@ -191,6 +194,7 @@ impl Lane {
     pub(super) async fn speak_of_the_dead(&mut self) {
         let now = self.now();
         if self.obituary.due().is_some_and(|due| due <= now) {
+            self.write_now();
             self.say_of_the_dead(Obituary::notice).await;
         }
     }

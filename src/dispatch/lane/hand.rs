@@ -44,9 +44,8 @@ impl Lane {
         self.in_flight.len() + self.flow.in_hand()
     }
 
-    /// Asks the queue for deliveries, and has it write down meanwhile what there is.
+    /// Asks the queue for deliveries.
     pub(super) fn ask(&mut self, now: Timestamp, limit: NonZeroUsize, probing: bool) {
-        self.write_now();
         let (sender, turn) = (Arc::clone(&self.sender), self.turn);
         let limit = (!probing).then_some(limit);
         self.asked = Some(probing);
@@ -136,7 +135,7 @@ impl Lane {
             .push(attempt::run(Arc::clone(&self.sender), claim).boxed());
     }
 
-    /// Writes down the answers that have come together, unless they wait for those of what is on its way.
+    /// Writes down the answers that have come together, unless they may wait for those of deliveries on their way.
     pub(super) fn write(&mut self) {
         if self.in_flight.is_empty() || !self.answers.may_wait() {
             self.write_now();

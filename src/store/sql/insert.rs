@@ -1,7 +1,7 @@
 //! Putting many rows into a table.
 //!
-//! A file of its own because a statement costs a file more to begin and to end than to carry out, so that rows go
-//! in by the dozen there, while a server is sent one statement for each and all of them at once.
+//! A file of its own because a statement costs a file more to begin and to end than to carry out, so that many
+//! rows go in at once there, while a server is sent one statement for each and all of them at once.
 
 use std::sync::OnceLock;
 
@@ -63,7 +63,7 @@ impl Connection<'_> {
         rows: impl IntoIterator<Item = [Bound<'v>; N]>,
     ) -> Result<()> {
         match self {
-            Self::Sqlite(file) => by_the_dozen(file, insert, rows).map(drop),
+            Self::Sqlite(file) => many_at_once(file, insert, rows).map(drop),
             Self::Postgres(_) => self.execute_each(insert.for_one(), rows).map(drop),
         }
     }
@@ -77,7 +77,7 @@ impl Connection<'_> {
         rows: impl IntoIterator<Item = [Bound<'v>; N]>,
     ) -> Result<Vec<Option<i64>>> {
         match self {
-            Self::Sqlite(file) => by_the_dozen(file, insert, rows),
+            Self::Sqlite(file) => many_at_once(file, insert, rows),
             Self::Postgres(_) => {
                 let sql = format!("{} RETURNING {number}", insert.for_one());
                 self.query_each(&sql, rows, |row| row.get(0))
@@ -86,8 +86,8 @@ impl Connection<'_> {
     }
 }
 
-/// Puts rows into a table of a file; answers their numbers where it gives out some.
-fn by_the_dozen<'v, const N: usize>(
+/// Puts rows into a table of a file; answers their numbers, which mean nothing where the table has none.
+fn many_at_once<'v, const N: usize>(
     file: &rusqlite::Connection,
     insert: &Insert<N>,
     rows: impl IntoIterator<Item = [Bound<'v>; N]>,

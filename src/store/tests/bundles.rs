@@ -349,3 +349,34 @@ async fn a_row_that_cannot_be_read_is_left_out() {
     assert_eq!(spoilt.await, 1);
     assert_eq!(ids(&due(&store, 10).await), ["1 3"]);
 }
+
+#[tokio::test]
+async fn a_claim_takes_no_more_messages_than_may_be_in_memory() {
+    const MOST: usize = 1 << 20;
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    // A small event, and three large ones in its message.
+    for message in 0..6 {
+        for (place, bytes) in [10, 300_000, 300_000, 300_000].into_iter().enumerate() {
+            let id = format!("{message}.{place}");
+            let mut one = batch(&[&id], &["phone"]);
+            let (event, routes) = &mut one.events[0];
+            event.payload = vec![b'x'; bytes].into();
+            routes[0].bundle = Some(burst(0, &message.to_string()));
+            store.accept(one).await.expect("accepts");
+        }
+    }
+    let limit = NonZeroUsize::new(9).expect("some");
+    let (mut messages, mut more) = (Vec::new(), true);
+    while more {
+        let claims = store.claim(&name("phone"), after(WITHIN), limit, 0).await;
+        let claims = claims.expect("claims");
+        let events = claims.claims.iter().flat_map(|claim| &claim.bundle);
+        let bytes: usize = events.map(|event| event.payload.len()).sum();
+        assert!(bytes <= 2 * MOST, "{bytes} bytes at once");
+        messages.extend(ids(&claims.claims));
+        more = claims.more;
+    }
+    let expected = (0..6).map(|it| format!("{it}.0 {it}.1 {it}.2 {it}.3"));
+    assert!(messages.iter().cloned().eq(expected), "{messages:?}");
+}

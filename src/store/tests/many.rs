@@ -1,4 +1,4 @@
-//! Many at once, which a file takes by the dozen.
+//! Many at once, which go into a file several in a statement.
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::claim::{MISSED, WAKE_REFUSED, WAKE_RETURNED};
+use crate::store::claim::{LOOK, MISSED, TAKE, WAKE_REFUSED, WAKE_RETURNED};
 use crate::store::depths::DEPTHS;
 use crate::store::inspect::share;
 use crate::store::prune::OLD;
@@ -38,6 +38,11 @@ async fn every_look_of_a_claim_is_one_into_an_index() {
             "deliveries_due (sink=? AND priority=? AND due>? AND due<?)",
         ),
         (NEXT, "deliveries_due (sink=? AND priority=?)"),
+        (
+            &LOOK,
+            "SEARCH d USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+        ),
+        (TAKE, "USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         (WAKE_RETURNED, "deliveries_wakes (sink=?)"),
         (WAKE_REFUSED, "deliveries_refused (sink=?)"),
         (MISSED, "deliveries_wakes (sink=?)"),

@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::claim::{MISSED, WAKE_REFUSED, WAKE_RETURNED};
+use crate::store::claim::{LOOK, MISSED, TAKE, WAKE_REFUSED, WAKE_RETURNED};
 use crate::store::depths::DEPTHS;
 use crate::store::inspect::share;
 use crate::store::prune::OLD;
@@ -98,6 +98,13 @@ async fn all_by_index(client: &Client) {
             "deliveries_due",
         ),
         (NEXT, "'sink1', 3".to_owned(), "deliveries_due"),
+        (&LOOK, "20001, 20001".to_owned(), "deliveries_pkey"),
+        (&LOOK, "20001, 20064".to_owned(), "deliveries_pkey"),
+        (
+            TAKE,
+            "20001, 20064, 1, 1, 20000000".to_owned(),
+            "deliveries_pkey",
+        ),
         (WAKE_RETURNED, "'sink1', 10".to_owned(), "deliveries_wakes"),
         (WAKE_REFUSED, "'sink1', 10".to_owned(), "deliveries_refused"),
         (MISSED, "'sink1'".to_owned(), "deliveries_wakes"),
