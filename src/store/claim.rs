@@ -29,9 +29,11 @@ const LOOK_MAX: usize = 64;
 pub(super) static LOOK: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {EVENT_COLUMNS}, d.seq, d.rule, d.attempts, d.step, d.plain, d.created, d.due, d.asked,
-             d.suppressed_count, d.suppressed_since, d.wakes, d.living, l.message, d.instead, d.bundle, d.key IS NULL
+             d.suppressed_count, d.suppressed_since, d.wakes, d.living,
+             CASE WHEN d.living IS NOT NULL THEN
+                 (SELECT l.message FROM living l WHERE l.sink = d.sink AND l.key = d.living) END,
+             d.instead, d.bundle, d.key IS NULL
          FROM deliveries d LEFT JOIN events e ON e.seq = d.event
-         LEFT JOIN living l ON l.sink = d.sink AND l.key = d.living
          WHERE d.seq >= ?1 AND d.seq <= ?2 ORDER BY d.seq"
     )
 });

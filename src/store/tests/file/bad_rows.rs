@@ -3,18 +3,18 @@
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::super::bad_rows::is_set_aside;
+use super::super::bad_rows::{IDS, is_set_aside};
 use super::*;
 use crate::store::Deaths;
 use crate::store::aside::or_default;
 use crate::store::lock::FolderLock;
 
-/// A queue with three deliveries whose second is spoilt by these statements.
+/// A queue with seven deliveries whose second is spoilt by these statements.
 async fn spoilt(sql: &str) -> (TempDir, Store) {
     let folder = TempDir::new().expect("a folder");
     let store = open(&folder).expect("opens");
-    let three = batch(&["1", "2", "3"], &["phone"]);
-    store.accept(three).await.expect("accepts");
+    let seven = batch(&IDS, &["phone"]);
+    store.accept(seven).await.expect("accepts");
     store.close().await;
     let file = Connection::open(folder.path().join("bellwire.db")).expect("opens");
     file.execute_batch("PRAGMA foreign_keys = OFF")
@@ -198,7 +198,7 @@ async fn what_was_in_flight_beside_a_bad_row_is_counted_where_it_is() {
     let (folder, store) = spoilt(sql).await;
     let depths = store.depths().await.expect("reads");
     let counted = &depths.by_sink[&name("phone")];
-    assert_eq!((counted["waiting"], counted["dead"]), (2, 1));
+    assert_eq!((counted["waiting"], counted["dead"]), (6, 1));
     assert_eq!(counted.get("in_flight"), None, "{counted:?}");
     drop(folder);
 }
