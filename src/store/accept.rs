@@ -1,5 +1,6 @@
 //! Events in, with their deliveries and the cursor.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -41,7 +42,7 @@ pub(super) fn accept(
     let mut accepted = Accepted::default();
     let mut tally = Tally::default();
     let seqs = insert_events(connection, batch)?;
-    let mut plain = Vec::new();
+    let (mut plain, mut sinks) = (Vec::new(), HashMap::new());
     for ((event, routes), seq) in batch.events.iter().zip(&seqs) {
         let Some(event_seq) = *seq else {
             accepted.repeated += 1;
@@ -57,8 +58,8 @@ pub(super) fn accept(
             let state = match of.is_plain() {
                 // Written with all others of its kind.
                 true => {
-                    let state = of.taken(hands);
-                    plain.push((of, state));
+                    let (state, next) = (of.taken(hands), sinks.len());
+                    plain.push((*sinks.entry(&route.sink).or_insert(next), of, state));
                     state
                 }
                 false => insert_delivery(connection, tags, hands, &of)?,
@@ -76,6 +77,8 @@ pub(super) fn accept(
             }
         }
     }
+    // Those of one sink stand one behind the other, since they are claimed together.
+    plain.sort_by_key(|(sink, ..)| *sink);
     insert_plain(connection, tags, hands, &plain)?;
     tally.count(connection)?;
     followed::note(connection, batch)?;
@@ -132,16 +135,16 @@ fn insert_events(
     Ok(connection.insert_each(&EVENTS, "seq", rows)?)
 }
 
-/// Writes deliveries that depend on no other. Those that were taken go to their lanes.
+/// Writes deliveries that depend on no other, each with a number of its sink. Those that were taken go to their lanes.
 fn insert_plain(
     connection: &Connection<'_>,
     tags: &Tags,
     hands: &mut Hands,
-    plain: &[(Of<'_>, State)],
+    plain: &[(usize, Of<'_>, State)],
 ) -> Result<(), StoreError> {
-    let rows = plain.iter().map(|(of, state)| of.plain_row(*state));
+    let rows = plain.iter().map(|(_, of, state)| of.plain_row(*state));
     let seqs = connection.insert_each(&PLAIN, "seq", rows)?;
-    for ((of, state), seq) in plain.iter().zip(seqs) {
+    for ((_, of, state), seq) in plain.iter().zip(seqs) {
         let seq = seq.ok_or(SqlError::NoRow)?;
         match state {
             State::InFlight => {

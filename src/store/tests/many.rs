@@ -85,13 +85,11 @@ async fn what_is_taken_at_once_need_not_stand_together_and_has_its_own_attempt()
     let folder = TempDir::new().expect("a folder");
     let store = open(&folder).expect("opens");
     let ids = ids();
-    let mut mixed = batch(&[], &[]);
     // Of five in a row the last two are for somebody else.
     for (place, id) in ids.iter().enumerate() {
         let sink = if place % 5 < 3 { "phone" } else { "hook" };
-        mixed.events.push((event(id), vec![route(sink)]));
+        store.accept(batch(&[id], &[sink])).await.expect("accepts");
     }
-    store.accept(mixed).await.expect("accepts");
     let first = claim(&store, "phone", now(), 20).await;
     for one in &first {
         wait(&store, one, Wake::Never, now()).await;
@@ -120,4 +118,14 @@ async fn what_is_taken_at_once_need_not_stand_together_and_has_its_own_attempt()
     let others =
         "SELECT attempts FROM deliveries WHERE sink = 'hook' AND (state <> 0 OR attempts <> 0)";
     assert!(numbers(&store, others).await.is_empty());
+}
+
+#[tokio::test]
+async fn those_of_one_sink_stand_together_and_in_the_order_of_their_events() {
+    let folder = TempDir::new().expect("a folder");
+    let store = holding(&folder, &["1", "2", "3"], &["phone", "hook"]).await;
+    let phone = "SELECT seq FROM deliveries WHERE sink = 'phone' ORDER BY event";
+    assert_eq!(numbers(&store, phone).await, [1, 2, 3]);
+    let hook = "SELECT seq FROM deliveries WHERE sink = 'hook' ORDER BY event";
+    assert_eq!(numbers(&store, hook).await, [4, 5, 6]);
 }
