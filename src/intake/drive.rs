@@ -4,12 +4,13 @@
 //! committed, and nothing is read past one load more, which is back-pressure and durability in one.
 //! Why a connection ended, and what comes next, is not its business.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
 use super::catchup;
-use super::desk::Desk;
+use super::desk::{Desk, Turn};
 use super::gap::{Cause, Doubt, GRACE, Gap};
 use super::load::Load;
 use crate::model::{Accepted, Batch, Checkpoint, Cursor};
@@ -106,7 +107,7 @@ async fn arrived(items: &mut dyn Items) -> Option<Result<Item, End>> {
 
 impl Line<'_, '_> {
     /// Reads load after load and commits each. While one is on its way to the disk, the next is filled with
-    /// what has arrived, unless there is a picture: that would be ahead of the events.
+    /// what arrives, unless there is a picture: that would be ahead of the events.
     async fn read(&mut self, items: &mut dyn Items, track: &mut Track) -> End {
         let desk = self.desk;
         let mut load = Load::default();
@@ -127,21 +128,36 @@ impl Line<'_, '_> {
             let accepted = match self.seal(&mut load, track) {
                 None => None,
                 Some(batch) if desk.has_picture() => Some(desk.commit(&turn, batch).await),
-                Some(batch) => {
-                    // Nobody but the stream takes something in here, so nothing is ever held.
-                    let commit = desk.commit(&turn, batch);
-                    let fill = async {
-                        // After a load that is not full mostly nothing has: to look costs less than a turn.
-                        let next = items.arrived()?;
-                        self.fill(&mut ahead, Some(next), items, track).await
-                    };
-                    Some(tokio::join!(biased; commit, fill).0)
-                }
+                Some(batch) => Some(self.commit(&turn, batch, &mut ahead, items, track).await),
             };
             if let Some(end) = self.finish(load, accepted) {
                 return end;
             }
             load = ahead;
+        }
+    }
+
+    /// Commits a batch, and fills the load behind it with what arrives until that is done.
+    async fn commit(
+        &mut self,
+        turn: &Turn<'_>,
+        batch: Batch,
+        ahead: &mut Load,
+        items: &mut dyn Items,
+        track: &mut Track,
+    ) -> Accepted {
+        let mut commit = pin!(self.desk.commit(turn, batch));
+        let fill = async {
+            while !ahead.is_full() {
+                let next = items.next().await;
+                // Nobody but the stream takes something in here, so nothing is ever held.
+                self.fill(ahead, Some(next), items, track).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            accepted = &mut commit => accepted,
+            () = fill => commit.await,
         }
     }
 

@@ -98,6 +98,7 @@ async fn what_comes_while_a_batch_is_committed_joins_what_was_read_ahead() {
     beats.push(Beat::Pause(Duration::from_secs(1)));
     beats.extend((LOAD + 6..=LOAD + 30).map(|id| told(id, 1)));
     let mut world = stuck(Kind::Sse, beats).await;
+    assert_eq!(world.feed.reads() as u64, LOAD + 30);
     world.disk.busy.send_replace(false);
     world
         .until("all events", |world| {
@@ -107,6 +108,21 @@ async fn what_comes_while_a_batch_is_committed_joins_what_was_read_ahead() {
     let commits = world.disk.commits();
     let events: Vec<_> = commits.iter().map(|commit| commit.events).collect();
     assert_eq!(events, [256, 30]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_begins_to_come_while_a_batch_is_committed_is_read_ahead() {
+    let mut beats = vec![told(1, 1), Beat::Pause(Duration::from_secs(1))];
+    beats.extend((2..=9).map(|id| told(id, 1)));
+    let mut world = stuck(Kind::Sse, beats).await;
+    assert_eq!(world.feed.reads(), 9);
+    world.disk.busy.send_replace(false);
+    world
+        .until("all events", |world| world.disk.ids().len() == 9)
+        .await;
+    let commits = world.disk.commits();
+    let events: Vec<_> = commits.iter().map(|commit| commit.events).collect();
+    assert_eq!(events, [1, 8]);
 }
 
 struct Nothing;
