@@ -43,9 +43,16 @@ pub(super) struct Tally {
     by_sink: HashMap<Name, [i64; STATES]>,
 }
 
-/// One row for each sink and state; for those that wait, with the oldest one.
-pub(super) const DEPTHS: &str = "SELECT sink, state, count, CASE state WHEN 0 THEN
-         (SELECT min(coalesce(d.asked, d.created)) FROM deliveries d WHERE d.sink = depths.sink AND d.state = 0) END
+/// One row for each sink and state; for those that wait, with the oldest one. Whatever is due later than it began
+/// to wait has an index of its own, and of all others the oldest one is the first that is due.
+pub(super) const DEPTHS: &str = "SELECT sink, state, count, CASE state WHEN 0 THEN (
+         SELECT min(since) FROM (
+             SELECT min(coalesce(d.asked, d.created)) AS since FROM deliveries d
+             WHERE d.sink = depths.sink AND d.state = 0 AND (d.behind <> 0 OR d.due <> coalesce(d.asked, d.created))
+             UNION ALL
+             SELECT (SELECT min(d.due) FROM deliveries d
+                 WHERE d.sink = depths.sink AND d.state = 0 AND d.behind = 0 AND d.priority = p.column1)
+             FROM (VALUES (5), (4), (3), (2), (1)) AS p) AS o) END
      FROM depths WHERE count > 0";
 
 /// The states that a column tells apart.

@@ -57,7 +57,7 @@ fn take_back_where(
     give_up_on_the_deadly(connection, which, now)?;
     connection.execute(
         &format!(
-            "UPDATE deliveries SET state = 0, step = step + 1, due = min(min(due, created), ?1)
+            "UPDATE deliveries SET state = 0, step = step + 1, due = min(min(due, coalesce(asked, created)), ?1)
              WHERE state = 1 AND {which}"
         ),
         params![micros(now)],

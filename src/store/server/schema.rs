@@ -10,6 +10,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../schema_postgres_1.sql"),
     include_str!("../schema_postgres_2.sql"),
     include_str!("../schema_postgres_3.sql"),
+    include_str!("../schema_postgres_4.sql"),
 ];
 
 /// The oldest server that is known to do, as it counts its versions.

@@ -39,7 +39,8 @@ fn any_step() -> impl Strategy<Value = Step> {
 /// What somebody finds who goes through every row.
 pub(super) async fn counted(store: &Store) -> Depths {
     let rows = store.look(|connection, _| {
-        let all = "SELECT sink, state, coalesce(asked, created) FROM deliveries";
+        // None is due before it began to wait, but where the clock was set back meanwhile.
+        let all = "SELECT sink, state, min(coalesce(asked, created), due) FROM deliveries";
         let row = |row: &sql::Row<'_>| Ok((row.get::<String>(0)?, row.get(1)?, row.get(2)?));
         Ok(connection.prepare_cached(all)?.query_all(params![], row)?)
     });
@@ -174,4 +175,36 @@ async fn what_is_put_back_twice_is_counted_once() {
         assert_eq!(depths.by_sink[&name("phone")]["waiting"], 2);
         assert_eq!(depths, counted(&store).await);
     }
+}
+
+#[tokio::test]
+async fn what_a_person_asked_for_has_waited_since_then_whatever_makes_it_due() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let mut batch = batch(&["1"], &["phone"]);
+    batch.events[0].0.received = after(-50);
+    store.accept(batch).await.expect("accepts");
+    let taken = claim(&store, "phone", now(), 1).await.remove(0);
+    let dead = settlement(State::Dead, now());
+    let end = attempt(taken.attempt, Outcome::Dead);
+    let settled = store.settle(taken.row, &taken.sink, end, dead).await;
+    assert!(settled.expect("settles"));
+    let asked = store.retry(Standing::default(), taken.id.as_str(), now());
+    assert!(matches!(asked.await.expect("answers"), ByHand::Done(_)));
+    let since = async |store: &Store| {
+        let depths = store.depths().await.expect("reads");
+        assert_eq!(depths, counted(store).await);
+        depths.oldest_waiting[&name("phone")]
+    };
+    for wake in [Wake::OnReturn, Wake::OnSuccess] {
+        let taken = claim(&store, "phone", now(), 1).await.remove(0);
+        wait(&store, &taken, wake, after(600)).await;
+        assert_eq!(since(&store).await, now(), "until it is woken");
+        store.wake(&name("phone"), wake).await.expect("wakes");
+        assert_eq!(since(&store).await, now(), "and then");
+    }
+    assert_eq!(claim(&store, "phone", now(), 1).await.len(), 1);
+    store.close().await;
+    let store = open(&folder).expect("opens again");
+    assert_eq!(since(&store).await, now(), "after a restart");
 }
