@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +16,8 @@ use crate::model::Name;
 #[derive(Debug)]
 pub struct Crew<M> {
     stop: CancellationToken,
+    /// Where they run.
+    runtime: Handle,
     members: BTreeMap<Name, Member<M>>,
     /// Those that were asked to leave, until they have a successor.
     leaving: BTreeMap<Name, CancellationToken>,
@@ -31,11 +34,12 @@ struct Member<M> {
 }
 
 impl<M: PartialEq> Crew<M> {
-    /// No task yet; all of them end with `stop`.
+    /// No task yet; all of them run there and end with `stop`.
     #[must_use]
-    pub fn new(stop: CancellationToken) -> Self {
+    pub fn new(stop: CancellationToken, runtime: Handle) -> Self {
         Self {
             stop,
+            runtime,
             members: BTreeMap::new(),
             leaving: BTreeMap::new(),
             tasks: JoinSet::new(),
@@ -71,14 +75,15 @@ impl<M: PartialEq> Crew<M> {
         // Boxed, since a future has room for what it begins with and once more for what it then waits for.
         let work = Box::pin(task(leave.clone()));
         let (left, done) = (leave.clone(), ended.clone());
-        self.tasks.spawn(async move {
+        let member = async move {
             if let Some(earlier) = earlier {
                 earlier.cancelled().await;
             }
             work.await;
             done.cancel();
             left.is_cancelled()
-        });
+        };
+        self.tasks.spawn_on(member, &self.runtime);
         self.members.insert(name, Member { mark, leave, ended });
     }
 
@@ -151,7 +156,7 @@ mod tests {
         let said = |log: &Log| std::mem::take(&mut *log.lock().expect("no panic"));
         let (first, free) = (CancellationToken::new(), CancellationToken::new());
         free.cancel();
-        let mut crew = Crew::new(stop.clone());
+        let mut crew = Crew::new(stop.clone(), Handle::current());
         add(&mut crew, &log, "a", 1, first.clone());
         add(&mut crew, &log, "b", 1, free.clone());
         turns().await;
@@ -176,7 +181,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_end_that_nobody_asked_for_is_told() {
-        let mut crew = Crew::new(CancellationToken::new());
+        let mut crew = Crew::new(CancellationToken::new(), Handle::current());
         crew.add(Name::new("a").expect("a name"), (), |_| async {});
         crew.unasked().await;
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::DropGuard;
 
 use super::adapters::{RulesRouter, StoreQueue};
 use crate::clock::Clock;
@@ -41,15 +41,18 @@ pub(super) struct Following {
     /// The allowance of each key. It outlives its sources, so that a reload is no way around it.
     budgets: HashMap<String, Arc<Budget>>,
     crew: Crew<Print>,
+    /// Ends the thread on which they are followed.
+    _thread: DropGuard,
 }
 
 impl Following {
-    pub(super) fn new(shared: Shared, stop: CancellationToken) -> Self {
+    pub(super) fn new(shared: Shared, crew: Crew<Print>, thread: DropGuard) -> Self {
         Self {
             shared,
             gate: Gate::default(),
             budgets: HashMap::new(),
-            crew: Crew::new(stop),
+            crew,
+            _thread: thread,
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -17,6 +18,7 @@ use super::by_hand::tester;
 use super::following::{Following, Shared};
 use super::reload::{Handles, InForce, Reload};
 use crate::clock::Clock;
+use crate::crew::Crew;
 use crate::dispatch::Mended;
 use crate::intake::Router;
 use crate::model::Notice;
@@ -142,7 +144,8 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Option
         drain: DRAIN,
     };
     let dispatch = dispatch::run(parts, lanes, dispatch_group.stop.clone());
-    dispatch_group.spawn(on_a_thread_of_its_own("dispatch", dispatch)?);
+    let (_, dispatch) = on_a_thread_of_its_own("dispatch", dispatch)?;
+    dispatch_group.spawn(dispatch);
     let mut heartbeat_group = Group::new();
     let (switch, configured_switch) = watch::channel(plan.switch.clone());
     let parts = heartbeat::Parts {
@@ -171,7 +174,11 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Option
         clock: clock.clone(),
         nudge: nudge.clone(),
     };
-    let following = Following::new(shared, intake.clone());
+    // As long as there is somebody who follows sources.
+    let ended = CancellationToken::new();
+    let (thread, guard) = (ended.clone().cancelled_owned(), ended.drop_guard());
+    let (runtime, _) = on_a_thread_of_its_own("intake", thread)?;
+    let following = Following::new(shared, Crew::new(intake.clone(), runtime), guard);
     status.raise(Notice {
         kind: "bellwire.started",
         time: clock.now(),
@@ -215,18 +222,20 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Option
     }))
 }
 
-/// Carries something out on one thread that does nothing else. Tasks there run in the order in which they
-/// are woken, so requests leave in the order in which they were begun, and whoever looks at pages delays none.
+/// Carries something out on one thread that does nothing else, with whatever is given to its runtime meanwhile. Tasks
+/// there run in the order in which they are woken, so requests leave in the order in which they were begun, whoever
+/// looks at pages delays none, and no event wakes more threads than have to do with it.
 ///
 /// A panic ends it as if it had returned: whoever waits for it takes that for what it is.
 fn on_a_thread_of_its_own(
     name: &str,
     work: impl Future<Output = ()> + Send + 'static,
-) -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+) -> anyhow::Result<(Handle, impl Future<Output = ()> + Send + 'static)> {
+    let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
         .context("a runtime cannot be made")?;
+    let handle = runtime.handle().clone();
     let (done, ended) = oneshot::channel::<()>();
     std::thread::Builder::new()
         .name(name.to_owned())
@@ -235,10 +244,11 @@ fn on_a_thread_of_its_own(
             drop(done);
         })
         .context("a thread cannot be started")?;
-    Ok(async move {
+    let ended = async move {
         // Nothing is ever sent: the other end goes with the thread.
         let _ = ended.await;
-    })
+    };
+    Ok((handle, ended))
 }
 
 impl Running {

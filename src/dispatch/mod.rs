@@ -26,6 +26,7 @@ mod wording;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -94,7 +95,7 @@ pub async fn run(
         },
     );
     let mut stand_in = std::pin::pin!(stand_in);
-    let mut lanes = Crew::new(stop.clone());
+    let mut lanes = Crew::new(stop.clone(), Handle::current());
     loop {
         let wanted = sinks.borrow_and_update().clone();
         // An address says that it is the very same sink, for as long as its lane holds it.

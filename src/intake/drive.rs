@@ -23,7 +23,7 @@ const PROOF: Duration = Duration::from_secs(5);
 
 /// Turns that the connection's task gets for each further item: a few, since it may be busy on another
 /// thread, and no more, since an event alone in the world has to pass all of them.
-const TURNS: usize = 4;
+const TURNS: usize = 2;
 
 /// What a connection came to.
 pub(super) struct Driven {
