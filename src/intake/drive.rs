@@ -21,8 +21,8 @@ use crate::sources::{End, Item, Items, What};
 /// A connection that lives this long is good even when nothing happens on it.
 const PROOF: Duration = Duration::from_secs(5);
 
-/// Turns that the connection's task gets for each further item: a few, since it may be busy on another
-/// thread, and no more, since an event alone in the world has to pass all of them.
+/// Turns that the connection's task gets for each further item: one to read and one to hand it over, and no more,
+/// since an event alone in the world has to pass all of them.
 const TURNS: usize = 2;
 
 /// What a connection came to.
@@ -162,7 +162,7 @@ impl Line<'_, '_> {
     }
 
     /// Fills a load with an item and what else has arrived; answers what has arrived and has to wait for
-    /// another turn.
+    /// another turn. It waits only where every item is in the load, so dropping this future loses none.
     async fn fill(
         &mut self,
         load: &mut Load,
