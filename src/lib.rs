@@ -107,9 +107,9 @@
 //!    copy of what REST has told.
 //! 3. [`rules`] names the routes. None is a normal answer; the event is stored all the same.
 //! 4. [`store`] writes a batch in one transaction: events, a delivery for each route, waiting unless
-//!    its rule's throttle has it end here or it joins the bundle of an earlier one, and the cursor. A batch is whatever had already arrived.
-//!    While it is on its way to the disk, intake fills the next one with what arrives, and none where a picture would
-//!    be ahead too. It reads no further, which is also the back-pressure.
+//!    its rule's throttle has it end here or it joins the bundle of an earlier one, and the cursor. A batch is whatever had
+//!    arrived when the one before was done, and while it is on its way to the disk, intake fills the next one with what
+//!    arrives, unless a picture would be ahead too. It reads no further, which is also the back-pressure.
 //!    A delivery whose lane has taken all that is due and has room is written as taken, and is in the lane's
 //!    hand once the transaction is on disk: one flush from the socket to the request.
 //! 5. For all others a nudge wakes the lanes. It carries nothing: after a restart there is none, and the queue

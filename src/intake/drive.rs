@@ -1,4 +1,5 @@
-//! Reading one open connection to its end: one item, whatever else has already arrived, one commit.
+//! Reading one open connection to its end: one item, whatever else has arrived until the commit before is done,
+//! one commit.
 //!
 //! A file of its own because this loop holds the promise that nothing counts as received before it is
 //! committed, and nothing is read past one load more, which is back-pressure and durability in one.

@@ -42,12 +42,15 @@ pub(super) static LOOK: LazyLock<String> = LazyLock::new(|| {
 pub(super) const TAKE: &str =
     "UPDATE deliveries SET state = ?3, attempts = ?4, due = ?5 WHERE seq >= ?1 AND seq <= ?2";
 
-/// What waits for a sink that was away.
-pub(super) const WAKE_RETURNED: &str = "UPDATE deliveries SET due = coalesce(asked, created), wakes = 0
+/// What waits for a sink that was away. A message that was tried while it took events takes no more, and waits for no
+/// end of its time.
+pub(super) const WAKE_RETURNED: &str = "UPDATE deliveries
+     SET due = CASE WHEN bundle IS NULL THEN coalesce(asked, created) ELSE created END, wakes = 0
      WHERE seq IN (SELECT seq FROM deliveries WHERE sink = ?1 AND state = 0 AND wakes = 1 LIMIT ?2)";
 
 /// What a sink has refused that accepts others, marked as woken so that it is not woken again at once.
-pub(super) const WAKE_REFUSED: &str = "UPDATE deliveries SET due = coalesce(asked, created), wakes = 3
+pub(super) const WAKE_REFUSED: &str = "UPDATE deliveries
+     SET due = CASE WHEN bundle IS NULL THEN coalesce(asked, created) ELSE created END, wakes = 3
      WHERE seq IN (SELECT seq FROM deliveries WHERE sink = ?1 AND state = 0 AND wakes = 2 LIMIT ?2)";
 
 pub(super) const MISSED: &str =

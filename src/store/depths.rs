@@ -1,7 +1,7 @@
 //! How much is where in the queue, at a cost that does not grow with what waits.
 //!
-//! The deliveries of each sink in each state are counted in the transaction that changes them, and an index
-//! has the oldest one that waits in front. So these numbers are exact, and whoever asks for them often,
+//! The deliveries of each sink in each state are counted in the transaction that changes them, and one of two
+//! indexes has the oldest one that waits in front. So these numbers are exact, and whoever asks for them often,
 //! such as a page that is left open, costs the deliveries nothing.
 
 use std::collections::{BTreeMap, HashMap};
@@ -22,7 +22,8 @@ pub struct Depths {
     pub by_sink: BTreeMap<Name, BTreeMap<&'static str, u64>>,
     /// Since when the delivery waits that has waited longest, by sink: since it was put into the queue, or
     /// since a person last asked for it. In the future for the message of a
-    /// bundle that is still open.
+    /// bundle that is still open. Where it was due before all that, since then: such a message was tried early, or
+    /// the clock was set back.
     pub oldest_waiting: BTreeMap<Name, Timestamp>,
 }
 

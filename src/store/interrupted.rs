@@ -16,7 +16,7 @@ const INTERRUPTED_MAX: u32 = 50;
 /// attempt stays counted, also as a step of the ladder, and is written down as interrupted, since
 /// nobody knows how far it came.
 ///
-/// It is due since it was put into the queue, so that it goes before all that had not been taken yet:
+/// It is due since it was put into the queue, or asked for, so that it goes before all that came in after it:
 /// otherwise a second crash would find others in flight, and both would be repeated.
 pub(super) fn take_back(
     connection: &Connection<'_>,

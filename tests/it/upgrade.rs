@@ -34,7 +34,7 @@ const STEPS: &[&str] = &[
     "d6f6cc7c65fd3df4",
     "31d7789f130f4610",
     "9eb931078caccdde",
-    "dd289adf146a161e",
+    "370e2695d1b1cd4b",
 ];
 
 /// What the receiver of a stored queue was sent.

@@ -21,7 +21,7 @@ fn burst(second: i64, key: &str) -> Bundle {
 }
 
 /// A bundle as `digest` makes it: open until a set time.
-fn digest(closes: i64) -> Bundle {
+pub(super) fn digest(closes: i64) -> Bundle {
     Bundle {
         closes: after(closes),
         leaves_full: false,
@@ -30,7 +30,7 @@ fn digest(closes: i64) -> Bundle {
 }
 
 /// Accepts an event that arrives at a second; answers the states of its deliveries.
-async fn arrive(store: &Store, id: &str, second: i64, bundle: Bundle) -> State {
+pub(super) async fn arrive(store: &Store, id: &str, second: i64, bundle: Bundle) -> State {
     let mut one = batch(&[id], &["phone"]);
     let (event, routes) = &mut one.events[0];
     event.received = after(second);

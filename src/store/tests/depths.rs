@@ -39,7 +39,7 @@ fn any_step() -> impl Strategy<Value = Step> {
 /// What somebody finds who goes through every row.
 pub(super) async fn counted(store: &Store) -> Depths {
     let rows = store.look(|connection, _| {
-        // None is due before it began to wait, but where the clock was set back meanwhile.
+        // Few are due before they begin to wait: a message that was tried early, and all where the clock was set back.
         let all = "SELECT sink, state, min(coalesce(asked, created), due) FROM deliveries";
         let row = |row: &sql::Row<'_>| Ok((row.get::<String>(0)?, row.get(1)?, row.get(2)?));
         Ok(connection.prepare_cached(all)?.query_all(params![], row)?)

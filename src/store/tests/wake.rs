@@ -4,8 +4,10 @@
 use tempfile::TempDir;
 
 use super::super::claim::WAKE_MAX;
+use super::bundles::{arrive, digest};
 use super::order::{filled, ids, line};
 use super::*;
+use crate::model::Bundle;
 
 #[tokio::test]
 async fn a_probe_takes_one_before_its_time_and_a_recovery_wakes_the_rest() {
@@ -92,5 +94,32 @@ async fn a_long_line_is_woken_in_parts() {
         );
         let found = store.due(&phone, now(), many.len()).await.expect("reads");
         assert_eq!(found.count, due);
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_was_tried_early_is_due_at_the_return_and_waits_for_no_end_of_its_time() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let phone = name("phone");
+    // One with several events in it and one with a single one.
+    for (id, key) in [("1", "a"), ("2", "a"), ("3", "b")] {
+        let key = key.into();
+        let bundle = Bundle {
+            key,
+            ..digest(3600)
+        };
+        arrive(&store, id, 0, bundle).await;
+    }
+    for (newest, wake) in [("2", Wake::OnReturn), ("3", Wake::OnSuccess)] {
+        let early = store.probe(&phone, after(1), 0).await;
+        let early = early.expect("claims").claims;
+        assert_eq!(ids(&early), [newest]);
+        wait(&store, &early[0], wake, after(3600)).await;
+        let waits = claim(&store, "phone", after(2), 9).await;
+        assert_eq!(ids(&waits), [""; 0], "not before");
+        store.wake(&phone, wake).await.expect("wakes");
+        let due = claim(&store, "phone", after(2), 9).await;
+        assert_eq!(ids(&due), [newest]);
     }
 }
