@@ -179,6 +179,47 @@ async fn a_queue_of_every_stored_version_is_opened_with_all_it_holds() {
     }
 }
 
+/// Writes into a strict table what it refuses, as a damaged file holds it.
+fn spoil(queue: &Path, sql: &str) {
+    let file = Connection::open(queue).expect("opens");
+    let replace = |from: &str, to: &str| {
+        file.pragma_update(None, "writable_schema", true)
+            .expect("on");
+        let sql = "UPDATE sqlite_schema SET sql = replace(sql, ?1, ?2)";
+        file.execute(sql, [from, to]).expect("the schema");
+        file.execute_batch("PRAGMA writable_schema = RESET")
+            .expect("off");
+    };
+    replace(") STRICT", ") /*L*/");
+    assert_eq!(file.execute(sql, []).expect(sql), 1);
+    replace(") /*L*/", ") STRICT");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_row_in_an_older_queue_stops_no_step_and_no_other_row() {
+    let (server, phones) = (Server::start().await, Phones::start().await);
+    let mut bridge = Bridge::new(&config(&server, &phones));
+    let data = bridge.folder().join("data");
+    fs::create_dir(&data).expect("a folder");
+    let queue = data.join("bellwire.db");
+    // Earlier ones get columns by steps that SQLite refuses where a row is bad.
+    fs::copy(stored(12, "db"), &queue).expect("copies");
+    make_young(&queue);
+    spoil(
+        &queue,
+        "UPDATE deliveries SET created = 'now' WHERE seq = 3",
+    );
+    bridge.start();
+    soon("the other", phones.handle.arrivals(Kind::Webhook, 1)).await;
+    let file = Connection::open(&queue).expect("opens");
+    let reason = "SELECT reason FROM deliveries WHERE seq = 3 AND state = 3";
+    let reason: String = file
+        .query_row(reason, [], |row| row.get(0))
+        .expect("a dead letter");
+    let expected = "its row cannot be read: `created` holds a text where a whole number belongs";
+    assert_eq!(reason, expected);
+}
+
 #[test]
 fn a_step_between_versions_is_never_changed() {
     let mut steps = Vec::new();
