@@ -66,13 +66,19 @@ fn config(server: &Server, phones: &Phones) -> String {
     )
 }
 
-async fn opens_with_all_it_holds(version: u32) {
-    let (server, phones) = (Server::start().await, Phones::start().await);
-    let mut bridge = Bridge::new(&config(&server, &phones));
+/// Puts a stored queue where the bridge will look for its own.
+fn placed(bridge: &Bridge, version: u32) -> PathBuf {
     let data = bridge.folder().join("data");
     fs::create_dir(&data).expect("a folder");
     let queue = data.join("bellwire.db");
     fs::copy(stored(version, "db"), &queue).expect("copies");
+    queue
+}
+
+async fn opens_with_all_it_holds(version: u32) {
+    let (server, phones) = (Server::start().await, Phones::start().await);
+    let mut bridge = Bridge::new(&config(&server, &phones));
+    let queue = placed(&bridge, version);
     make_young(&queue);
     let sent = fs::read_to_string(stored(version, "json")).expect("reads");
     let sent: Vec<Sent> = serde_json::from_str(&sent).expect("what was sent");
@@ -199,11 +205,8 @@ fn spoil(queue: &Path, sql: &str) {
 async fn a_bad_row_in_an_older_queue_stops_no_step_and_no_other_row() {
     let (server, phones) = (Server::start().await, Phones::start().await);
     let mut bridge = Bridge::new(&config(&server, &phones));
-    let data = bridge.folder().join("data");
-    fs::create_dir(&data).expect("a folder");
-    let queue = data.join("bellwire.db");
     // Earlier ones get columns by steps that SQLite refuses where a row is bad.
-    fs::copy(stored(12, "db"), &queue).expect("copies");
+    let queue = placed(&bridge, 12);
     make_young(&queue);
     spoil(
         &queue,
@@ -239,10 +242,7 @@ fn a_step_between_versions_is_never_changed() {
 async fn a_queue_of_a_later_version_ends_the_start_with_what_to_do() {
     let (server, phones) = (Server::start().await, Phones::start().await);
     let mut bridge = Bridge::new(&config(&server, &phones));
-    let data = bridge.folder().join("data");
-    fs::create_dir(&data).expect("a folder");
-    let queue = data.join("bellwire.db");
-    fs::copy(stored(12, "db"), &queue).expect("copies");
+    let queue = placed(&bridge, 12);
     let file = Connection::open(&queue).expect("opens");
     file.pragma_update(None, "user_version", 99)
         .expect("writes");
