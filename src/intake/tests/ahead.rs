@@ -125,6 +125,31 @@ async fn what_begins_to_come_while_a_batch_is_committed_is_read_ahead() {
     assert_eq!(events, [1, 8]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn feed_l4_an_item_that_comes_as_a_commit_ends_is_in_one_load_or_the_next() {
+    const SECOND: Duration = Duration::from_secs(1);
+    // However many turns others have between the two.
+    for turns in 0..8 {
+        let disk = Disk::default();
+        disk.busy.send_replace(true);
+        let beats = [told(1, 1), Beat::Pause(SECOND), told(2, 1), told(3, 1)];
+        let script = vec![open(beats)];
+        let mut world = Setup::new(Kind::Sse, script).disk(disk).start();
+        while world.disk.tries() == 0 {
+            tokio::task::yield_now().await;
+        }
+        world.pass(SECOND).await;
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        world.disk.busy.send_replace(false);
+        world
+            .until("all events", |world| world.disk.ids().len() == 3)
+            .await;
+        assert_eq!(world.disk.ids(), [1, 2, 3], "{turns} turns");
+    }
+}
+
 struct Nothing;
 
 impl Router for Nothing {
