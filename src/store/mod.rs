@@ -281,8 +281,8 @@ impl Store {
             .await
     }
 
-    /// Removes what ended before `cutoff`, oldest first, from behind a place on. One share of it, so
-    /// that nobody waits long; the answer says where the next one begins.
+    /// Removes what ended before `cutoff`, in the order of its numbers, from behind a place on. One share of it,
+    /// so that nobody waits long; the answer says where the next one begins.
     ///
     /// # Errors
     /// [`StoreError`]; nothing is then removed.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::StoreError;
 use super::row::{micros, outcome_column};
-use super::sql::{Connection, params};
+use super::sql::{Bound, Connection, params};
 use crate::model::Outcome;
 
 /// Events that one step looks at, and payload after which it stops: nobody waits long behind it.
@@ -34,75 +34,132 @@ impl Yield {
     }
 }
 
-/// How far the search for what is old has got: behind an event, in the order of their arrival.
+/// How far the search for what is old has got: behind the event with this number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    received: i64,
-    seq: i64,
-}
+pub struct Place(i64);
 
 /// What became of one share of what is old.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
     /// Events that were removed.
     pub removed: usize,
-    /// Where the next share begins; `None` when all that is old has been looked at.
+    /// Where the next share begins; `None` when nothing more was found that is old.
     pub next: Option<Place>,
 }
 
 impl Place {
     /// Before every event.
-    pub const START: Self = Self {
-        received: i64::MIN,
-        seq: i64::MIN,
-    };
+    pub const START: Self = Self(i64::MIN);
 }
 
-/// The next share of what arrived before a moment, and whether it has ended before it. What waits is
-/// looked at as well, so there can be far more than is removed. The limit inside keeps PostgreSQL from
+/// The next share of events, which of them arrived before a moment, and which of those have ended before it. What
+/// waits is looked at as well, so there can be far more than is removed. The limit inside keeps PostgreSQL from
 /// going through all deliveries first, to have those of any event at hand.
-pub(super) const OLD: &str = "SELECT e.received, e.seq, length(e.payload), NOT EXISTS (
+pub(super) const OLD: &str =
+    "SELECT e.seq, length(e.payload), e.received < ?1, e.received < ?1 AND NOT EXISTS (
          SELECT 1 FROM deliveries d
          WHERE d.event = e.seq AND (d.state <= 1 OR d.ended IS NULL OR d.ended >= ?1)
          LIMIT 1 OFFSET 0)
-     FROM events e WHERE (e.received, e.seq) > (?2, ?3) AND e.received < ?1
-     ORDER BY e.received, e.seq LIMIT ?4";
+     FROM events e WHERE e.seq > ?2 ORDER BY e.seq LIMIT ?3";
+
+/// Looks behind what is young for what is old.
+const LOOKS: i64 = 64;
+
+/// One of them.
+pub(super) const LOOK: &str = "SELECT seq, received < ?1 FROM events
+     WHERE seq >= ?2 ORDER BY seq LIMIT 1";
+
+pub(super) const NEWEST: &str = "SELECT coalesce(max(seq), 0) FROM events";
 
 /// Removes those of the next share of events that arrived before `cutoff` and whose deliveries have all
 /// ended before it, with their deliveries and attempts.
+///
+/// Events arrive nearly in the order of their numbers, so behind a share without an old one there is none, unless a
+/// clock was set back in between. Looks that are spread evenly over the rest find what is old there, at the latest
+/// when it is a 64th of that. An index of when each arrived would be written for every event, for this rare case alone.
 pub(super) fn prune(
     connection: &Connection<'_>,
     cutoff: Timestamp,
     from: Place,
 ) -> Result<Share, StoreError> {
+    let cutoff = micros(cutoff);
     if from == Place::START {
         // A trade of which nothing was heard for so long has a new notification if it is heard of again.
         let mut forget = connection.prepare_cached("DELETE FROM living WHERE changed < ?1")?;
-        forget.execute(params![micros(cutoff)])?;
+        forget.execute(params![cutoff])?;
     }
     let mut select = connection.prepare_cached(OLD)?;
-    let values = params![micros(cutoff), from.received, from.seq, LOOKED_AT];
-    let found: Vec<(Place, i64, bool)> = select.query_all(values, |row| {
-        let (received, seq) = (row.get(0)?, row.get(1)?);
-        Ok((Place { received, seq }, row.get(2)?, row.get(3)?))
-    })?;
-    let last = found.last().map(|found| found.0);
-    let is_end = found.len() < LOOKED_AT as usize;
+    let found: Vec<(i64, i64, bool, bool)> = select
+        .query_all(params![cutoff, from.0, LOOKED_AT], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?;
     let (mut removed, mut bytes) = (0, 0);
-    for (place, length, has_ended) in found {
+    for (seq, length, _, has_ended) in &found {
         if !has_ended {
             continue;
         }
-        remove(connection, place.seq)?;
+        remove(connection, *seq)?;
         removed += 1;
         bytes += length;
         if bytes >= PAYLOAD_BYTES_MAX {
-            let next = Some(place);
+            let next = Some(Place(*seq));
             return Ok(Share { removed, next });
         }
     }
-    let next = last.filter(|_| !is_end);
+    let next = match found.last() {
+        Some((last, ..)) if found.len() == LOOKED_AT as usize => {
+            match found.iter().any(|(_, _, is_old, _)| *is_old) {
+                true => Some(Place(*last)),
+                false => farther(connection, cutoff, *last)?,
+            }
+        }
+        _ => None,
+    };
     Ok(Share { removed, next })
+}
+
+/// Where to go on behind a share of young events: less than a share before an old one, if a look finds one.
+fn farther(
+    connection: &Connection<'_>,
+    cutoff: i64,
+    behind: i64,
+) -> Result<Option<Place>, StoreError> {
+    let newest: i64 = connection.query_row(NEWEST, params![], |row| row.get(0))?;
+    let apart = newest.saturating_sub(behind) / LOOKS + 1;
+    let all = (1..=LOOKS).map(|look| behind.saturating_add(look.saturating_mul(apart)));
+    let mut young = behind;
+    let mut old = None;
+    for (seq, is_old) in looks(connection, cutoff, all)? {
+        if is_old {
+            old = Some(seq);
+            break;
+        }
+        young = seq;
+    }
+    let Some(mut old) = old else {
+        return Ok(None);
+    };
+    while old.saturating_sub(young) >= i64::from(LOOKED_AT) {
+        let middle = i64::midpoint(young, old);
+        match looks(connection, cutoff, [middle])?[..] {
+            [(seq, false)] if seq < old => young = seq,
+            _ => old = middle,
+        }
+    }
+    Ok(Some(Place(young)))
+}
+
+/// The first event from each of these numbers on, and whether it is old.
+fn looks(
+    connection: &Connection<'_>,
+    cutoff: i64,
+    from: impl IntoIterator<Item = i64>,
+) -> Result<Vec<(i64, bool)>, StoreError> {
+    let values = from
+        .into_iter()
+        .map(|at| [Bound::Int(cutoff), Bound::Int(at)]);
+    let found = connection.query_each(LOOK, values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// Removes a share of what may go, oldest first, from behind an event on. Answers behind which event

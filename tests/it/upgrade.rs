@@ -35,6 +35,7 @@ const STEPS: &[&str] = &[
     "31d7789f130f4610",
     "9eb931078caccdde",
     "370e2695d1b1cd4b",
+    "ea2e8676d771168b",
 ];
 
 /// What the receiver of a stored queue was sent.

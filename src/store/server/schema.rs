@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../schema_postgres_2.sql"),
     include_str!("../schema_postgres_3.sql"),
     include_str!("../schema_postgres_4.sql"),
+    include_str!("../schema_postgres_5.sql"),
 ];
 
 /// The oldest server that is known to do, as it counts its versions.

@@ -202,3 +202,14 @@ async fn what_was_in_flight_beside_a_bad_row_is_counted_where_it_is() {
     assert_eq!(counted.get("in_flight"), None, "{counted:?}");
     drop(folder);
 }
+
+#[tokio::test]
+async fn an_event_that_came_in_at_no_moment_keeps_no_other_from_being_removed() {
+    for moment in ["'then'", "x'00'"] {
+        let spoil = format!(
+            "UPDATE events SET received = {moment} WHERE seq = 2; UPDATE deliveries SET state = 2, ended = 1"
+        );
+        let (_folder, store) = spoilt(&spoil).await;
+        assert_eq!(prune(&store, after(1)).await, IDS.len() - 1, "{moment}");
+    }
+}

@@ -7,7 +7,7 @@ use super::*;
 use crate::store::claim::{LOOK, MISSED, TAKE, WAKE_REFUSED, WAKE_RETURNED};
 use crate::store::depths::DEPTHS;
 use crate::store::inspect::share;
-use crate::store::prune::OLD;
+use crate::store::prune::{self, OLD};
 use crate::store::turn::{BETWEEN, NEXT};
 use crate::store::{arrived, by_hand, stand_in};
 
@@ -116,10 +116,9 @@ async fn every_share_is_found_where_the_one_before_ended() {
         (share(Some(State::InFlight)), "deliveries_in_flight (seq<?)"),
         (by_hand::past_select(), "PRIMARY KEY (rowid>? AND rowid<?)"),
         (arrived::SHARE.to_owned(), "PRIMARY KEY (rowid>?)"),
-        (
-            OLD.to_owned(),
-            "events_received (received>? AND received<?)",
-        ),
+        (OLD.to_owned(), "PRIMARY KEY (rowid>?)"),
+        (prune::LOOK.to_owned(), "PRIMARY KEY (rowid>?)"),
+        (prune::NEWEST.to_owned(), "SEARCH events"),
     ] {
         let plan = plan(&file, &sql);
         assert!(

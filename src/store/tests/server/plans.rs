@@ -6,7 +6,7 @@ use super::*;
 use crate::store::claim::{LOOK, MISSED, TAKE, WAKE_REFUSED, WAKE_RETURNED};
 use crate::store::depths::DEPTHS;
 use crate::store::inspect::share;
-use crate::store::prune::OLD;
+use crate::store::prune::{self, OLD};
 use crate::store::turn::{BETWEEN, NEXT, NO_MOMENT};
 use crate::store::{arrived, stand_in};
 
@@ -109,7 +109,9 @@ async fn all_by_index(client: &Client) {
         (WAKE_REFUSED, "'sink1', 10".to_owned(), "deliveries_refused"),
         (MISSED, "'sink1'".to_owned(), "deliveries_wakes"),
         (DEPTHS, String::new(), "deliveries_waiting"),
-        (OLD, format!("{late}, 0, 0, 100"), "events_received"),
+        (OLD, format!("{late}, 0, 100"), "events_pkey"),
+        (prune::LOOK, format!("{late}, 0"), "events_pkey"),
+        (prune::NEWEST, String::new(), "events_pkey"),
         (stand_in::NEXT, String::new(), "deliveries_steps_in"),
         (
             stand_in::DUE,
