@@ -106,14 +106,12 @@ pub(super) fn prune(
             return Ok(Share { removed, next });
         }
     }
-    let next = match found.last() {
-        Some((last, ..)) if found.len() == LOOKED_AT as usize => {
-            match found.iter().any(|(_, _, is_old, _)| *is_old) {
-                true => Some(Place(*last)),
-                false => farther(connection, cutoff, *last)?,
-            }
-        }
-        _ => None,
+    let is_end = found.len() < LOOKED_AT as usize;
+    let has_old = found.iter().any(|(_, _, is_old, _)| *is_old);
+    let next = match found.last().filter(|_| !is_end) {
+        None => None,
+        Some((last, ..)) if has_old => Some(Place(*last)),
+        Some((last, ..)) => farther(connection, cutoff, *last)?,
     };
     Ok(Share { removed, next })
 }
@@ -127,18 +125,11 @@ fn farther(
     let newest: i64 = connection.query_row(NEWEST, params![], |row| row.get(0))?;
     let apart = newest.saturating_sub(behind) / LOOKS + 1;
     let all = (1..=LOOKS).map(|look| behind.saturating_add(look.saturating_mul(apart)));
-    let mut young = behind;
-    let mut old = None;
-    for (seq, is_old) in looks(connection, cutoff, all)? {
-        if is_old {
-            old = Some(seq);
-            break;
-        }
-        young = seq;
-    }
-    let Some(mut old) = old else {
+    let found = looks(connection, cutoff, all)?;
+    let Some((mut old, _)) = found.into_iter().find(|(_, is_old)| *is_old) else {
         return Ok(None);
     };
+    let mut young = behind;
     while old.saturating_sub(young) >= i64::from(LOOKED_AT) {
         let middle = i64::midpoint(young, old);
         match looks(connection, cutoff, [middle])?[..] {
