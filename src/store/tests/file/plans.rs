@@ -128,3 +128,16 @@ async fn every_share_is_found_where_the_one_before_ended() {
         );
     }
 }
+
+#[tokio::test]
+async fn an_event_is_in_no_index_but_that_of_its_identity() {
+    let folder = TempDir::new().expect("a folder");
+    open(&folder).expect("opens").close().await;
+    let file = Connection::open(folder.path().join("bellwire.db")).expect("opens");
+    let select =
+        "SELECT group_concat(name) FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'events'";
+    let found: String = file
+        .query_row(select, [], |row| row.get(0))
+        .expect("an index");
+    assert_eq!(found, "events_identity");
+}

@@ -143,3 +143,17 @@ async fn all_by_index(client: &Client) {
         }
     }
 }
+
+#[tokio::test]
+async fn an_event_is_in_no_index_but_those_of_its_number_and_its_identity() {
+    let Some(address) = address() else {
+        return;
+    };
+    let folder = TempDir::new().expect("a folder");
+    open(&folder).expect("opens").close().await;
+    let client = beside(&address, &folder).await;
+    let select = "SELECT string_agg(indexname, ',' ORDER BY indexname) FROM pg_indexes
+        WHERE tablename = 'events' AND schemaname = current_schema()";
+    let found = client.query_one(select, &[]).await.expect("reads");
+    assert_eq!(found.get::<_, String>(0), "events_identity,events_pkey");
+}
