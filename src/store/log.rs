@@ -27,6 +27,8 @@ pub(super) struct Log {
     /// Commits that have written to it.
     commits: Arc<AtomicU64>,
     frames_max: u64,
+    /// Frames in it when it was last measured.
+    frames_measured: u64,
 }
 
 impl Log {
@@ -44,6 +46,7 @@ impl Log {
             frames,
             commits,
             frames_max: FRAMES_MAX,
+            frames_measured: 0,
         })
     }
 
@@ -58,12 +61,21 @@ impl Log {
     }
 
     /// Its length in bytes. No log is a short one.
-    pub(super) fn length(&self) -> u64 {
+    pub(super) fn measured(&mut self) -> u64 {
+        self.frames_measured = self.frames.load(Ordering::Relaxed);
         fs::metadata(&self.path).map_or(0, |log| log.len())
     }
 
+    /// About how many frames it has got since it was last measured. Where something else has had it written from
+    /// its start again meanwhile, so many that it is to be measured, or as few as there are in it.
+    pub(super) fn unmeasured(&self) -> u64 {
+        self.frames
+            .load(Ordering::Relaxed)
+            .abs_diff(self.frames_measured)
+    }
+
     /// Copies one that has become long into the file, without waiting for whoever reads from it.
-    pub(super) fn copy(&self, connection: &Connection, somebody_waits: bool) {
+    pub(super) fn copy(&mut self, connection: &Connection, somebody_waits: bool) {
         let frames_max = match somebody_waits {
             true => 2 * self.frames_max,
             false => self.frames_max,
@@ -73,6 +85,7 @@ impl Log {
         }
         // What could not be copied is counted again by the next commit.
         self.frames.store(0, Ordering::Relaxed);
+        self.frames_measured = 0;
         if let Err(error) = checkpoint(connection, "PASSIVE") {
             tracing::debug!(%error, "the log cannot be copied into the file");
         }

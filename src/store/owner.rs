@@ -22,7 +22,6 @@ use super::error::is_damage;
 use super::file::QueueFile;
 use super::hands::Hands;
 use super::lock::FolderLock;
-use super::measure::Pages;
 use super::opening::Open;
 use super::reader::Reader;
 use super::request::Request;
@@ -130,11 +129,10 @@ impl Owner {
                         drop(reply.send(self.limit(bytes)));
                     }
                     Request::Shorten(reply) => {
-                        self.measure(None);
+                        Self::measured(self.space.measure(&self.connection));
                         let _ = reply.send(());
                     }
-                    // That is looked at below in any case.
-                    Request::Replaced => {}
+                    Request::Replaced => self.look_after(),
                     Request::Damaged(error) => self.give_up(&error),
                     Request::Close(reply) => {
                         line.close();
@@ -145,7 +143,6 @@ impl Owner {
             if self.fault.get().is_some() {
                 break;
             }
-            self.alarm.placed(self.file.replaced());
             let mut group = self.admit(group);
             self.riding.join(&mut group);
             let mut large = set_apart(&mut group);
@@ -225,13 +222,14 @@ impl Owner {
         }
         match self.transact(group) {
             Ok(wrote) => {
-                // Reading says nothing about whether the disk takes anything.
-                if let Some(pages) = wrote {
-                    self.written(group, Some(pages));
-                }
-                // First, so that whoever hears of what was claimed has it.
+                // First: whoever hears of what was claimed is to have it, and it has waited for long enough.
                 self.hand_over();
-                self.riding.done(group, wrote.is_some());
+                self.look_after();
+                // Reading says nothing about whether the disk takes anything.
+                if wrote {
+                    self.written(group);
+                }
+                self.riding.done(group, wrote);
             }
             Err(StoreError::Sql(error)) if is_damage(&error) => {
                 self.give_up(&error);
@@ -253,8 +251,8 @@ impl Owner {
         }
     }
 
-    /// Does the work in one transaction; answers how long the file is then, if anything was written.
-    fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<Option<Pages>, StoreError> {
+    /// Does the work in one transaction; answers whether anything was written.
+    fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<bool, StoreError> {
         let before = self.space.commits();
         self.riding.set(&self.connection, group)?;
         let connection = sql::Connection::Sqlite(&self.connection);
@@ -265,14 +263,14 @@ impl Owner {
         };
         let applied = group.iter_mut().try_for_each(apply);
         let committed = applied.and_then(|()| {
-            let pages = self.space.count(&self.connection)?;
-            transaction.commit()?;
-            Ok(pages)
+            let bytes = group.iter().filter_map(|work| work.manner().bytes).sum();
+            self.space.count(&self.connection, bytes)?;
+            Ok(transaction.commit()?)
         });
         if committed.is_err() {
             self.hands.rolled_back();
         }
-        Ok(Some(committed?).filter(|_| self.space.commits() != before))
+        committed.map(|()| self.space.commits() != before)
     }
 
     fn flush(&mut self) {
@@ -281,7 +279,7 @@ impl Owner {
         }
         match self.riding.flush(&self.connection) {
             Ok(false) => {}
-            Ok(true) => self.written(&[], None),
+            Ok(true) => self.written(&[]),
             Err(StoreError::Sql(error)) if is_damage(&error) => self.give_up(&error),
             Err(error) => drop(self.failed(error, None)),
         }
@@ -298,12 +296,18 @@ impl Owner {
         }
     }
 
-    fn written(&mut self, group: &[Box<dyn Work>], pages: Option<Pages>) {
+    /// Whether the file is still at its place.
+    fn look_after(&mut self) {
+        self.alarm.placed(self.file.replaced());
+    }
+
+    fn written(&mut self, group: &[Box<dyn Work>]) {
         let events = group.iter().any(|work| work.manner().bytes.is_some());
         if group.iter().any(|work| work.manner().bytes.is_none()) {
             self.space.look_anew();
         }
-        self.measure(pages);
+        let measured = self.space.written(&self.connection);
+        Self::measured(measured);
         if events {
             self.space.press(false);
         }
@@ -313,11 +317,7 @@ impl Owner {
         });
     }
 
-    fn measure(&mut self, pages: Option<Pages>) {
-        let measured = match pages {
-            Some(pages) => self.space.weigh(&self.connection, pages),
-            None => self.space.measure(&self.connection),
-        };
+    fn measured(measured: Result<(), StoreError>) {
         if let Err(error) = measured {
             tracing::debug!(%error, "the space that the queue takes cannot be measured");
         }

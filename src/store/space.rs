@@ -27,6 +27,11 @@ const VACUUM_PAGES: u32 = 128;
 const FREE_PAGES: u64 = 256;
 const FREE_SHARE: u64 = 16;
 
+/// Pages that may be written to the log before it is looked at anew what all of it takes: so many, and at most this
+/// share of what events leave to everything else. To look costs an event alone more than one of its rows.
+const UNMEASURED_PAGES: u64 = 64;
+const UNMEASURED_SHARE: u64 = 16;
+
 /// The queue's place on the disk.
 #[derive(Debug)]
 pub(super) struct Space {
@@ -36,6 +41,8 @@ pub(super) struct Space {
     in_the_way: Arc<AtomicBool>,
     limit: Option<Limit>,
     measure: Measure,
+    /// How many pages there were before the last commit, where they were counted for it.
+    counted: Option<Pages>,
     /// Most pages that SQLite has been told to make.
     pages_max: u64,
     /// Whether finished rows are being removed until there is room again.
@@ -65,6 +72,7 @@ impl Space {
             in_the_way,
             limit: None,
             measure: Measure::default(),
+            counted: None,
             pages_max: u64::MAX,
             trimming: false,
             wanted: 0,
@@ -91,31 +99,56 @@ impl Space {
         self.hold_file(connection)
     }
 
-    /// Looks at what there is, and keeps the log short. To be called after something was written.
+    /// Looks at what there is, and keeps the log short.
     pub(super) fn measure(&mut self, connection: &Connection) -> Result<(), StoreError> {
-        let pages = self.count(connection)?;
+        let pages = Pages::of(connection, self.measure.page)?;
         self.weigh(connection, pages)
     }
 
-    /// How long the file is now. In a transaction it takes no lock of its own.
-    pub(super) fn count(&self, connection: &Connection) -> Result<Pages, StoreError> {
-        Pages::of(connection, self.measure.page)
+    /// Counts the pages before a commit with so many bytes of events, if that is worth it. In a transaction
+    /// that takes no lock of its own.
+    pub(super) fn count(&mut self, connection: &Connection, bytes: u64) -> Result<(), StoreError> {
+        let is_short = self.trimming || self.pressed || self.wanted > 0;
+        self.counted = match is_short || self.is_much(bytes.max(self.unmeasured() * 2)) {
+            true => Some(Pages::of(connection, self.measure.page)?),
+            false => None,
+        };
+        Ok(())
     }
 
-    /// As [`Self::measure`], with pages that were counted before the commit.
-    pub(super) fn weigh(
-        &mut self,
-        connection: &Connection,
-        pages: Pages,
-    ) -> Result<(), StoreError> {
-        self.measure = pages.measure(self.log.length());
+    /// Looks at what there is after a commit that has written something, if that may have become much since the
+    /// last look.
+    pub(super) fn written(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        self.stalled = false;
+        match self.counted.take() {
+            Some(pages) => self.weigh(connection, pages),
+            None if self.is_much(self.unmeasured()) => self.measure(connection),
+            None => Ok(()),
+        }
+    }
+
+    fn unmeasured(&self) -> u64 {
+        self.log.unmeasured() * self.measure.page
+    }
+
+    /// Whether it matters that so many bytes were not measured yet.
+    fn is_much(&self, bytes: u64) -> bool {
+        let much = UNMEASURED_PAGES * self.measure.page;
+        let share = self
+            .limit
+            .map_or(much, |limit| limit.reserve / UNMEASURED_SHARE);
+        bytes >= much.min(share)
+    }
+
+    fn weigh(&mut self, connection: &Connection, pages: Pages) -> Result<(), StoreError> {
+        self.measure = pages.measure(self.log.measured());
         self.stalled = false;
         if let Some(limit) = self.limit {
             if self.measure.log > limit.log {
                 // A large transaction has gone through the log, or somebody reads all the time; the
                 // file has it all after this.
                 log::cut(connection)?;
-                self.measure.log = self.log.length();
+                self.measure.log = self.log.measured();
             }
             let is_long = self.measure.log > limit.log;
             self.in_the_way.store(is_long, Ordering::Relaxed);
@@ -126,7 +159,7 @@ impl Space {
     }
 
     /// Keeps the log short, now or when nobody waits any more.
-    pub(super) fn copy_log(&self, connection: &Connection, somebody_waits: bool) {
+    pub(super) fn copy_log(&mut self, connection: &Connection, somebody_waits: bool) {
         self.log.copy(connection, somebody_waits);
     }
 
