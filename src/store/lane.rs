@@ -4,7 +4,12 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
 
+use super::hands::Hands;
+use super::riding::patience;
+use super::sql::Connection;
+use super::tags::Tags;
 use super::work::{Flush, Manner};
 use super::{Claims, Due, Handed, Inbox, Store, StoreError, claim, settle};
 use crate::model::{Back, Name, Settled, Wake};
@@ -160,10 +165,18 @@ impl Store {
     ) -> Result<Vec<bool>, StoreError> {
         let sink = sink.clone();
         let manner = Manner { bytes: None, flush };
-        self.request(manner, move |connection, _, _| {
+        let settle = move |connection: &Connection<'_>, _: &Tags, _: &mut Hands| {
             settle::settle_all(connection, &sink, &group)
-        })
-        .await
+        };
+        let begun = Instant::now();
+        let mut answer = self.put(manner, settle).await?;
+        for (after, request) in patience(flush) {
+            match timeout_at(begun + after, &mut answer).await {
+                Ok(answered) => return answered.map_err(|_| StoreError::Closed)?,
+                Err(_) => self.ask(request).await?,
+            }
+        }
+        answer.await.map_err(|_| StoreError::Closed)?
     }
 
     /// Puts claims of a sink back for which nothing has been done, as they were.

@@ -63,8 +63,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sql::Connection;
-use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use hands::Hands;
 use lead::Held;
@@ -99,10 +98,6 @@ pub use watches::{WatchNews, WatchRow};
 
 /// Requests that may wait for the owner thread. Callers beyond that wait in line themselves.
 const REQUESTS_MAX: usize = 1024;
-
-/// Longest wait of what has time, for the flush of something else. With the two milliseconds that answers wait
-/// for one another it is 20.
-const RIDE_MAX: Duration = Duration::from_millis(18);
 
 /// A handle to the queue. Clones share it.
 #[derive(Clone, Debug)]
@@ -349,17 +344,21 @@ impl Store {
         manner: Manner,
         apply: impl FnMut(&Connection<'_>, &Tags, &mut Hands) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let answer = self.put(manner, apply).await?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Puts work on the line; answers with the end at which its answer arrives.
+    async fn put<T: Send + 'static>(
+        &self,
+        manner: Manner,
+        apply: impl FnMut(&Connection<'_>, &Tags, &mut Hands) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T, StoreError>>, StoreError> {
         #[cfg(test)]
         self.made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let (work, mut answer) = work::work(manner, self.by.clone(), apply);
+        let (work, answer) = work::work(manner, self.by.clone(), apply);
         self.ask(request::Request::Work(work)).await?;
-        if manner.flush.may_be_hurried() {
-            match timeout(RIDE_MAX, &mut answer).await {
-                Ok(answered) => return answered.map_err(|_| StoreError::Closed)?,
-                Err(_) => self.ask(request::Request::Hurry).await?,
-            }
-        }
-        answer.await.map_err(|_| StoreError::Closed)?
+        Ok(answer)
     }
 
     async fn ask(&self, request: request::Request) -> Result<(), StoreError> {

@@ -182,7 +182,11 @@ impl Opening {
                 }
                 // Only a reader asks for these, and there is none yet; nor does anything ride.
                 Ok(
-                    Request::Shorten(_) | Request::Replaced | Request::Damaged(_) | Request::Hurry,
+                    Request::Shorten(_)
+                    | Request::Replaced
+                    | Request::Damaged(_)
+                    | Request::Alone
+                    | Request::Hurry,
                 ) => {}
                 Ok(Request::Close(reply)) => return Heard::Close(reply),
                 Err(TryRecvError::Empty) => thread::sleep(LISTEN_EVERY),

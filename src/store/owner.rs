@@ -124,6 +124,7 @@ impl Owner {
             for request in requests.drain(..) {
                 match request {
                     Request::Work(work) => self.riding.sort(work, &mut group),
+                    Request::Alone => self.riding.go_alone(),
                     Request::Hurry => self.riding.hurry(),
                     Request::Limit(bytes, reply) => {
                         drop(reply.send(self.limit(bytes)));

@@ -12,6 +12,8 @@ pub(super) enum Request {
     Work(Box<dyn Work>),
     /// Everything on the disk together is to stay below so many bytes.
     Limit(u64, oneshot::Sender<Result<(), StoreError>>),
+    /// What rides has met nothing to ride with: it is done by itself, and flushed later.
+    Alone,
     /// What waits for a flush has waited for long enough.
     Hurry,
     /// The log is too long, and nobody reads from it at this moment.

@@ -6,16 +6,29 @@
 //! arrived is sent again. So that only what is moments old is, whoever has something written down waits for the
 //! next flush, and hurries it when none comes.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
 
 use super::StoreError;
+use super::request::Request;
 use super::schema;
 use super::work::{Flush, Work};
+
+/// Wait of what rides, after which it is done by itself. So at less than some 200 events a second it is out of the
+/// way of the next one, and at more it costs no transaction.
+pub(super) const RIDE_ALONE: Duration = Duration::from_millis(3);
+
+/// Longest wait of what has time, for the flush of something else. With the two milliseconds that answers wait
+/// for one another it is 20.
+pub(super) const RIDE_MAX: Duration = Duration::from_millis(18);
 
 /// What waits for the transaction or the flush of something else, and whether commits are flushed.
 pub(super) struct Riding {
     /// Rides: it waits for the next transaction.
     undone: Vec<Box<dyn Work>>,
+    /// Whether somebody has waited for that for long enough.
+    is_alone: bool,
     /// Has been done, and waits for the next flush.
     unflushed: Vec<Box<dyn Work>>,
     /// Whether somebody has waited for long enough.
@@ -24,11 +37,20 @@ pub(super) struct Riding {
     flushes: bool,
 }
 
+/// What the queue is told after waits of so long for an answer.
+pub(super) fn patience(flush: Flush) -> impl Iterator<Item = (Duration, Request)> {
+    let rides = (flush == Flush::Rides).then_some((RIDE_ALONE, Request::Alone));
+    let is_hurried = flush.may_be_hurried();
+    let hurries = is_hurried.then_some((RIDE_MAX, Request::Hurry));
+    rides.into_iter().chain(hurries)
+}
+
 impl Riding {
     /// Nothing, beside a connection that flushes what it commits.
     pub(super) const fn new() -> Self {
         Self {
             undone: Vec::new(),
+            is_alone: false,
             unflushed: Vec::new(),
             is_hurried: false,
             flushes: true,
@@ -48,6 +70,11 @@ impl Riding {
         self.is_hurried
     }
 
+    /// Has what rides done with nothing else.
+    pub(super) const fn go_alone(&mut self) {
+        self.is_alone = true;
+    }
+
     /// Has all of it done and flushed with the next transaction.
     pub(super) const fn hurry(&mut self) {
         self.is_hurried = true;
@@ -56,7 +83,7 @@ impl Riding {
     /// Puts what rides in front of what is done now, if something is: whoever has ended something and then asks is
     /// to see it ended.
     pub(super) fn join(&mut self, group: &mut Vec<Box<dyn Work>>) {
-        if self.is_hurried || !group.is_empty() {
+        if self.is_hurried || self.is_alone || !group.is_empty() {
             group.splice(..0, self.undone.drain(..));
         }
     }
@@ -102,8 +129,11 @@ impl Riding {
     /// had. Where it fails, somebody has still.
     pub(super) fn flush(&mut self, connection: &Connection) -> Result<bool, StoreError> {
         let is_due = self.is_hurried && !self.unflushed.is_empty();
-        if is_due {
+        // What comes after something that was done alone is not to wait for that either.
+        if std::mem::take(&mut self.is_alone) || is_due {
             self.set_flushes(connection, true)?;
+        }
+        if is_due {
             schema::touch(connection)?;
             self.done(&mut Vec::new(), true);
         }

@@ -127,8 +127,11 @@ impl Owner {
                     Request::Hurry => group.append(&mut self.riding),
                     // Its administrator minds the disk of a server.
                     Request::Limit(_, reply) => drop(reply.send(Ok(()))),
-                    // Of files only.
-                    Request::Shorten(_) | Request::Replaced | Request::Damaged(_) => {}
+                    // Of files only; and whatever a server does, it flushes.
+                    Request::Alone
+                    | Request::Shorten(_)
+                    | Request::Replaced
+                    | Request::Damaged(_) => {}
                     Request::Close(reply) => {
                         line.close();
                         waiting_for_close.push(reply);

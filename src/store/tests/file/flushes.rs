@@ -7,7 +7,9 @@ use rusqlite::Connection;
 
 use super::super::hands::{delivered, states};
 use super::super::*;
-use crate::store::RIDE_MAX;
+use crate::store::request::Request;
+use crate::store::riding::{RIDE_ALONE, RIDE_MAX, Riding};
+use crate::store::work::{Manner, work};
 
 const PHONE: &str = "phone";
 
@@ -106,4 +108,69 @@ async fn a_flush_that_fails_is_tried_again() {
     }
     let settled = settled.await.expect("no panic");
     assert_eq!(settled.expect("settles"), [true]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_rides_with_nothing_is_done_by_itself_and_answered_with_the_next_flush() {
+    let folder = TempDir::new().expect("a folder");
+    let store = holding(&folder, &["1"], &[PHONE]).await;
+    let claim = claim(&store, PHONE, now(), 9).await.remove(0);
+    let phone = name(PHONE);
+    let mut settled = store
+        .settle_all(&phone, delivered(&claim), Flush::Rides)
+        .boxed();
+    assert!((&mut settled).now_or_never().is_none());
+    // Of two such requests the second one is answered when all is done that was asked before the first.
+    let all_is_done = async || {
+        for _ in 0..2 {
+            let (request, answered) = Request::shorten();
+            store.ask(request).await.expect("asks");
+            answered.await.expect("answers");
+        }
+    };
+    all_is_done().await;
+    assert_eq!(states(&store).await, [("in_flight", 1)], "it waits");
+    tokio::time::advance(RIDE_ALONE).await;
+    assert!((&mut settled).now_or_never().is_none());
+    all_is_done().await;
+    assert_eq!(states(&store).await, [("delivered", 1)]);
+    assert!(
+        (&mut settled).now_or_never().is_none(),
+        "nothing was flushed"
+    );
+    store.accept(batch(&["2"], &[])).await.expect("accepts");
+    let settled = settled.now_or_never().expect("an event was flushed");
+    assert_eq!(settled.expect("settles"), [true]);
+}
+
+#[test]
+fn what_is_done_alone_is_not_flushed_and_what_comes_next_finds_a_file_that_flushes() {
+    let folder = TempDir::new().expect("a folder");
+    let file = Connection::open(folder.path().join("queue.db")).expect("opens");
+    file.pragma_update(None, "synchronous", "FULL")
+        .expect("flushes");
+    let flushes = || -> bool {
+        let level: u8 = file
+            .pragma_query_value(None, "synchronous", |row| row.get(0))
+            .expect("says");
+        level >= 2
+    };
+    let manner = Manner {
+        bytes: None,
+        flush: Flush::Rides,
+    };
+    let (rides, mut answer) = work(manner, None, |_, _, _| Ok(()));
+    let (mut riding, mut group) = (Riding::new(), Vec::new());
+    riding.sort(rides, &mut group);
+    riding.join(&mut group);
+    assert!(group.is_empty(), "it waits for others");
+    riding.go_alone();
+    riding.join(&mut group);
+    assert_eq!(group.len(), 1);
+    riding.set(&file, &group).expect("sets");
+    assert!(!flushes());
+    riding.done(&mut group, true);
+    assert!(!riding.flush(&file).expect("has nothing to flush"));
+    assert!(flushes());
+    assert!(answer.try_recv().is_err(), "it was not flushed");
 }

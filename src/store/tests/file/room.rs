@@ -94,6 +94,16 @@ impl Room {
         self.space.measure(&self.file).expect("measures");
     }
 
+    /// Takes a page more, in a commit that has so many bytes of events.
+    fn write_a_page(&mut self, bytes: u64) {
+        self.file
+            .execute_batch("BEGIN; INSERT INTO ballast VALUES (zeroblob(4000))")
+            .expect("changes");
+        self.space.count(&self.file, bytes).expect("counts");
+        self.file.execute_batch("COMMIT").expect("commits");
+        self.space.written(&self.file).expect("measures");
+    }
+
     pub(super) fn limit(&mut self, bytes: u64) {
         self.space.set_limit(&self.file, bytes).expect("sets");
     }
@@ -167,6 +177,44 @@ async fn removing_begins_above_three_quarters_and_goes_on_down_to_eleven_sixteen
     assert!(!room.space.has_work());
     room.fill(12 * SHARE);
     assert!(!room.space.has_work(), "there is room for this");
+}
+
+/// A queue with a limit of which a 256th is eight pages, and with rows that take so many sixteenths of it.
+async fn of_sixteenths(rows: u64) -> Room {
+    let mut room = Room::new().await;
+    room.limit(4 * LIMIT);
+    room.fill(rows * 2 * SHARE);
+    room.fill(rows * 4 * SHARE);
+    room
+}
+
+#[tokio::test]
+async fn what_is_written_is_measured_before_it_is_more_than_a_256th_of_the_limit() {
+    let mut room = of_sixteenths(12).await;
+    while !room.space.has_work() {
+        room.write_a_page(0);
+        assert!(room.rows() <= 48 * SHARE + 8 * PAGE, "it is not noticed");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_is_large_is_measured_with_its_own_commit() {
+    let mut room = of_sixteenths(12).await;
+    room.write_a_page(8 * PAGE - 1);
+    assert!(!room.space.has_work(), "that is not worth it");
+    room.write_a_page(8 * PAGE);
+    assert!(room.space.has_work());
+}
+
+#[tokio::test]
+async fn while_somebody_waits_for_room_each_commit_is_measured() {
+    let mut room = of_sixteenths(9).await;
+    let wanted = 8 * SHARE;
+    room.write_a_page(0);
+    assert!(room.space.fits(wanted), "that is not worth it");
+    room.space.want(wanted);
+    room.write_a_page(0);
+    assert!(!room.space.fits(wanted));
 }
 
 #[tokio::test]
