@@ -179,12 +179,13 @@ async fn removing_begins_above_three_quarters_and_goes_on_down_to_eleven_sixteen
     assert!(!room.space.has_work(), "there is room for this");
 }
 
-/// A queue with a limit of which a 256th is eight pages, and with rows that take so many sixteenths of it.
+/// A queue with a limit of which a 256th is sixteen pages, and with rows that take so many sixteenths of it.
 async fn of_sixteenths(rows: u64) -> Room {
     let mut room = Room::new().await;
-    room.limit(4 * LIMIT);
-    room.fill(rows * 2 * SHARE);
-    room.fill(rows * 4 * SHARE);
+    room.limit(8 * LIMIT);
+    for quarters in 1..=4 {
+        room.fill(quarters * rows * 2 * SHARE);
+    }
     room
 }
 
@@ -193,23 +194,23 @@ async fn what_is_written_is_measured_before_it_is_more_than_a_256th_of_the_limit
     let mut room = of_sixteenths(12).await;
     while !room.space.has_work() {
         room.write_a_page(0);
-        assert!(room.rows() <= 48 * SHARE + 8 * PAGE, "it is not noticed");
+        assert!(room.rows() <= 96 * SHARE + 16 * PAGE, "it is not noticed");
     }
 }
 
 #[tokio::test]
 async fn a_batch_that_is_large_is_measured_with_its_own_commit() {
     let mut room = of_sixteenths(12).await;
-    room.write_a_page(8 * PAGE - 1);
+    room.write_a_page(16 * PAGE - 1);
     assert!(!room.space.has_work(), "that is not worth it");
-    room.write_a_page(8 * PAGE);
+    room.write_a_page(16 * PAGE);
     assert!(room.space.has_work());
 }
 
 #[tokio::test]
 async fn while_somebody_waits_for_room_each_commit_is_measured() {
     let mut room = of_sixteenths(9).await;
-    let wanted = 8 * SHARE;
+    let wanted = 16 * SHARE;
     room.write_a_page(0);
     assert!(room.space.fits(wanted), "that is not worth it");
     room.space.want(wanted);
