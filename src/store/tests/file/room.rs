@@ -94,10 +94,11 @@ impl Room {
         self.space.measure(&self.file).expect("measures");
     }
 
-    /// Takes a page more, in a commit that has so many bytes of events.
-    fn write_a_page(&mut self, bytes: u64) {
+    /// Takes so many pages more, in a commit that has so many bytes of events.
+    fn write(&mut self, pages: usize, bytes: u64) {
+        let insert = "INSERT INTO ballast VALUES (zeroblob(4000));".repeat(pages);
         self.file
-            .execute_batch("BEGIN; INSERT INTO ballast VALUES (zeroblob(4000))")
+            .execute_batch(&format!("BEGIN; {insert}"))
             .expect("changes");
         self.space.count(&self.file, bytes).expect("counts");
         self.file.execute_batch("COMMIT").expect("commits");
@@ -193,7 +194,7 @@ async fn of_sixteenths(rows: u64) -> Room {
 async fn what_is_written_is_measured_before_it_is_more_than_a_256th_of_the_limit() {
     let mut room = of_sixteenths(12).await;
     while !room.space.has_work() {
-        room.write_a_page(0);
+        room.write(1, 0);
         assert!(room.rows() <= 96 * SHARE + 16 * PAGE, "it is not noticed");
     }
 }
@@ -201,9 +202,16 @@ async fn what_is_written_is_measured_before_it_is_more_than_a_256th_of_the_limit
 #[tokio::test]
 async fn a_batch_that_is_large_is_measured_with_its_own_commit() {
     let mut room = of_sixteenths(12).await;
-    room.write_a_page(16 * PAGE - 1);
+    room.write(1, 16 * PAGE - 1);
     assert!(!room.space.has_work(), "that is not worth it");
-    room.write_a_page(16 * PAGE);
+    room.write(1, 16 * PAGE);
+    assert!(room.space.has_work());
+}
+
+#[tokio::test]
+async fn a_commit_that_has_written_much_is_measured_whatever_it_was() {
+    let mut room = of_sixteenths(12).await;
+    room.write(16, 0);
     assert!(room.space.has_work());
 }
 
@@ -211,10 +219,10 @@ async fn a_batch_that_is_large_is_measured_with_its_own_commit() {
 async fn while_somebody_waits_for_room_each_commit_is_measured() {
     let mut room = of_sixteenths(9).await;
     let wanted = 16 * SHARE;
-    room.write_a_page(0);
+    room.write(1, 0);
     assert!(room.space.fits(wanted), "that is not worth it");
     room.space.want(wanted);
-    room.write_a_page(0);
+    room.write(1, 0);
     assert!(!room.space.fits(wanted));
 }
 
