@@ -270,6 +270,7 @@ impl Owner {
         });
         if committed.is_err() {
             self.hands.rolled_back();
+            self.space.rolled_back();
         }
         committed.map(|()| self.space.commits() != before)
     }

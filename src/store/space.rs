@@ -116,6 +116,11 @@ impl Space {
         Ok(())
     }
 
+    /// There was no commit: what was counted for it is not there.
+    pub(super) const fn rolled_back(&mut self) {
+        self.counted = None;
+    }
+
     /// Looks at what there is after a commit that has written something, if that may have become much since the
     /// last look.
     pub(super) fn written(&mut self, connection: &Connection) -> Result<(), StoreError> {

@@ -216,6 +216,19 @@ async fn a_commit_that_has_written_much_is_measured_whatever_it_was() {
 }
 
 #[tokio::test]
+async fn what_was_counted_for_a_commit_that_failed_is_forgotten() {
+    let mut room = of_sixteenths(12).await;
+    let insert = "INSERT INTO ballast VALUES (zeroblob(4000));".repeat(16);
+    let begin = format!("BEGIN; {insert}");
+    room.file.execute_batch(&begin).expect("changes");
+    room.space.count(&room.file, 16 * PAGE).expect("counts");
+    room.file.execute_batch("ROLLBACK").expect("rolls back");
+    room.space.rolled_back();
+    room.space.written(&room.file).expect("measures");
+    assert!(!room.space.has_work());
+}
+
+#[tokio::test]
 async fn while_somebody_waits_for_room_each_commit_is_measured() {
     let mut room = of_sixteenths(9).await;
     let wanted = 16 * SHARE;
