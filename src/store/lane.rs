@@ -173,7 +173,8 @@ impl Store {
         for (after, request) in patience(flush) {
             match timeout_at(begun + after, &mut answer).await {
                 Ok(answered) => return answered.map_err(|_| StoreError::Closed)?,
-                Err(_) => self.ask(request).await?,
+                // A queue that has ended answers, or lets go of the other end.
+                Err(_) => drop(self.ask(request).await),
             }
         }
         answer.await.map_err(|_| StoreError::Closed)?

@@ -26,18 +26,29 @@ pub(super) struct Log {
     frames: Arc<AtomicU64>,
     /// Commits that have written to it.
     commits: Arc<AtomicU64>,
+    /// Frames that were ever written to it, or more.
+    written: Arc<AtomicU64>,
     frames_max: u64,
-    /// Frames in it when it was last measured.
-    frames_measured: u64,
+    /// Those of them that were written when its length was last asked for.
+    written_before: u64,
 }
 
 impl Log {
     /// The log of an open file, which is copied by [`Self::copy`] from now on.
     pub(super) fn of(connection: &mut Connection, file: &Path) -> Result<Self, StoreError> {
         let (frames, commits) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
-        let (count, committed) = (Arc::clone(&frames), Arc::clone(&commits));
+        let written = Arc::<AtomicU64>::default();
+        let (count, committed, all) = (
+            Arc::clone(&frames),
+            Arc::clone(&commits),
+            Arc::clone(&written),
+        );
         connection.wal_hook(Some(move |_: &mut Wal, pages: i32| {
-            count.store(u64::from(pages.unsigned_abs()), Ordering::Relaxed);
+            let pages = u64::from(pages.unsigned_abs());
+            // With fewer than before it is written from its start again.
+            let before = count.swap(pages, Ordering::Relaxed);
+            let more = pages.checked_sub(before).unwrap_or(pages);
+            all.fetch_add(more, Ordering::Relaxed);
             committed.fetch_add(1, Ordering::Relaxed);
             Ok(())
         }))?;
@@ -45,8 +56,9 @@ impl Log {
             path: schema::beside(file, "-wal"),
             frames,
             commits,
+            written,
             frames_max: FRAMES_MAX,
-            frames_measured: 0,
+            written_before: 0,
         })
     }
 
@@ -61,21 +73,18 @@ impl Log {
     }
 
     /// Its length in bytes. No log is a short one.
-    pub(super) fn measured(&mut self) -> u64 {
-        self.frames_measured = self.frames.load(Ordering::Relaxed);
+    pub(super) fn length(&mut self) -> u64 {
+        self.written_before = self.written.load(Ordering::Relaxed);
         fs::metadata(&self.path).map_or(0, |log| log.len())
     }
 
-    /// About how many frames it has got since it was last measured. Where something else has had it written from
-    /// its start again meanwhile, so many that it is to be measured, or as few as there are in it.
-    pub(super) fn unmeasured(&self) -> u64 {
-        self.frames
-            .load(Ordering::Relaxed)
-            .abs_diff(self.frames_measured)
+    /// How many frames have been written to it since its length was asked for, or more.
+    pub(super) fn frames_since(&self) -> u64 {
+        self.written.load(Ordering::Relaxed) - self.written_before
     }
 
     /// Copies one that has become long into the file, without waiting for whoever reads from it.
-    pub(super) fn copy(&mut self, connection: &Connection, somebody_waits: bool) {
+    pub(super) fn copy(&self, connection: &Connection, somebody_waits: bool) {
         let frames_max = match somebody_waits {
             true => 2 * self.frames_max,
             false => self.frames_max,
@@ -85,7 +94,6 @@ impl Log {
         }
         // What could not be copied is counted again by the next commit.
         self.frames.store(0, Ordering::Relaxed);
-        self.frames_measured = 0;
         if let Err(error) = checkpoint(connection, "PASSIVE") {
             tracing::debug!(%error, "the log cannot be copied into the file");
         }

@@ -1,6 +1,6 @@
 //! How much of the disk the queue takes, and how much of it the queue may take.
 //!
-//! A file of its own because it is asked for within every transaction, and so at as little cost as can be.
+//! A file of its own because it is asked for within transactions that somebody waits for, and so at as little cost as can be.
 
 use rusqlite::Connection;
 
@@ -36,6 +36,10 @@ pub(super) struct Pages {
     count: u64,
     free: u64,
 }
+
+/// Pages as a commit leaves them, where they were counted in its transaction.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counted(pub(super) Option<Pages>);
 
 impl Limit {
     pub(super) fn of(all: u64) -> Self {

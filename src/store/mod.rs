@@ -298,7 +298,7 @@ impl Store {
         }
     }
 
-    /// Has the queue look after its file, which it does with all that is asked of it: one that was taken
+    /// Has the queue look after its file, which it does with all that it carries out: one that was taken
     /// away or replaced is told.
     pub async fn look_after(&self) {
         // One that is closed has no file.
@@ -344,6 +344,7 @@ impl Store {
         manner: Manner,
         apply: impl FnMut(&Connection<'_>, &Tags, &mut Hands) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        debug_assert!(!manner.flush.may_be_hurried(), "nobody would hurry it");
         let answer = self.put(manner, apply).await?;
         answer.await.map_err(|_| StoreError::Closed)?
     }

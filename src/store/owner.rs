@@ -22,6 +22,7 @@ use super::error::is_damage;
 use super::file::QueueFile;
 use super::hands::Hands;
 use super::lock::FolderLock;
+use super::measure::Counted;
 use super::opening::Open;
 use super::reader::Reader;
 use super::request::Request;
@@ -130,7 +131,7 @@ impl Owner {
                         drop(reply.send(self.limit(bytes)));
                     }
                     Request::Shorten(reply) => {
-                        Self::measured(self.space.measure(&self.connection));
+                        say(self.space.measure(&self.connection));
                         let _ = reply.send(());
                     }
                     Request::Replaced => self.look_after(),
@@ -197,7 +198,7 @@ impl Owner {
         let mut bytes = 0;
         for work in group {
             let own = work.manner().bytes.unwrap_or_default();
-            if own == 0 || self.space.fits(bytes + own) {
+            if own == 0 || self.space.has_room(&self.connection, bytes + own) {
                 bytes += own;
                 admitted.push(work);
                 continue;
@@ -223,14 +224,14 @@ impl Owner {
         }
         match self.transact(group) {
             Ok(wrote) => {
-                // First: whoever hears of what was claimed is to have it, and it has waited for long enough.
+                // First, so that whoever hears of what was claimed has it; and looking at files can wait.
                 self.hand_over();
                 self.look_after();
                 // Reading says nothing about whether the disk takes anything.
-                if wrote {
-                    self.written(group);
+                if let Some(counted) = wrote {
+                    self.written(group, counted);
                 }
-                self.riding.done(group, wrote);
+                self.riding.done(group, wrote.is_some());
             }
             Err(StoreError::Sql(error)) if is_damage(&error) => {
                 self.give_up(&error);
@@ -252,8 +253,8 @@ impl Owner {
         }
     }
 
-    /// Does the work in one transaction; answers whether anything was written.
-    fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<bool, StoreError> {
+    /// Does the work in one transaction; answers with what was counted in it, if anything was written.
+    fn transact(&mut self, group: &mut [Box<dyn Work>]) -> Result<Option<Counted>, StoreError> {
         let before = self.space.commits();
         self.riding.set(&self.connection, group)?;
         let connection = sql::Connection::Sqlite(&self.connection);
@@ -265,14 +266,14 @@ impl Owner {
         let applied = group.iter_mut().try_for_each(apply);
         let committed = applied.and_then(|()| {
             let bytes = group.iter().filter_map(|work| work.manner().bytes).sum();
-            self.space.count(&self.connection, bytes)?;
-            Ok(transaction.commit()?)
+            let counted = self.space.count(&self.connection, bytes)?;
+            transaction.commit()?;
+            Ok(counted)
         });
         if committed.is_err() {
             self.hands.rolled_back();
-            self.space.rolled_back();
         }
-        committed.map(|()| self.space.commits() != before)
+        Ok(Some(committed?).filter(|_| self.space.commits() != before))
     }
 
     fn flush(&mut self) {
@@ -281,7 +282,7 @@ impl Owner {
         }
         match self.riding.flush(&self.connection) {
             Ok(false) => {}
-            Ok(true) => self.written(&[]),
+            Ok(true) => self.written(&[], Counted::default()),
             Err(StoreError::Sql(error)) if is_damage(&error) => self.give_up(&error),
             Err(error) => drop(self.failed(error, None)),
         }
@@ -303,13 +304,12 @@ impl Owner {
         self.alarm.placed(self.file.replaced());
     }
 
-    fn written(&mut self, group: &[Box<dyn Work>]) {
+    fn written(&mut self, group: &[Box<dyn Work>], counted: Counted) {
         let events = group.iter().any(|work| work.manner().bytes.is_some());
         if group.iter().any(|work| work.manner().bytes.is_none()) {
             self.space.look_anew();
         }
-        let measured = self.space.written(&self.connection);
-        Self::measured(measured);
+        say(self.space.written(&self.connection, counted));
         if events {
             self.space.press(false);
         }
@@ -319,12 +319,6 @@ impl Owner {
         });
     }
 
-    fn measured(measured: Result<(), StoreError>) {
-        if let Err(error) = measured {
-            tracing::debug!(%error, "the space that the queue takes cannot be measured");
-        }
-    }
-
     fn refuse(&mut self, work: Box<dyn Work>, error: StoreError) {
         let error = self.failed(error, work.manner().bytes);
         work.answer(Some(error));
@@ -332,6 +326,7 @@ impl Owner {
 
     /// Says that something could not be written, so many bytes of events if it was a batch.
     fn failed(&mut self, error: StoreError, bytes: Option<u64>) -> StoreError {
+        self.look_after();
         let error = self.space.explained(error, bytes.unwrap_or_default());
         self.complain(&error, bytes.is_some());
         if let StoreError::Full { .. } = error {
@@ -380,6 +375,12 @@ impl Owner {
             tracing::debug!(%error, "its log may be copied into it");
         }
         let _ = self.fault.set(fault);
+    }
+}
+
+fn say(measured: Result<(), StoreError>) {
+    if let Err(error) = measured {
+        tracing::debug!(%error, "the space that the queue takes cannot be measured");
     }
 }
 

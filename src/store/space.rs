@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rusqlite::Connection;
 
 use super::log::{self, Log};
-use super::measure::{Limit, Measure, Pages};
+use super::measure::{Counted, Limit, Measure, Pages};
 use super::prune::{self, Yield};
 use super::{Shortage, StoreError, sql};
 
@@ -41,8 +41,6 @@ pub(super) struct Space {
     in_the_way: Arc<AtomicBool>,
     limit: Option<Limit>,
     measure: Measure,
-    /// How many pages there were before the last commit, where they were counted for it.
-    counted: Option<Pages>,
     /// Most pages that SQLite has been told to make.
     pages_max: u64,
     /// Whether finished rows are being removed until there is room again.
@@ -72,7 +70,6 @@ impl Space {
             in_the_way,
             limit: None,
             measure: Measure::default(),
-            counted: None,
             pages_max: u64::MAX,
             trimming: false,
             wanted: 0,
@@ -105,35 +102,33 @@ impl Space {
         self.weigh(connection, pages)
     }
 
-    /// Counts the pages before a commit with so many bytes of events, if that is worth it. In a transaction
-    /// that takes no lock of its own.
-    pub(super) fn count(&mut self, connection: &Connection, bytes: u64) -> Result<(), StoreError> {
+    /// Counts the pages within a transaction with so many bytes of events, where it takes no lock of its own, if
+    /// that is worth it: what the transaction has written is taken to be as much as what was written before it.
+    pub(super) fn count(&self, connection: &Connection, bytes: u64) -> Result<Counted, StoreError> {
         let is_short = self.trimming || self.pressed || self.wanted > 0;
-        self.counted = match is_short || self.is_much(bytes.max(self.unmeasured() * 2)) {
-            true => Some(Pages::of(connection, self.measure.page)?),
-            false => None,
-        };
-        Ok(())
-    }
-
-    /// There was no commit: what was counted for it is not there.
-    pub(super) const fn rolled_back(&mut self) {
-        self.counted = None;
+        let is_worth_it = is_short || self.is_much(bytes.max(self.bytes_since() * 2));
+        let count = || Pages::of(connection, self.measure.page);
+        Ok(Counted(is_worth_it.then(count).transpose()?))
     }
 
     /// Looks at what there is after a commit that has written something, if that may have become much since the
     /// last look.
-    pub(super) fn written(&mut self, connection: &Connection) -> Result<(), StoreError> {
+    pub(super) fn written(
+        &mut self,
+        connection: &Connection,
+        counted: Counted,
+    ) -> Result<(), StoreError> {
         self.stalled = false;
-        match self.counted.take() {
+        match counted.0 {
             Some(pages) => self.weigh(connection, pages),
-            None if self.is_much(self.unmeasured()) => self.measure(connection),
+            None if self.is_much(self.bytes_since()) => self.measure(connection),
             None => Ok(()),
         }
     }
 
-    fn unmeasured(&self) -> u64 {
-        self.log.unmeasured() * self.measure.page
+    /// About how much has been written since the last look.
+    fn bytes_since(&self) -> u64 {
+        self.log.frames_since() * self.measure.page
     }
 
     /// Whether it matters that so many bytes were not measured yet.
@@ -146,14 +141,14 @@ impl Space {
     }
 
     fn weigh(&mut self, connection: &Connection, pages: Pages) -> Result<(), StoreError> {
-        self.measure = pages.measure(self.log.measured());
+        self.measure = pages.measure(self.log.length());
         self.stalled = false;
         if let Some(limit) = self.limit {
             if self.measure.log > limit.log {
                 // A large transaction has gone through the log, or somebody reads all the time; the
                 // file has it all after this.
                 log::cut(connection)?;
-                self.measure.log = self.log.measured();
+                self.measure.log = self.log.length();
             }
             let is_long = self.measure.log > limit.log;
             self.in_the_way.store(is_long, Ordering::Relaxed);
@@ -164,7 +159,7 @@ impl Space {
     }
 
     /// Keeps the log short, now or when nobody waits any more.
-    pub(super) fn copy_log(&mut self, connection: &Connection, somebody_waits: bool) {
+    pub(super) fn copy_log(&self, connection: &Connection, somebody_waits: bool) {
         self.log.copy(connection, somebody_waits);
     }
 
@@ -176,6 +171,18 @@ impl Space {
     /// Whether a batch of so many bytes has room: in the file, and meanwhile in the log as well.
     pub(super) fn fits(&self, bytes: u64) -> bool {
         self.fits_into(self.measure.file, bytes)
+    }
+
+    /// As [`Self::fits`]; before it says no, it looks at what there is at this moment.
+    pub(super) fn has_room(&mut self, connection: &Connection, bytes: u64) -> bool {
+        if self.fits(bytes) {
+            return true;
+        }
+        let stalled = self.stalled;
+        let measured = self.measure(connection);
+        // Looking frees nothing.
+        self.stalled = stalled;
+        measured.is_ok() && self.fits(bytes)
     }
 
     /// Says how much somebody waits for; nothing removed is enough until it fits.

@@ -45,7 +45,7 @@ pub enum Flush {
     /// It is done at once, so that the end of this process cannot undo it, and answered when it is flushed, with
     /// whatever is flushed next; within 20 ms at most.
     Shared,
-    /// It is done with whatever is done next, and otherwise as [`Flush::Shared`].
+    /// It is done with whatever is done next, or by itself after 3 ms, and otherwise as [`Flush::Shared`].
     Rides,
     /// It is done at once and answered, and flushed with whatever is flushed next. Where the machine itself ends
     /// before that, it may not have been done.

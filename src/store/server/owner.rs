@@ -127,7 +127,7 @@ impl Owner {
                     Request::Hurry => group.append(&mut self.riding),
                     // Its administrator minds the disk of a server.
                     Request::Limit(_, reply) => drop(reply.send(Ok(()))),
-                    // Of files only; and whatever a server does, it flushes.
+                    // Of files only: each commit of a server is flushed, and one more is not worth it before the hurry.
                     Request::Alone
                     | Request::Shorten(_)
                     | Request::Replaced

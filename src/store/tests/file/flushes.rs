@@ -8,7 +8,8 @@ use rusqlite::Connection;
 use super::super::hands::{delivered, states};
 use super::super::*;
 use crate::store::request::Request;
-use crate::store::riding::{RIDE_ALONE, RIDE_MAX, Riding};
+use crate::store::riding::{RIDE_MAX, Riding, patience};
+use crate::store::settle::settle_all;
 use crate::store::work::{Manner, work};
 
 const PHONE: &str = "phone";
@@ -110,16 +111,40 @@ async fn a_flush_that_fails_is_tried_again() {
     assert_eq!(settled.expect("settles"), [true]);
 }
 
-#[tokio::test(start_paused = true)]
+#[test]
+fn what_rides_is_let_go_alone_before_it_is_hurried_and_nothing_else_is() {
+    let told = |flush| -> Vec<(Duration, &str)> {
+        let name = |request| match request {
+            Request::Alone => "alone",
+            Request::Hurry => "hurry",
+            _ => "other",
+        };
+        let all = patience(flush);
+        all.map(|(after, request)| (after, name(request))).collect()
+    };
+    let (alone, hurry) = ((Duration::from_millis(3), "alone"), (RIDE_MAX, "hurry"));
+    assert_eq!(told(Flush::Rides), [alone, hurry]);
+    assert_eq!(told(Flush::Shared), [hurry]);
+    assert!(told(Flush::Later).is_empty() && told(Flush::Now).is_empty());
+}
+
+#[tokio::test]
 async fn what_rides_with_nothing_is_done_by_itself_and_answered_with_the_next_flush() {
     let folder = TempDir::new().expect("a folder");
     let store = holding(&folder, &["1"], &[PHONE]).await;
     let claim = claim(&store, PHONE, now(), 9).await.remove(0);
-    let phone = name(PHONE);
+    let rides = Manner {
+        bytes: None,
+        flush: Flush::Rides,
+    };
+    let (phone, group) = (name(PHONE), delivered(&claim));
+    // Nobody minds the time of this one.
     let mut settled = store
-        .settle_all(&phone, delivered(&claim), Flush::Rides)
-        .boxed();
-    assert!((&mut settled).now_or_never().is_none());
+        .put(rides, move |connection, _, _| {
+            settle_all(connection, &phone, &group)
+        })
+        .await
+        .expect("is on the line");
     // Of two such requests the second one is answered when all is done that was asked before the first.
     let all_is_done = async || {
         for _ in 0..2 {
@@ -130,16 +155,12 @@ async fn what_rides_with_nothing_is_done_by_itself_and_answered_with_the_next_fl
     };
     all_is_done().await;
     assert_eq!(states(&store).await, [("in_flight", 1)], "it waits");
-    tokio::time::advance(RIDE_ALONE).await;
-    assert!((&mut settled).now_or_never().is_none());
+    store.ask(Request::Alone).await.expect("asks");
     all_is_done().await;
     assert_eq!(states(&store).await, [("delivered", 1)]);
-    assert!(
-        (&mut settled).now_or_never().is_none(),
-        "nothing was flushed"
-    );
+    assert!(settled.try_recv().is_err(), "nothing was flushed");
     store.accept(batch(&["2"], &[])).await.expect("accepts");
-    let settled = settled.now_or_never().expect("an event was flushed");
+    let settled = settled.try_recv().expect("an event was flushed");
     assert_eq!(settled.expect("settles"), [true]);
 }
 
@@ -160,6 +181,7 @@ fn what_is_done_alone_is_not_flushed_and_what_comes_next_finds_a_file_that_flush
         flush: Flush::Rides,
     };
     let (rides, mut answer) = work(manner, None, |_, _, _| Ok(()));
+    let (next, _answer) = work(manner, None, |_, _, _| Ok(()));
     let (mut riding, mut group) = (Riding::new(), Vec::new());
     riding.sort(rides, &mut group);
     riding.join(&mut group);
@@ -173,4 +195,7 @@ fn what_is_done_alone_is_not_flushed_and_what_comes_next_finds_a_file_that_flush
     assert!(!riding.flush(&file).expect("has nothing to flush"));
     assert!(flushes());
     assert!(answer.try_recv().is_err(), "it was not flushed");
+    riding.sort(next, &mut group);
+    riding.join(&mut group);
+    assert!(group.is_empty(), "it waits for others as well");
 }
