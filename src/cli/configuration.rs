@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::failed::Failed;
 use crate::app::{Plan, Refused};
-use crate::config::{self, Config, Loaded, Mistake};
+use crate::config::{self, Config, HttpConfig, Loaded, Mistake};
 
 /// Finds, reads and makes the configuration.
 ///
@@ -57,6 +57,24 @@ pub(super) fn data_dir(file: Option<&Path>) -> Result<PathBuf, Failed> {
     match told {
         Some(data_dir) => Ok(data_dir),
         None => Ok(plan.map_err(Failed::from)?.config.data_dir),
+    }
+}
+
+/// Where the running instance listens, and beside it what else is wrong: the instance may run with what the file was
+/// like before, and is asked all the same. What is wrong tells more than that nobody answers.
+///
+/// # Errors
+/// As [`load_or_fail`], where the mistakes are about this.
+pub(super) fn http(file: Option<&Path>) -> Result<(HttpConfig, Option<Failed>), Failed> {
+    let mut told = None;
+    let plan = made(file, |loaded, colour| {
+        told = loaded.http().cloned();
+        Plan::make_untested(loaded, colour)
+    });
+    match (plan, told) {
+        (Ok(plan), _) => Ok((plan.config.http, None)),
+        (Err(refused), Some(http)) => Ok((http, Some(Failed::from(refused)))),
+        (Err(refused), None) => Err(Failed::from(refused)),
     }
 }
 

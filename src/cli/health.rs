@@ -15,6 +15,9 @@ use crate::transport::{Client, Reach};
 /// Longest wait for the answer: shorter than what container engines allow a health check.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
+/// What stands beside an answer of an instance that could not be started with its file as it is now.
+const CHANGED: &str = "bellwire: the configuration is wrong by now, and would not be taken in; `bellwire check` says what is wrong";
+
 /// Ask the running instance whether an alert would get through; exit 0 when it would.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -34,12 +37,10 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
-    let http = configuration::load_or_fail(args.config.as_deref())?
-        .config
-        .http;
+    let (http, wrong) = configuration::http(args.config.as_deref())?;
     let Some(listen) = http.listen else {
         let reason = "`http.listen` is \"off\", so nobody can tell whether bellwire is ready";
-        return Err(unasked(None, reason).into());
+        return Err(wrong.unwrap_or_else(|| unasked(None, reason)).into());
     };
     let address = reachable(listen);
     let mut request = http::Request::get(format!("http://{address}/readyz")).body(Bytes::new())?;
@@ -49,14 +50,21 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         Ok(reply) => reply,
         Err(failure) => {
             let reason = format!("nothing answers at {listen}: {failure}");
-            return Err(unasked(Some(false), &reason).into());
+            let failed = wrong.unwrap_or_else(|| unasked(Some(false), &reason));
+            return Err(failed.into());
         }
     };
     let mut told = serde_json::from_slice::<Value>(&reply.body).unwrap_or_default();
     if !told["ready"].is_boolean() {
+        if let Some(wrong) = wrong {
+            return Err(wrong.into());
+        }
         let failed = foreign(address);
         let reasons = json!([failed.error()]);
         return Err(failed.with("ready", false).with("reasons", reasons).into());
+    }
+    if wrong.is_some() {
+        output::complain(CHANGED);
     }
     // Whether it is ready is told to everybody, the reasons are not.
     if told.get("reasons").is_none() {

@@ -160,6 +160,17 @@ impl Loaded {
         }
     }
 
+    /// Where the instance listens, for whoever only asks it something: it may run with an earlier state of the file.
+    /// `None` where the file cannot be read or something is wrong about this very table.
+    #[must_use]
+    pub fn http(&self) -> Option<&HttpConfig> {
+        let is_meant = |problem: &Problem| problem.path.split('.').next() == Some("http");
+        match self.problems.list().iter().any(is_meant) {
+            true => None,
+            false => self.config.as_ref().map(|config| &config.http),
+        }
+    }
+
     /// Whether the queue is on a server, and not in a folder.
     #[must_use]
     pub fn is_on_server(&self) -> bool {

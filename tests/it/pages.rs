@@ -329,3 +329,44 @@ async fn health_exits_0_when_ready_1_when_not_and_2_for_a_wrong_configuration() 
         .await;
     assert_eq!(told.status, Some(2), "{told:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_and_tail_ask_an_instance_whose_file_has_become_wrong_since_its_start() {
+    let (upstream, _phones, mut bridge) = running("").await;
+    bridge.ready("readiness", is_ready).await;
+    let address = bridge.address().await.to_string();
+    let listen = format!("http.listen = \"{address}\"");
+    let without = upstream.source();
+    let keyless = without.replacen("url = ", "secret_url = { env = \"NOWHERE\" }\nurl = ", 1);
+    assert_ne!(keyless, without);
+    for wrong in [
+        format!("bogus = 1\n{listen}\n{without}"),
+        format!("{listen}\n{keyless}"),
+        format!("{listen}\n{without}\n[sinks.phone]\nkind = \"ntfy\"\n"),
+    ] {
+        bridge.configure(&wrong);
+        let told = bridge.tool(&["health"]).await;
+        assert_eq!(
+            (told.status, &*told.out),
+            (Some(0), "ready\n"),
+            "{wrong}\n{told:?}"
+        );
+        assert!(told.complaint.contains("`bellwire check`"), "{told:?}");
+        let told = bridge.tool(&["tail", "nowhere"]).await;
+        assert_eq!(told.status, Some(2), "{told:?}");
+        assert!(told.complaint.contains("`nowhere`"), "{told:?}");
+    }
+    // What is wrong about the address itself leaves nobody to ask.
+    bridge.configure(&format!("{listen}\nhttp.token = 5\n{without}"));
+    let told = bridge.tool(&["health"]).await;
+    assert_eq!((told.status, &*told.out), (Some(2), ""), "{told:?}");
+    assert!(told.complaint.contains("http.token"), "{told:?}");
+
+    bridge.kill();
+    bridge.configure(&format!("bogus = 1\n{listen}\n{without}"));
+    for command in ["health", "tail"] {
+        let told = bridge.tool(&[command]).await;
+        assert_eq!((told.status, &*told.out), (Some(2), ""), "{told:?}");
+        assert!(told.complaint.contains("bogus"), "{told:?}");
+    }
+}

@@ -53,12 +53,13 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
-    let http = configuration::load_or_fail(args.config.as_deref())?
-        .config
-        .http;
+    let (http, wrong) = configuration::http(args.config.as_deref())?;
     let address = match http.listen {
         Some(listen) if listen.port() != 0 => instance::reachable(listen),
         listen => {
+            if let Some(wrong) = wrong {
+                return Err(wrong.into());
+            }
             let what = listen.map_or("\"off\"", |_| "a port that is not fixed (0)");
             return Err(Failed::new(format!(
                 "`http.listen` is {what}, so a running instance cannot be listened to"
@@ -79,7 +80,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         args,
     };
     match stop.run_until_cancelled(tail.follow()).await {
-        Some(failed) => Err(failed.into()),
+        Some(end) => Err(match (end, wrong) {
+            (End::Unreachable(_), Some(wrong)) => wrong.into(),
+            (end, _) => tail.refused(&end).into(),
+        }),
         None => Ok(Exit::Done),
     }
 }
@@ -94,7 +98,7 @@ struct Tail {
 
 impl Tail {
     /// Prints what arrives, over the restarts of the instance. Comes back only where it cannot go on.
-    async fn follow(&self) -> Failed {
+    async fn follow(&self) -> End {
         let mut lines = Lines::of_terminal();
         let (mut at, mut was_there) = (None, false);
         loop {
@@ -113,7 +117,7 @@ impl Tail {
                     ));
                 }
                 Err(end) if was_there && may_pass(&end) => {}
-                Err(end) => return self.refused(&end),
+                Err(end) => return end,
             }
             tokio::time::sleep(AGAIN).await;
         }
