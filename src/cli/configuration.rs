@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::failed::Failed;
 use crate::app::{Plan, Refused};
 use crate::config::{self, Config, HttpConfig, Loaded, Mistake};
+use crate::telemetry::wants_colour;
 
 /// Finds, reads and makes the configuration.
 ///
@@ -25,7 +26,7 @@ fn made(
         mistakes: vec![Mistake::nowhere(error.to_string())],
         warnings: Vec::new(),
     })?;
-    let colour = std::io::stderr().is_terminal() && !environment.contains_key("NO_COLOR");
+    let colour = std::io::stderr().is_terminal() && wants_colour();
     make(config::load(&file, environment), colour)
 }
 
@@ -96,6 +97,6 @@ pub(super) fn named(
 /// As [`load`].
 pub(super) fn of_text(file: &Path, text: String) -> Result<Plan, Refused> {
     let environment = config::process_environment();
-    let colour = std::io::stderr().is_terminal() && !environment.contains_key("NO_COLOR");
+    let colour = std::io::stderr().is_terminal() && wants_colour();
     Plan::make(config::load_text(file, text, environment), colour)
 }

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use super::table;
+use crate::telemetry::wants_colour;
 
 pub(super) const BOLD: &str = "1";
 pub(super) const GREEN: &str = "32";
@@ -21,7 +22,7 @@ impl Look {
     pub(super) fn of_terminal() -> Self {
         let is_terminal = std::io::stdout().is_terminal();
         Self {
-            colour: is_terminal && std::env::var_os("NO_COLOR").is_none(),
+            colour: is_terminal && wants_colour(),
             columns: table::columns(),
         }
     }

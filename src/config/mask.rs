@@ -12,6 +12,21 @@ use super::document::Places;
 use super::keypath;
 use super::secret::is_variable_name;
 
+/// How secrets begin that services hand out, and how many bytes of each there are at least behind that: those of
+/// webhooks, of TTMT, of Discord, of Slack and of ntfy, whose beginning may also be that of a name.
+const SECRETS: [(&str, usize); 6] = [
+    ("whsec_", 1),
+    ("ttmt_live_", 1),
+    ("/api/webhooks/", 1),
+    ("hooks.slack.com/services/", 1),
+    ("hooks.slack.com/triggers/", 1),
+    ("tk_", 20),
+];
+
+/// Fewest digits before the colon of a Telegram bot's token, and fewest bytes behind it.
+const BOT_DIGITS_MIN: usize = 6;
+const BOT_KEY_BYTES_MIN: usize = 30;
+
 /// The text with every value hidden that may be a secret.
 pub(super) fn text(text: &str, places: &Places, marks: &Marks) -> String {
     let mut shown = text.as_bytes().to_vec();
@@ -26,6 +41,14 @@ pub(super) fn text(text: &str, places: &Places, marks: &Marks) -> String {
             Showing::Secret | Showing::Unread => hide(&mut shown[span]),
         }
     }
+    hide_secrets(&mut shown);
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
+/// The words of a report without what looks like a secret: they may quote a value that stands where none belongs.
+pub(super) fn words(text: &str) -> String {
+    let mut shown = text.as_bytes().to_vec();
+    hide_secrets(&mut shown);
     String::from_utf8_lossy(&shown).into_owned()
 }
 
@@ -92,6 +115,35 @@ fn is_reference(path: &str, places: &Places, marks: &Marks, value: &str) -> bool
         Some(".file") => alone,
         _ => false,
     }
+}
+
+/// Hides what looks like a secret wherever it stands, but for its beginning, by which it is recognised.
+fn hide_secrets(shown: &mut [u8]) {
+    for (begin, least) in SECRETS {
+        let mut at = 0;
+        while let Some(found) = find(&shown[at..], begin.as_bytes()) {
+            let start = at + found + begin.len();
+            at = start + length(&shown[start..], is_of_secret);
+            if at - start >= least {
+                hide(&mut shown[start..at]);
+            }
+        }
+    }
+    // The token of a Telegram bot is its number and a key.
+    let mut at = 0;
+    while let Some(found) = find(&shown[at..], b":") {
+        let colon = at + found;
+        let number = shown[..colon].iter().rev();
+        let digits = number.take_while(|byte| byte.is_ascii_digit()).count();
+        at = colon + 1 + length(&shown[colon + 1..], is_of_secret);
+        if digits >= BOT_DIGITS_MIN && at - colon > BOT_KEY_BYTES_MIN {
+            hide(&mut shown[colon + 1..at]);
+        }
+    }
+}
+
+const fn is_of_secret(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/' | b'+' | b'=')
 }
 
 /// Hides user info and query of the addresses in a value.
@@ -238,6 +290,35 @@ mod tests {
             &[],
             "a = 'https://*****@host/x?******* see http://b/?* and ftp://c'",
         );
+    }
+
+    #[test]
+    fn hides_what_looks_like_a_secret_where_none_belongs() {
+        check(
+            "a = 'whsec_C2FVsBQIhrscChlQ+/='\nb = 'x ttmt_live_0123, 123456:AAE-4567890123456789012345678901234 12:30:00'",
+            &["a", "b"],
+            &[],
+            "a = 'whsec_*******************'\nb = 'x ttmt_live_****, 123456:*********************************** 12:30:00'",
+        );
+        check(
+            "a = { file = 'ttmt_live_0123' }",
+            &[],
+            &["a"],
+            "a = { file = 'ttmt_live_****' }",
+        );
+        for (said, shown) in [
+            (
+                "there is no sink `https://discord.com/api/webhooks/1/tokenß`",
+                "there is no sink `https://discord.com/api/webhooks/*******ß`",
+            ),
+            (
+                "`https://hooks.slack.com/services/T0/B0/key`, `tk_0123456789abcdefghij` and `stk_high`",
+                "`https://hooks.slack.com/services/*********`, `tk_********************` and `stk_high`",
+            ),
+            ("write `whsec_…` or 30:00", "write `whsec_…` or 30:00"),
+        ] {
+            assert_eq!(words(said), shown);
+        }
     }
 
     #[test]

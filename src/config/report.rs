@@ -109,8 +109,9 @@ fn spotted(
     problems: Vec<Problem>,
 ) -> BTreeSet<(Spot, String, Option<String>)> {
     let spotted = problems.into_iter().map(|problem| {
-        let help = problem.help.as_deref().map(shorten);
-        (source.spot(&problem), shorten(&problem.message), help)
+        let words = |text: &str| shorten(&mask::words(text));
+        let help = problem.help.as_deref().map(words);
+        (source.spot(&problem), words(&problem.message), help)
     });
     spotted.collect()
 }

@@ -263,9 +263,9 @@ impl Line<'_, '_> {
         if let Some(checkpoint) = load.checkpoint.take() {
             self.stored = checkpoint;
         }
-        if let Some(accepted) = accepted {
+        if let Some(accepted) = &accepted {
             self.new |= accepted.new > 0;
-            report.accepted(&accepted, load.had_events);
+            report.accepted(accepted, load.had_events);
         }
         if load.had_events {
             self.desk.hear();
@@ -274,7 +274,7 @@ impl Line<'_, '_> {
             report.proven();
         }
         let end = load.end.take();
-        load.remark(report);
+        load.remark(report, &accepted.unwrap_or_default().repeated);
         end
     }
 

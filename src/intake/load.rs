@@ -47,10 +47,17 @@ pub(super) struct Load {
 /// What is to be said once the load is durable.
 #[derive(Debug)]
 enum Remark {
-    Skipped { bytes: u64, id: Option<String> },
-    Undecodable { reason: String, id: Option<String> },
+    Skipped {
+        bytes: u64,
+        id: Option<String>,
+    },
+    Undecodable {
+        reason: String,
+        id: Option<String>,
+    },
     UnusableId,
-    Epoch(Checkpoint),
+    /// With the place of its event in the batch, where it is one: a replay starts nothing over.
+    Epoch(Checkpoint, Option<usize>),
     Cleared,
 }
 
@@ -90,7 +97,9 @@ impl Load {
         match item.cursor.map(|cursor| track.follow(cursor, time)) {
             Some(Move::Epoch) => {
                 self.epoch = true;
-                self.remarks.push(Remark::Epoch(track.checkpoint().clone()));
+                let place = matches!(item.what, What::Event(_)).then_some(self.events.len());
+                let remark = Remark::Epoch(track.checkpoint().clone(), place);
+                self.remarks.push(remark);
             }
             Some(Move::Cleared) => self.remarks.push(Remark::Cleared),
             Some(Move::On | Move::Late) | None => {}
@@ -151,14 +160,18 @@ impl Load {
         })
     }
 
-    /// Says what there is to say, now that it is durable.
-    pub(super) fn remark(self, report: &Report) {
+    /// Says what there is to say, now that it is durable and known which of its events were replays.
+    pub(super) fn remark(self, report: &Report, repeated: &[usize]) {
         for remark in self.remarks {
             match remark {
                 Remark::Skipped { bytes, id } => report.skipped(bytes, id.as_deref()),
                 Remark::Undecodable { reason, id } => report.undecodable(&reason, id.as_deref()),
                 Remark::UnusableId => report.unusable_id(),
-                Remark::Epoch(checkpoint) => report.epoch(&checkpoint),
+                Remark::Epoch(checkpoint, place) => {
+                    if place.is_none_or(|place| repeated.binary_search(&place).is_err()) {
+                        report.epoch(&checkpoint);
+                    }
+                }
                 Remark::Cleared => report.cleared(),
             }
         }

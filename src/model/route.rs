@@ -145,8 +145,8 @@ pub struct PictureRow {
 pub struct Accepted {
     /// Events that were not there before.
     pub new: usize,
-    /// Replays, which added nothing.
-    pub repeated: usize,
+    /// Which events of the batch were replays, which added nothing, by their places in it.
+    pub repeated: Vec<usize>,
     /// Deliveries put into the queue.
     pub deliveries: usize,
     /// How many of these have gone to their lanes already, and need nobody else to look after them.

@@ -43,9 +43,9 @@ pub(super) fn accept(
     let mut tally = Tally::default();
     let seqs = insert_events(connection, batch)?;
     let (mut plain, mut sinks) = (Vec::new(), HashMap::new());
-    for ((event, routes), seq) in batch.events.iter().zip(&seqs) {
+    for (place, ((event, routes), seq)) in batch.events.iter().zip(&seqs).enumerate() {
         let Some(event_seq) = *seq else {
-            accepted.repeated += 1;
+            accepted.repeated.push(place);
             continue;
         };
         accepted.count(&event.kind);

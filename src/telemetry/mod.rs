@@ -98,6 +98,12 @@ impl Started {
     }
 }
 
+/// Whether whoever looks at a terminal wants colour there, as <https://no-color.org> has it.
+#[must_use]
+pub fn wants_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|unwanted| unwanted.is_empty())
+}
+
 /// Starts logging to standard error for the whole process, and, in a build that can, the export of steps.
 /// A second call changes nothing. To be called inside the runtime.
 ///
@@ -114,7 +120,7 @@ pub fn start(config: &LogConfig) -> Result<Started, StartError> {
     };
     let lines = fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(terminal);
+        .with_ansi(terminal && wants_colour());
     // In text a line has in it what it is about; programs get the span as well, to find what belongs together.
     let lines = match json {
         true => lines

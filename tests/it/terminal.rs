@@ -7,7 +7,7 @@ use bellwire::simulator::Answer;
 use bellwire::simulator::receivers::Kind;
 use serde_json::Value;
 
-use crate::harness::{Begun, Bridge, Phones, Ran, Upstream, program, ran, soon};
+use crate::harness::{Begun, Bridge, Phones, Ran, Upstream, program, ran, soon, until};
 
 /// More deliveries than a few.
 const COUNT: u32 = 12;
@@ -157,4 +157,34 @@ async fn the_simulator_tells_where_it_is_as_one_document_where_asked() {
     assert_eq!(told["api_key"], "k");
     let base_url = told["base_url"].as_str().expect("an address");
     assert!(base_url.starts_with("http://127.0.0.1:"), "{base_url}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_run_says_has_colour_on_a_terminal_that_wants_it() {
+    for (no_colour, is_coloured) in [(None, true), (Some(""), true), (Some("1"), false)] {
+        let bridge = Bridge::new("http.listen = \"127.0.0.1:0\"\n");
+        let line = format!(
+            "exec '{}' run --config config.toml",
+            env!("CARGO_BIN_EXE_bellwire")
+        );
+        let mut script = Command::new("script");
+        script
+            .args(["-qec", &line, "/dev/null"])
+            .current_dir(bridge.folder())
+            .env("TERM", "xterm")
+            .env_remove("NO_COLOR")
+            .envs(no_colour.map(|value| ("NO_COLOR", value)))
+            .stdin(Stdio::null());
+        let run = Begun::new(&mut script);
+        let has_started = |line: &String| line.contains("started");
+        until("the start", || run.lines().iter().any(has_started)).await;
+        let lines = run.lines();
+        let started = lines.iter().find(|line| has_started(line));
+        let started = started.expect("it has started");
+        assert_eq!(
+            started.contains('\u{1b}'),
+            is_coloured,
+            "{no_colour:?}: {lines:?}"
+        );
+    }
 }

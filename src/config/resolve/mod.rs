@@ -25,9 +25,12 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const MIB: u64 = 1 << 20;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// As long as `1y` is where durations are written: 365.25 days.
+const YEAR: Duration = Duration::from_secs(365 * DAY.as_secs() + DAY.as_secs() / 4);
 
 /// How long finished rows may stay.
-const RETENTION_EVENTS: RangeInclusive<Duration> = MINUTE..=Duration::from_secs(3650 * 24 * 3600);
+const RETENTION_EVENTS: RangeInclusive<Duration> =
+    MINUTE..=Duration::from_secs(10 * YEAR.as_secs());
 
 /// How large the queue may be. The smallest is what one burst of large events needs.
 const RETENTION_DISK: RangeInclusive<u64> = (16 << 20)..=(16 << 40);

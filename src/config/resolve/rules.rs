@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::ends::Names;
-use super::{DAY, HOUR, SECOND, events, hours, title, unique};
+use super::{DAY, HOUR, SECOND, YEAR, events, hours, title, unique};
 use crate::config::Table;
 use crate::config::settings::{
     Backfilled, CoalesceConfig, DigestConfig, FallbackConfig, HoursConfig, RuleConfig,
@@ -18,7 +18,7 @@ use crate::model::Name;
 const TO_HELP: &str = "name the sinks, such as `to = [\"phone\"]`";
 
 /// How old an alert may be and still be worth a ring.
-const EXPIRES: RangeInclusive<Duration> = SECOND..=Duration::from_secs(365 * DAY.as_secs());
+const EXPIRES: RangeInclusive<Duration> = SECOND..=YEAR;
 
 /// Over which time a throttle counts.
 const THROTTLE_PER: RangeInclusive<Duration> = SECOND..=Duration::from_secs(30 * DAY.as_secs());

@@ -63,6 +63,18 @@ expect = ["phone"]
 "#;
 
 #[test]
+fn years_are_as_long_as_they_are_where_durations_are_written() {
+    let rule = "[sinks.a]\nkind = \"ntfy\"\n[[rules]]\nname = \"r\"\nto = \"a\"\n";
+    let config = good(
+        &format!("[retention]\nevents = \"10y\"\n{rule}expires = \"1y\"\n"),
+        &[],
+    );
+    let year = humantime::parse_duration("1y").expect("a duration");
+    assert_eq!(config.retention.events, 10 * year);
+    assert_eq!(config.rules[0].expires, Some(year));
+}
+
+#[test]
 fn every_setting_arrives() {
     let mut config = good(FULL, &[]);
     assert_eq!(config.data_dir.to_str(), Some("/etc/bellwire/queue"));

@@ -11,7 +11,7 @@ impl Report {
         let now = self.clock.now();
         self.count(accepted);
         self.show(|status| {
-            status.repeated += accepted.repeated as u64;
+            status.repeated += accepted.repeated.len() as u64;
             if any {
                 status.last_event = Some(now);
             }

@@ -133,10 +133,10 @@ impl Disk {
             };
         }
         let mut accepted = Accepted::default();
-        for (event, routes) in batch.events {
+        for (place, (event, routes)) in batch.events.into_iter().enumerate() {
             let identity = event.identity.clone();
             if identity.is_some_and(|identity| !rows.seen.insert(identity)) {
-                accepted.repeated += 1;
+                accepted.repeated.push(place);
                 continue;
             }
             accepted.new += 1;

@@ -92,6 +92,50 @@ async fn res_4_when_ids_start_over_every_event_is_taken_in_and_an_epoch_recorded
 }
 
 #[tokio::test(start_paused = true)]
+async fn res_3_res_4_without_times_only_an_event_that_is_new_shows_that_ids_started_over() {
+    let timeless = |id: u64, said: i64| {
+        let mut event = event(id, said);
+        event.time = None;
+        Beat::Item(Item {
+            cursor: cursor(id),
+            what: What::Event(event),
+        })
+    };
+    let mut script = vec![open([
+        timeless(1, 1),
+        timeless(2, 1),
+        timeless(3, 1),
+        Beat::End(End::Eof),
+    ])];
+    // What is replayed, by itself and together with something new.
+    script.push(open([timeless(2, 1), timeless(3, 1), Beat::End(End::Eof)]));
+    script.push(open([
+        timeless(2, 1),
+        timeless(3, 1),
+        timeless(4, 1),
+        Beat::Pause(Duration::from_secs(60)),
+        Beat::End(End::Eof),
+    ]));
+    // A server that counts from 1 again, and says something else.
+    script.push(open([timeless(1, 2), timeless(2, 2)]));
+    let mut world = Setup::new(Kind::Sse, script).start();
+    world.attempts(3).await;
+    world
+        .until("the new event", |world| world.disk.ids() == [1, 2, 3, 4])
+        .await;
+    tokio::time::advance(Duration::from_secs(50)).await;
+    assert!(world.said("bellwire.epoch").is_empty(), "only replays");
+    world.attempts(4).await;
+    world
+        .until("the notice", |world| {
+            !world.said("bellwire.epoch").is_empty()
+        })
+        .await;
+    assert_eq!(world.said("bellwire.epoch")[0]["id"], "1");
+    assert_eq!(world.disk.ids(), [1, 2, 3, 4, 1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn res_5_an_event_out_of_order_moves_nothing_back() {
     let script = vec![open([
         told(5, 5),

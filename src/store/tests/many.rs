@@ -39,7 +39,7 @@ async fn res_3_a_replay_among_many_adds_nothing_wherever_it_stands() {
     let accepted = store.accept(batch(&ids, &["phone", "hook"])).await;
     let accepted = accepted.expect("accepts");
     let new = MANY - 3;
-    assert_eq!((accepted.new, accepted.repeated), (new, 5));
+    assert_eq!((accepted.new, accepted.repeated.len()), (new, 5));
     assert_eq!(accepted.deliveries, 2 * new);
     let told = |claims: Vec<Claim>| -> Vec<String> {
         let each = claims.into_iter().filter_map(|claim| claim.event.id);

@@ -15,7 +15,10 @@ async fn res_3_a_replay_adds_nothing_and_still_moves_the_cursor() {
         .accept(batch(&["2", "3"], &["phone"]))
         .await
         .expect("accepts");
-    assert_eq!((again.new, again.repeated, again.deliveries), (1, 1, 1));
+    assert_eq!(
+        (again.new, again.repeated.len(), again.deliveries),
+        (1, 1, 1)
+    );
     assert_eq!(claim(&store, "phone", now(), 9).await.len(), 3);
     let checkpoint = store.checkpoint(&name("ttmt")).await.expect("reads");
     assert_eq!(checkpoint.cursor, Cursor::At("3".to_owned()));
@@ -30,7 +33,7 @@ async fn feed_l5_an_event_without_identity_is_never_a_replay() {
         event.identity = None;
     }
     let accepted = store.accept(twice).await.expect("accepts");
-    assert_eq!((accepted.new, accepted.repeated), (2, 0));
+    assert_eq!((accepted.new, accepted.repeated.len()), (2, 0));
 }
 
 #[tokio::test]
