@@ -5,7 +5,6 @@
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 /// What a libc says of itself that moves addresses which are packed.
@@ -77,6 +76,7 @@ const SELDOM: &[&[&str]] = &[
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
     println!("cargo::rerun-if-env-changed=RUSTC_LINKER");
     let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found == value);
     if !is("CARGO_CFG_TARGET_OS", "linux") || !is("CARGO_CFG_TARGET_ENV", "gnu") {
@@ -87,12 +87,12 @@ fn main() {
     if libc().is_some_and(|libc| contains(&libc, MOVES_PACKED)) {
         println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     }
-    if let Some(out) = env::var_os("OUT_DIR")
+    if let Ok(folder) = env::var("OUT_DIR")
         && is("PROFILE", "release")
     {
-        let script = Path::new(&out).join("seldom.ld");
-        if fs::write(&script, apart(SELDOM)).is_ok() && takes(&script, Path::new(&out)) {
-            println!("cargo::rustc-link-arg-bins=-T{}", script.display());
+        let script = format!("{folder}/seldom.ld");
+        if fs::write(&script, apart(SELDOM)).is_ok() && takes(&script, &folder) {
+            println!("cargo::rustc-link-arg-bins=-T{script}");
         }
     }
 }
@@ -130,13 +130,13 @@ fn apart(modules: &[&[&str]]) -> String {
 }
 
 /// Whether the linker takes such a script. Whoever has said how to link has maybe said with which one.
-fn takes(script: &Path, folder: &Path) -> bool {
+fn takes(script: &str, folder: &str) -> bool {
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let tried = linker()
-        .args(["-shared", "-nostdlib", "-x", "c", "/dev/null", "-T"])
-        .arg(script)
+        .args(["-shared", "-nostdlib", "-x", "c", "/dev/null"])
+        .arg(format!("-T{script}"))
         .arg("-o")
-        .arg(folder.join("tried"))
+        .arg(format!("{folder}/tried"))
         .output();
     !flags.contains("link") && tried.is_ok_and(|tried| tried.status.success())
 }

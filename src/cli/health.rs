@@ -15,8 +15,9 @@ use crate::transport::{Client, Reach};
 /// Longest wait for the answer: shorter than what container engines allow a health check.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// What stands beside an answer of an instance that could not be started with its file as it is now.
-const CHANGED: &str = "bellwire: the configuration is wrong by now, and would not be taken in; `bellwire check` says what is wrong";
+/// What stands beside an answer where the instance could not be started with the configuration that is read here.
+const WRONG: &str =
+    "bellwire: the configuration is wrong as it is read here; `bellwire check` says how";
 
 /// Ask the running instance whether an alert would get through; exit 0 when it would.
 #[derive(Debug, clap::Args)]
@@ -26,7 +27,7 @@ Examples:
   bellwire health --json
 
 Exit status: 0 an alert would get through, 1 it would not or nothing answers within 4 seconds, 2 wrong \
-command line or configuration.")]
+command line, or a wrong configuration where nothing answers.")]
 pub(super) struct Args {
     /// Print one JSON document: what `/readyz` answers, or why it cannot be asked
     #[arg(long)]
@@ -64,7 +65,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         return Err(failed.with("ready", false).with("reasons", reasons).into());
     }
     if wrong.is_some() {
-        output::complain(CHANGED);
+        output::complain(WRONG);
     }
     // Whether it is ready is told to everybody, the reasons are not.
     if told.get("reasons").is_none() {

@@ -12,15 +12,16 @@ use super::document::Places;
 use super::keypath;
 use super::secret::is_variable_name;
 
-/// How secrets begin that services hand out, and how many bytes of each there are at least behind that: those of
-/// webhooks, of TTMT, of Discord, of Slack and of ntfy, whose beginning may also be that of a name.
-const SECRETS: [(&str, usize); 6] = [
-    ("whsec_", 1),
-    ("ttmt_live_", 1),
-    ("/api/webhooks/", 1),
-    ("hooks.slack.com/services/", 1),
-    ("hooks.slack.com/triggers/", 1),
+/// How secrets begin that services hand out, and how many bytes of each there are at least behind that. Of what is
+/// shorter, a name may begin so.
+const SECRETS: [(&str, usize); 7] = [
+    ("whsec_", 24),
+    ("ttmt_live_", 30),
     ("tk_", 20),
+    ("webhook/", 20),
+    ("webhooks/", 20),
+    ("services/", 20),
+    ("workflows/", 20),
 ];
 
 /// Fewest digits before the colon of a Telegram bot's token, and fewest bytes behind it.
@@ -45,7 +46,7 @@ pub(super) fn text(text: &str, places: &Places, marks: &Marks) -> String {
     String::from_utf8_lossy(&shown).into_owned()
 }
 
-/// The words of a report without what looks like a secret: they may quote a value that stands where none belongs.
+/// A message without what looks like a secret.
 pub(super) fn words(text: &str) -> String {
     let mut shown = text.as_bytes().to_vec();
     hide_secrets(&mut shown);
@@ -124,7 +125,9 @@ fn hide_secrets(shown: &mut [u8]) {
         while let Some(found) = find(&shown[at..], begin.as_bytes()) {
             let start = at + found + begin.len();
             at = start + length(&shown[start..], is_of_secret);
-            if at - start >= least {
+            let before = shown[..start - begin.len()].last();
+            let is_begun = before.is_some_and(|before| is_of_word(*before));
+            if !is_begun && at - start >= least {
                 hide(&mut shown[start..at]);
             }
         }
@@ -142,8 +145,12 @@ fn hide_secrets(shown: &mut [u8]) {
     }
 }
 
+const fn is_of_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
 const fn is_of_secret(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/' | b'+' | b'=')
+    is_of_word(byte) || matches!(byte, b'-' | b'/' | b'+' | b'=')
 }
 
 /// Hides user info and query of the addresses in a value.
@@ -294,30 +301,35 @@ mod tests {
 
     #[test]
     fn hides_what_looks_like_a_secret_where_none_belongs() {
-        check(
-            "a = 'whsec_C2FVsBQIhrscChlQ+/='\nb = 'x ttmt_live_0123, 123456:AAE-4567890123456789012345678901234 12:30:00'",
-            &["a", "b"],
-            &[],
-            "a = 'whsec_*******************'\nb = 'x ttmt_live_****, 123456:*********************************** 12:30:00'",
-        );
-        check(
-            "a = { file = 'ttmt_live_0123' }",
-            &[],
-            &["a"],
-            "a = { file = 'ttmt_live_****' }",
-        );
-        for (said, shown) in [
-            (
-                "there is no sink `https://discord.com/api/webhooks/1/tokenß`",
-                "there is no sink `https://discord.com/api/webhooks/*******ß`",
-            ),
-            (
-                "`https://hooks.slack.com/services/T0/B0/key`, `tk_0123456789abcdefghij` and `stk_high`",
-                "`https://hooks.slack.com/services/*********`, `tk_********************` and `stk_high`",
-            ),
-            ("write `whsec_…` or 30:00", "write `whsec_…` or 30:00"),
+        let (key, stars) = ("0123456789-abcdefghij_ABCDEFGHIJ", "*".repeat(32));
+        for begin in [
+            "whsec_",
+            "ttmt_live_",
+            "tk_",
+            "123456:",
+            "https://Hooks.Slack.com/services/",
+            "https://hooks.slack.com/workflows/",
+            "https://discord.com/api/v10/webhooks/",
+            "http://ha.local:8123/api/webhook/",
         ] {
-            assert_eq!(words(said), shown);
+            let (said, shown) = (format!("{begin}{key}"), format!("{begin}{stars}"));
+            assert_eq!(words(&format!("no `{said}`ß")), format!("no `{shown}`ß"));
+            check(
+                &format!("a = '{said}'"),
+                &["a"],
+                &[],
+                &format!("a = '{shown}'"),
+            );
+        }
+        for name in [
+            "stk_0123456789abcdefghijkl",
+            "source `ttmt_live_eu`",
+            "/run/secrets/ttmt_live_key",
+            "/run/secrets/whsec_automation",
+            "https://discord.com/api/webhooks/ID/TOKEN",
+            "2026-06-11T12:30:00",
+        ] {
+            assert_eq!(words(name), name);
         }
     }
 

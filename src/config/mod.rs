@@ -161,10 +161,21 @@ impl Loaded {
     }
 
     /// Where the instance listens, for whoever only asks it something: it may run with an earlier state of the file.
-    /// `None` where the file cannot be read or something is wrong about this very table.
+    /// `None` where the file cannot be read, and where what is wrong may be about this very table: in it, outside of
+    /// all tables while nothing says where to listen, or in a variable that is no setting.
     #[must_use]
     pub fn http(&self) -> Option<&HttpConfig> {
-        let is_meant = |problem: &Problem| problem.path.split('.').next() == Some("http");
+        let listen = "http.listen";
+        let is_said = self.places.get(listen).is_some() || self.context.variable(listen).is_some();
+        let is_meant = |problem: &Problem| {
+            let first = problem.path.split('.').next();
+            first == Some("http")
+                || self
+                    .context
+                    .variable(&problem.path)
+                    .is_some_and(|name| name == problem.path)
+                || !is_said && !problem.path.contains('.')
+        };
         match self.problems.list().iter().any(is_meant) {
             true => None,
             false => self.config.as_ref().map(|config| &config.http),

@@ -109,9 +109,10 @@ fn spotted(
     problems: Vec<Problem>,
 ) -> BTreeSet<(Spot, String, Option<String>)> {
     let spotted = problems.into_iter().map(|problem| {
-        let words = |text: &str| shorten(&mask::words(text));
-        let help = problem.help.as_deref().map(words);
-        (source.spot(&problem), words(&problem.message), help)
+        let help = problem.help.as_deref().map(shorten);
+        // It may quote a value that stands where none belongs.
+        let message = shorten(&mask::words(&problem.message));
+        (source.spot(&problem), message, help)
     });
     spotted.collect()
 }

@@ -56,8 +56,11 @@ enum Remark {
         id: Option<String>,
     },
     UnusableId,
-    /// With the place of its event in the batch, where it is one: a replay starts nothing over.
-    Epoch(Checkpoint, Option<usize>),
+    Epoch {
+        checkpoint: Checkpoint,
+        /// Of the event that showed it, in the batch; `None` where the item was no event. A replay shows nothing.
+        place: Option<usize>,
+    },
     Cleared,
 }
 
@@ -98,8 +101,8 @@ impl Load {
             Some(Move::Epoch) => {
                 self.epoch = true;
                 let place = matches!(item.what, What::Event(_)).then_some(self.events.len());
-                let remark = Remark::Epoch(track.checkpoint().clone(), place);
-                self.remarks.push(remark);
+                let checkpoint = track.checkpoint().clone();
+                self.remarks.push(Remark::Epoch { checkpoint, place });
             }
             Some(Move::Cleared) => self.remarks.push(Remark::Cleared),
             Some(Move::On | Move::Late) | None => {}
@@ -167,7 +170,7 @@ impl Load {
                 Remark::Skipped { bytes, id } => report.skipped(bytes, id.as_deref()),
                 Remark::Undecodable { reason, id } => report.undecodable(&reason, id.as_deref()),
                 Remark::UnusableId => report.unusable_id(),
-                Remark::Epoch(checkpoint, place) => {
+                Remark::Epoch { checkpoint, place } => {
                     if place.is_none_or(|place| repeated.binary_search(&place).is_err()) {
                         report.epoch(&checkpoint);
                     }

@@ -2,6 +2,7 @@
 
 use bellwire::simulator::Answer;
 use bellwire::simulator::receivers::Kind;
+use bellwire::simulator::ttmt;
 use serde_json::{Value, json};
 
 use crate::harness::{Bridge, Page, Phones, Server, Upstream, soon, until};
@@ -337,7 +338,8 @@ async fn health_and_tail_ask_an_instance_whose_file_has_become_wrong_since_its_s
     let address = bridge.address().await.to_string();
     let listen = format!("http.listen = \"{address}\"");
     let without = upstream.source();
-    let keyless = without.replacen("url = ", "secret_url = { env = \"NOWHERE\" }\nurl = ", 1);
+    let key = format!("\"{}\"", ttmt::DEMO_KEY);
+    let keyless = without.replace(&key, "{ env = \"NOWHERE\" }");
     assert_ne!(keyless, without);
     for wrong in [
         format!("bogus = 1\n{listen}\n{without}"),
@@ -356,11 +358,27 @@ async fn health_and_tail_ask_an_instance_whose_file_has_become_wrong_since_its_s
         assert_eq!(told.status, Some(2), "{told:?}");
         assert!(told.complaint.contains("`nowhere`"), "{told:?}");
     }
-    // What is wrong about the address itself leaves nobody to ask.
-    bridge.configure(&format!("{listen}\nhttp.token = 5\n{without}"));
-    let told = bridge.tool(&["health"]).await;
-    assert_eq!((told.status, &*told.out), (Some(2), ""), "{told:?}");
-    assert!(told.complaint.contains("http.token"), "{told:?}");
+    // What may be wrong about the address itself leaves nobody to ask.
+    for (wrong, word) in [
+        (format!("{listen}\nhttp.token = 5\n{without}"), "token"),
+        (
+            format!("{without}\n[htpp]\nlisten = \"{address}\"\n"),
+            "htpp",
+        ),
+        (format!("{listen}\n{without}[[["), "config.toml"),
+    ] {
+        bridge.configure(&wrong);
+        let told = bridge.output("health", &[]).await;
+        assert_eq!((told.status, &*told.out), (Some(2), ""), "{told:?}");
+        assert!(told.complaint.contains(word), "{told:?}");
+    }
+    bridge.configure(&format!("bogus = 1\n{listen}\n{without}"));
+    let variables = [
+        ("BELLWIRE_HTTP__LISTEN", &*address),
+        ("BELLWIRE_HTTP__LISTEN__X", "1"),
+    ];
+    let told = bridge.output("health", &variables).await;
+    assert_eq!(told.status, Some(2), "{told:?}");
 
     bridge.kill();
     bridge.configure(&format!("bogus = 1\n{listen}\n{without}"));

@@ -161,10 +161,12 @@ async fn the_simulator_tells_where_it_is_as_one_document_where_asked() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_run_says_has_colour_on_a_terminal_that_wants_it() {
+    let upstream = Upstream::start().await;
+    let config = format!("http.listen = \"127.0.0.1:0\"\n{}", upstream.source());
     for (no_colour, is_coloured) in [(None, true), (Some(""), true), (Some("1"), false)] {
-        let bridge = Bridge::new("http.listen = \"127.0.0.1:0\"\n");
+        let bridge = Bridge::new(&config);
         let line = format!(
-            "exec '{}' run --config config.toml",
+            "exec timeout 30 '{}' run --config config.toml",
             env!("CARGO_BIN_EXE_bellwire")
         );
         let mut script = Command::new("script");

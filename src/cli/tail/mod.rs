@@ -40,7 +40,7 @@ A line is: time, source, type, title, and each matching rule with the sinks that
 without any was not the first to name its sinks.
 
 Exit status: 0 ended by Ctrl-C or a closed pipe, 1 no instance answers, 2 wrong command line (a source \
-that there is not) or configuration.")]
+that there is not), or a wrong configuration where nothing answers.")]
 pub(super) struct Args {
     /// Only events of this source; `bellwire` for what bellwire says about itself.
     source: Option<String>,
@@ -80,10 +80,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         args,
     };
     match stop.run_until_cancelled(tail.follow()).await {
-        Some(end) => Err(match (end, wrong) {
-            (End::Unreachable(_), Some(wrong)) => wrong.into(),
-            (end, _) => tail.refused(&end).into(),
-        }),
+        Some(end) => {
+            let wrong = wrong.filter(|_| !is_told(&end));
+            Err(wrong.unwrap_or_else(|| tail.refused(&end)).into())
+        }
         None => Ok(Exit::Done),
     }
 }
@@ -185,6 +185,15 @@ impl Tail {
             _ => instance::foreign(address),
         }
     }
+}
+
+/// Whether bellwire itself says why there is nothing to show.
+fn is_told(end: &End) -> bool {
+    let End::Status(refused) = end else {
+        return false;
+    };
+    let body = serde_json::from_str(&refused.body).unwrap_or_default();
+    instance::refusal(refused.status, &body).is_some()
 }
 
 /// Whether an end is what the start of an instance looks like from outside.
