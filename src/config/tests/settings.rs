@@ -75,6 +75,39 @@ fn years_are_as_long_as_they_are_where_durations_are_written() {
 }
 
 #[test]
+fn the_address_is_known_unless_what_is_wrong_may_be_about_it() {
+    let port = |text: &str, environment: &[(&str, &str)]| {
+        let loaded = loaded(text, environment);
+        assert!(loaded.report(false).is_some(), "{text} has a mistake");
+        let listen = loaded.http().map(|http| http.listen.expect("it listens"));
+        listen.map(|listen| listen.port())
+    };
+    let known = "http.listen = \"127.0.0.1:81\"\n";
+    let listen = ("BELLWIRE_HTTP__LISTEN", "127.0.0.1:82");
+    for (text, environment, expected) in [
+        (format!("bogus = 1\n{known}{SMALL}"), &[][..], Some(81)),
+        (format!("bogus = 1\n{SMALL}"), &[listen], Some(82)),
+        (format!("{SMALL}priority = 9"), &[], Some(8080)),
+        // Any of these may be how it was meant.
+        (
+            format!("{SMALL}[htpp]\nlisten = \"127.0.0.1:81\"\n"),
+            &[],
+            None,
+        ),
+        (format!("{known}http.token = 5\n{SMALL}"), &[], None),
+        (format!("http.listen = \"81\"\n{SMALL}"), &[], None),
+        (
+            format!("{known}{SMALL}"),
+            &[listen, ("BELLWIRE_HTTP__LISTEN__X", "1")],
+            None,
+        ),
+        (format!("{known}{SMALL}[[["), &[], None),
+    ] {
+        assert_eq!(port(&text, environment), expected, "{text} {environment:?}");
+    }
+}
+
+#[test]
 fn every_setting_arrives() {
     let mut config = good(FULL, &[]);
     assert_eq!(config.data_dir.to_str(), Some("/etc/bellwire/queue"));
