@@ -1,6 +1,6 @@
 //! No secret is ever shown: wherever it stands, however wrong its surroundings are.
 
-use super::{loaded, report};
+use super::{SMALL, loaded, report};
 use crate::config::{Config, Table};
 
 const SECRET: &str = "hunter2";
@@ -148,4 +148,22 @@ fn a_secret_that_is_looked_up_says_where() {
         report.contains("http.token = { env = 'NOT_THERE' }"),
         "{report}"
     );
+}
+
+#[test]
+fn auth_2_what_looks_like_a_secret_is_hidden_where_none_belongs() {
+    let key = "0123456789-abcdefghij_ABCDEFGHIJ";
+    let url = format!("https://discord.com/api/webhooks/1/{key}");
+    let text = SMALL.replace("to = [\"phone\"]", &format!("to = \"{url}\""));
+    assert_ne!(text, SMALL);
+    let loaded = loaded(&text, &[]);
+    let report = loaded.report(false).expect("there are mistakes");
+    assert!(
+        report.contains("there is no sink `https://discord.com/api/webhooks/*"),
+        "{report}"
+    );
+    assert!(!report.contains(key), "{report}");
+    for mistake in loaded.mistakes() {
+        assert!(!mistake.text.contains(key), "{mistake:?}");
+    }
 }
