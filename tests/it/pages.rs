@@ -2,7 +2,6 @@
 
 use bellwire::simulator::Answer;
 use bellwire::simulator::receivers::Kind;
-use bellwire::simulator::ttmt;
 use serde_json::{Value, json};
 
 use crate::harness::{Bridge, Page, Phones, Server, Upstream, soon, until};
@@ -329,62 +328,4 @@ async fn health_exits_0_when_ready_1_when_not_and_2_for_a_wrong_configuration() 
         .output("health", &[("BELLWIRE_HTTP__LISTEN", "nowhere")])
         .await;
     assert_eq!(told.status, Some(2), "{told:?}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn health_and_tail_ask_an_instance_whose_file_has_become_wrong_since_its_start() {
-    let (upstream, _phones, mut bridge) = running("").await;
-    bridge.ready("readiness", is_ready).await;
-    let address = bridge.address().await.to_string();
-    let listen = format!("http.listen = \"{address}\"");
-    let without = upstream.source();
-    let key = format!("\"{}\"", ttmt::DEMO_KEY);
-    let keyless = without.replace(&key, "{ env = \"NOWHERE\" }");
-    assert_ne!(keyless, without);
-    for wrong in [
-        format!("bogus = 1\n{listen}\n{without}"),
-        format!("{listen}\n{keyless}"),
-        format!("{listen}\n{without}\n[sinks.phone]\nkind = \"ntfy\"\n"),
-    ] {
-        bridge.configure(&wrong);
-        let told = bridge.tool(&["health"]).await;
-        assert_eq!(
-            (told.status, &*told.out),
-            (Some(0), "ready\n"),
-            "{wrong}\n{told:?}"
-        );
-        assert!(told.complaint.contains("`bellwire check`"), "{told:?}");
-        let told = bridge.tool(&["tail", "nowhere"]).await;
-        assert_eq!(told.status, Some(2), "{told:?}");
-        assert!(told.complaint.contains("`nowhere`"), "{told:?}");
-    }
-    // What may be wrong about the address itself leaves nobody to ask.
-    for (wrong, word) in [
-        (format!("{listen}\nhttp.token = 5\n{without}"), "token"),
-        (
-            format!("{without}\n[htpp]\nlisten = \"{address}\"\n"),
-            "htpp",
-        ),
-        (format!("{listen}\n{without}[[["), "config.toml"),
-    ] {
-        bridge.configure(&wrong);
-        let told = bridge.output("health", &[]).await;
-        assert_eq!((told.status, &*told.out), (Some(2), ""), "{told:?}");
-        assert!(told.complaint.contains(word), "{told:?}");
-    }
-    bridge.configure(&format!("bogus = 1\n{listen}\n{without}"));
-    let variables = [
-        ("BELLWIRE_HTTP__LISTEN", &*address),
-        ("BELLWIRE_HTTP__LISTEN__X", "1"),
-    ];
-    let told = bridge.output("health", &variables).await;
-    assert_eq!(told.status, Some(2), "{told:?}");
-
-    bridge.kill();
-    bridge.configure(&format!("bogus = 1\n{listen}\n{without}"));
-    for command in ["health", "tail"] {
-        let told = bridge.tool(&[command]).await;
-        assert_eq!((told.status, &*told.out), (Some(2), ""), "{told:?}");
-        assert!(told.complaint.contains("bogus"), "{told:?}");
-    }
 }

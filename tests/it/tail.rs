@@ -3,7 +3,9 @@
 use std::process::{Command, Stdio};
 
 use bellwire::simulator::receivers::Kind;
+use bellwire::simulator::ttmt;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 
 use crate::harness::{Begun, Bridge, Phones, Upstream, free_address, soon, until};
 
@@ -279,4 +281,75 @@ async fn colour_is_for_a_terminal_that_wants_it() {
     let expected =
         "2026-06-11 08:00:00  ttmt  tp_hit  TP1 hit · XA…  hits → automation, second; gold";
     assert_eq!(plain[1].trim_end(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_and_tail_ask_an_instance_whose_file_has_become_wrong_since_its_start() {
+    let (upstream, _phones, mut bridge) = running("127.0.0.1:0").await;
+    let address = bridge.address().await.to_string();
+    let listen = format!("http.listen = \"{address}\"");
+    let without = upstream.source();
+    let key = format!("\"{}\"", ttmt::DEMO_KEY);
+    let keyless = without.replace(&key, "{ env = \"NOWHERE\" }");
+    assert_ne!(keyless, without);
+    for wrong in [
+        format!("bogus = 1\n{listen}\n{without}"),
+        format!("{listen}\n{keyless}"),
+        format!("{listen}\n{without}\n[sinks.phone]\nkind = \"ntfy\"\n"),
+    ] {
+        bridge.configure(&wrong);
+        let told = bridge.tool(&["health"]).await;
+        assert_eq!(
+            (told.status, &*told.out),
+            (Some(0), "ready\n"),
+            "{wrong}\n{told:?}"
+        );
+        assert!(told.complaint.contains("`bellwire check`"), "{told:?}");
+        let told = bridge.tool(&["tail", "nowhere"]).await;
+        assert_eq!(told.status, Some(2), "{told:?}");
+        assert!(told.complaint.contains("`nowhere`"), "{told:?}");
+    }
+    // What may be wrong about the address itself leaves nobody to ask.
+    for (wrong, word) in [
+        (format!("{listen}\nhttp.token = 5\n{without}"), "token"),
+        (
+            format!("{without}\n[htpp]\nlisten = \"{address}\"\n"),
+            "htpp",
+        ),
+        (format!("{listen}\n{without}[[["), "config.toml"),
+    ] {
+        bridge.configure(&wrong);
+        let told = bridge.output("health", &[]).await;
+        assert_eq!((told.status, &*told.out), (Some(2), ""), "{told:?}");
+        assert!(told.complaint.contains(word), "{told:?}");
+    }
+    bridge.configure(&format!("bogus = 1\n{listen}\n{without}"));
+    let variables = [
+        ("BELLWIRE_HTTP__LISTEN", &*address),
+        ("BELLWIRE_HTTP__LISTEN__X", "1"),
+    ];
+    let told = bridge.output("health", &variables).await;
+    assert_eq!(told.status, Some(2), "{told:?}");
+
+    bridge.kill();
+    bridge.configure(&format!("bogus = 1\n{listen}\n{without}"));
+    let stranger = tokio::net::TcpListener::bind("127.0.0.1:0");
+    let stranger = stranger.await.expect("a free port");
+    let foreign = stranger.local_addr().expect("an address").to_string();
+    tokio::spawn(async move {
+        while let Ok((mut caller, _)) = stranger.accept().await {
+            let answer =
+                b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            let _ = caller.write_all(answer).await;
+        }
+    });
+    for listen in [&*address, &*foreign, "off"] {
+        for command in ["health", "tail"] {
+            let told = bridge
+                .output(command, &[("BELLWIRE_HTTP__LISTEN", listen)])
+                .await;
+            assert_eq!((told.status, &*told.out), (Some(2), ""), "{told:?}");
+            assert!(told.complaint.contains("bogus"), "{told:?}");
+        }
+    }
 }
