@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use bellwire::simulator::receivers::Kind;
 use bellwire::simulator::ttmt;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::{Begun, Bridge, Phones, Upstream, free_address, soon, until};
 
@@ -338,6 +338,7 @@ async fn health_and_tail_ask_an_instance_whose_file_has_become_wrong_since_its_s
     let foreign = stranger.local_addr().expect("an address").to_string();
     tokio::spawn(async move {
         while let Ok((mut caller, _)) = stranger.accept().await {
+            let _ = caller.read(&mut [0; 1024]).await;
             let answer =
                 b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
             let _ = caller.write_all(answer).await;
