@@ -42,6 +42,14 @@ pub enum StoreError {
         /// Who holds it, as far as it said so.
         holder: String,
     },
+    /// A command works in this folder, and has for longer than is waited for.
+    #[error("the data folder `{}` is in use by {holder}; try again once that has ended", path.display())]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+        /// Who holds it.
+        holder: String,
+    },
     /// The file is damaged. It is never replaced by itself.
     #[error(
         "the queue file `{}` is damaged: {detail}; to set it aside, stop bellwire and rename it (its `-wal` and `-shm` neighbours too), then start again with an empty queue",

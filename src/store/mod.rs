@@ -8,7 +8,7 @@
 //! thread with a connection that cannot write, and so never keeps an event waiting. The room decides
 //! nothing about rules, retries or wording: it is given routes and settlements.
 //!
-//! The file is SQLite in WAL mode. A lock beside it keeps a second instance out of the folder.
+//! The file is SQLite in WAL mode. A lock beside it keeps a second process out of the folder.
 
 mod accept;
 mod alarm;
@@ -67,6 +67,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use hands::Hands;
 use lead::Held;
+use lock::{FolderLock, Holder};
 use server::leases::Leases;
 use tags::Tags;
 pub use work::Flush;
@@ -122,13 +123,23 @@ pub struct Store {
 
 impl Store {
     /// Opens the queue in a folder, which is made if it is not there, and takes back every delivery
-    /// that an earlier process left in flight. On a disk that takes nothing the queue is refused with
-    /// [`StoreError::Full`] until there is room, and then opened by itself.
+    /// that an earlier process left in flight. Blocks while a command works in the folder, for 5 s at most. On a
+    /// disk that takes nothing the queue is refused with [`StoreError::Full`] until there is room, and then opened
+    /// by itself.
     ///
     /// # Errors
     /// [`StoreError`], whose variants say what a person has to do.
     pub fn open(folder: &Path, status: Status, now: Timestamp) -> Result<Self, StoreError> {
-        let lock = lock::FolderLock::take(folder)?;
+        Self::open_for(Holder::Instance, folder, status, now)
+    }
+
+    fn open_for(
+        holder: Holder,
+        folder: &Path,
+        status: Status,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let lock = FolderLock::take(folder, holder)?;
         let path = folder.join(schema::FILE_NAME);
         let (requests, line) = mpsc::channel(REQUESTS_MAX);
         let (looks, looked) = mpsc::channel(reader::LOOKS_MAX);
@@ -202,7 +213,7 @@ impl Store {
         })
     }
 
-    /// As [`Store::open`], but only where a queue is already; nothing is made where none is.
+    /// As [`Store::open`], but for a while, and only where a queue is already; nothing is made where none is.
     ///
     /// # Errors
     /// [`StoreError::Missing`] where there is none, and otherwise as [`Store::open`].
@@ -212,7 +223,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         schema::find(folder)?;
-        Self::open(folder, status, now)
+        Self::open_for(Holder::Command, folder, status, now)
     }
 
     /// Keeps everything on the disk together below so many bytes from now on.

@@ -1,5 +1,6 @@
 //! How it ends: told to, twice, or because something is in the way from the start.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bellwire::simulator::receivers::Kind;
@@ -88,6 +89,62 @@ async fn a_second_instance_on_the_same_folder_is_refused() {
         1,
         "the second never dialled"
     );
+}
+
+/// How many other processes have a file open.
+fn wanting(file: &Path) -> usize {
+    let has_it_open = |process: &std::fs::DirEntry| {
+        let open = std::fs::read_dir(process.path().join("fd"));
+        open.is_ok_and(|mut open| {
+            open.any(|open| {
+                open.is_ok_and(|open| open.path().read_link().is_ok_and(|to| to == file))
+            })
+        })
+    };
+    let processes = std::fs::read_dir("/proc").expect("the system's processes");
+    let others = processes.flatten().filter(|process| {
+        let id = process.file_name().to_str().and_then(|id| id.parse().ok());
+        id.is_some_and(|id: u32| id != std::process::id())
+    });
+    others.filter(has_it_open).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_and_a_command_wait_for_another_command() {
+    let upstream = Upstream::start().await;
+    let phones = Phones::start().await;
+    let mut bridge = Bridge::new(&config(&upstream, &phones));
+    let lock = bridge.folder().join("data/bellwire.lock");
+    let held = || {
+        std::fs::create_dir_all(lock.parent().expect("a folder")).expect("made");
+        std::fs::write(&lock, "process 1, a command").expect("writes");
+        let file = std::fs::File::open(&lock).expect("opens");
+        file.lock().expect("nobody has it");
+        file
+    };
+    let command = held();
+    bridge.start();
+    until("the start that wants the folder", || wanting(&lock) == 1).await;
+    assert!(upstream.stream_requests().is_empty(), "it waits");
+    drop(command);
+    soon("the connection", upstream.handle.heard()).await;
+    bridge.signal("TERM");
+    assert!(bridge.ended().await.success());
+
+    let command = held();
+    let release = async {
+        until("both", || wanting(&lock) == 2).await;
+        drop(command);
+    };
+    let queue = || bridge.tool(&["queue"]);
+    let (one, other, ()) = tokio::join!(queue(), queue(), release);
+    for told in [one, other] {
+        assert_eq!(
+            (told.status, &*told.out),
+            (Some(0), "no deliveries\n"),
+            "{told:?}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

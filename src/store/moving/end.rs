@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::super::lock::FolderLock;
+use super::super::lock::{FolderLock, Holder};
 use super::super::server::Server;
 use super::super::sql::{Connection, Session, Transaction};
 use super::super::{StoreError, instances, schema};
@@ -31,7 +31,7 @@ impl End {
         if !made {
             schema::find(folder)?;
         }
-        let lock = FolderLock::take(folder)?;
+        let lock = FolderLock::take(folder, Holder::Command)?;
         let file = schema::open(&folder.join(schema::FILE_NAME))?;
         Connection::Sqlite(&file).set_triggers(false)?;
         Ok(Self {

@@ -7,7 +7,7 @@ use super::super::bad_rows::{IDS, is_set_aside};
 use super::*;
 use crate::store::Deaths;
 use crate::store::aside::or_default;
-use crate::store::lock::FolderLock;
+use crate::store::lock::{FolderLock, Holder};
 
 /// A queue with seven deliveries whose second is spoilt by these statements.
 async fn spoilt(sql: &str) -> (TempDir, Store) {
@@ -182,7 +182,7 @@ async fn a_file_that_turns_out_to_be_damaged_ends_the_service_with_its_name_and_
     );
     assert!(status.snapshot().store_fault.is_some());
     // The folder is free once the file is closed, which is after it has been refused.
-    while FolderLock::take(folder.path()).is_err() {
+    while FolderLock::take(folder.path(), Holder::Command).is_err() {
         tokio::task::yield_now().await;
     }
     assert_eq!(std::fs::read(&path).expect("reads"), bytes, "left as it is");
