@@ -19,8 +19,11 @@ use crate::model::Secret;
 use crate::store::StoreError;
 use crate::transport::{Client, Reach};
 
-/// Longest wait for an answer: a replay of days takes a while, and so does a slow receiver.
-const TIMEOUT: Duration = Duration::from_secs(300);
+/// Longest wait for what was asked to be done: a replay of days takes a while, and so does a slow receiver.
+const DONE_WITHIN: Duration = Duration::from_secs(300);
+
+/// Longest wait for what was asked to be read. A page of a queue of millions takes less than a second.
+const READ_WITHIN: Duration = Duration::from_secs(30);
 
 /// How long somebody who listens on this machine may take over a connection.
 const LISTENS_WITHIN: Duration = Duration::from_millis(500);
@@ -141,7 +144,8 @@ impl Instance {
         path: &[&str],
         parameters: &[(&str, String)],
     ) -> anyhow::Result<Answer> {
-        self.ask(Method::GET, &target(path, parameters), Bytes::new())
+        let target = target(path, parameters);
+        self.ask(Method::GET, &target, Bytes::new(), READ_WITHIN)
             .await
     }
 
@@ -151,7 +155,8 @@ impl Instance {
         path: &[&str],
         body: impl Into<Bytes>,
     ) -> anyhow::Result<Answer> {
-        self.ask(Method::POST, &target(path, &[]), body.into())
+        let target = target(path, &[]);
+        self.ask(Method::POST, &target, body.into(), DONE_WITHIN)
             .await
     }
 
@@ -162,7 +167,13 @@ impl Instance {
         }
     }
 
-    async fn ask(&self, method: Method, target: &str, body: Bytes) -> anyhow::Result<Answer> {
+    async fn ask(
+        &self,
+        method: Method,
+        target: &str,
+        body: Bytes,
+        within: Duration,
+    ) -> anyhow::Result<Answer> {
         let request = http::Request::builder().method(method);
         match self {
             Self::Stopped(parts) => {
@@ -182,7 +193,7 @@ impl Instance {
                     .uri(format!("http://{address}{target}"))
                     .body(body)?;
                 authorize(&mut request, token.as_ref())?;
-                let reply = client.send(request, TIMEOUT, Reach::LinkLocalToo).await;
+                let reply = client.send(request, within, Reach::LinkLocalToo).await;
                 let reply = reply.map_err(|failure| {
                     let unheard = format!("nothing answers at {address}: {failure}");
                     match shut {
