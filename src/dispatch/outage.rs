@@ -81,8 +81,7 @@ pub(super) struct Outage {
     away: Option<Away>,
     /// That it is away was found out by an earlier lane.
     presumed: bool,
-    /// Nothing has been answered since the start: what an earlier process left may wait for a sink that
-    /// has long been back.
+    /// Nothing has been answered since then: what it left may wait for a sink that has long been back.
     unheard: bool,
 }
 
@@ -103,7 +102,7 @@ impl Outage {
             failing_since: Timestamp::MIN,
             away: None,
             presumed: false,
-            unheard: true,
+            unheard: false,
         }
     }
 
@@ -111,6 +110,7 @@ impl Outage {
     /// now, before its time: it may be back for long.
     pub(super) fn presume(&mut self, now: Timestamp) {
         self.presumed = true;
+        self.unheard = true;
         self.failing_since = now;
         self.away = Some(Away {
             probe_at: now,
@@ -223,13 +223,7 @@ mod tests {
     }
 
     fn subject() -> Outage {
-        let mut subject = Outage::new(&Ladder::default());
-        let first = subject.heard(0, true, Some(Sign::Answered), at(-9_000));
-        assert!(
-            first.wake && !first.ended,
-            "what an earlier process left behind"
-        );
-        subject
+        Outage::new(&Ladder::default())
     }
 
     const BEGAN: Change = Change {
@@ -335,6 +329,14 @@ mod tests {
             subject.heard(3, true, Some(Sign::Answered), at(9_000)),
             Change::default()
         );
+    }
+
+    #[test]
+    fn one_failure_is_no_absence_and_the_first_answer_since_the_start_wakes_nobody() {
+        let mut subject = subject();
+        subject.heard(1, true, Some(Sign::Failed), at(0));
+        let other = subject.heard(2, true, Some(Sign::Answered), at(5_000));
+        assert_eq!(other, Change::default());
     }
 
     #[test]

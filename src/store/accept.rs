@@ -88,8 +88,9 @@ pub(super) fn accept(
         if let Some(last) = heard.events.iter().rfind(is_new) {
             let (event, _) = &batch.events[*last];
             watches::hear(connection, &heard.watch, event.received)?;
-            let heard = (Arc::clone(&heard.watch), event.received);
-            accepted.heard.push(heard);
+            // As it is read back, or else one moment would be two.
+            let received = time(micros(event.received));
+            accepted.heard.push((Arc::clone(&heard.watch), received));
         }
     }
     Ok(accepted)

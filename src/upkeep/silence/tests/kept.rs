@@ -98,6 +98,20 @@ async fn a_reload_takes_effect_at_once_and_what_was_told_stays_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reload_in_a_silence_ends_none_whatever_the_clock_is_finer_than_the_queue() {
+    let text = positions("2h", "");
+    let mut scene = Scene::start(&text, "2026-06-12T08:00:00.000000999Z").await;
+    scene.pass(HOUR).await;
+    scene.arrive("ttmt", "position_update").await;
+    scene.pass(2 * HOUR + INSTANT).await;
+    let silence = "2026-06-12T09:00:00.000Z";
+    assert_eq!(scene.told().await, [silence]);
+    scene.ears.exchange(watches(&text));
+    scene.settle().await;
+    assert_eq!(scene.told().await, [silence]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_clock_that_was_ahead_keeps_no_watch_deaf() {
     let text = positions("2h", "");
     let mut scene = Scene::start(&text, "2027-06-12T08:00:00Z").await;
