@@ -8,21 +8,35 @@ use super::super::cut::{Unit, cut};
 /// Longest text of several lines, in code points. Far above every platform's limit.
 pub(in crate::sinks) const BLOCK_MAX: usize = 16 * 1024;
 
+/// Where a word may be broken, which only whoever sets the line can know.
+const SOFT_HYPHEN: char = '\u{ad}';
+
+/// Has two characters be written as if they did not meet, and as one.
+const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
+
 /// One clean line of at most `most` code points. White space, control characters and characters of no
-/// width become single spaces; marks that turn the direction of text are dropped.
+/// width become single spaces; marks that turn the direction of text, and soft hyphens, are dropped. What joins
+/// two characters or keeps them apart, as in a family of emoji or in Persian, stays between those.
 pub(in crate::sinks) fn line(text: &str, most: usize) -> String {
     let mut out = String::with_capacity(text.len().min(4 * most));
-    let mut gap = false;
+    let (mut gap, mut joiner) = (false, None);
     for character in text
         .chars()
-        .filter(|character| !turns_direction(*character))
+        .filter(|character| !turns_direction(*character) && *character != SOFT_HYPHEN)
     {
+        if JOINERS.contains(&character) {
+            joiner = Some(character).filter(|_| !out.is_empty());
+            continue;
+        }
         if character.is_whitespace() || character.is_control() || has_no_width(character) {
             gap = !out.is_empty();
             continue;
         }
+        let joiner = joiner.take();
         if std::mem::take(&mut gap) {
             out.push(' ');
+        } else if let Some(joiner) = joiner {
+            out.push(joiner);
         }
         out.push(character);
         // One character more than fits is enough to know that it has to be cut.
@@ -54,7 +68,7 @@ fn turns_direction(character: char) -> bool {
 fn has_no_width(character: char) -> bool {
     matches!(
         character,
-        '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{feff}'
+        '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}'
     )
 }
 
@@ -71,6 +85,15 @@ mod tests {
             ("tab\there\u{2028}there", "tab here there"),
             ("\u{200b}\u{202e}\0", ""),
             ("Prop 50K – Phase 2", "Prop 50K – Phase 2"),
+            (
+                "👩🏽\u{200d}🚀 می\u{200c}خواهم",
+                "👩🏽\u{200d}🚀 می\u{200c}خواهم",
+            ),
+            (
+                "\u{200d}a\u{200d}\u{200c}\u{200d}b\u{200d} \u{200d}c\u{200d}",
+                "a\u{200d}b c",
+            ),
+            ("Take\u{ad}profit", "Takeprofit"),
         ] {
             assert_eq!(line(text, 80), expected, "{text:?}");
         }
