@@ -9,8 +9,8 @@ use tokio::time::Instant;
 pub(super) struct Away {
     /// Since when; `None` while a connection has shown to be good.
     pub(super) since: Option<Instant>,
-    /// Whether a stream is open that has still to show it: within seconds it does, or it ends.
-    pub(super) is_open: bool,
+    /// Since when a stream is open that has still to show it: within seconds it does, or it ends.
+    pub(super) opened: Option<Instant>,
 }
 
 impl Away {
@@ -19,14 +19,21 @@ impl Away {
         let now = Instant::now();
         Self {
             since: Some(now.checked_sub(length).unwrap_or(now)),
-            is_open: false,
+            opened: None,
         }
     }
 
     /// When it is lost if nothing happens; `None` while that cannot be said.
     pub(super) fn lost_at(&self, lost_after: Duration) -> Option<Instant> {
         self.since
-            .filter(|_| !self.is_open)
+            .filter(|_| self.opened.is_none())
             .and_then(|since| since.checked_add(lost_after))
+    }
+
+    /// How long it was away, up to the connection that is open now; `None` where it was not.
+    pub(super) fn length(&self) -> Option<Duration> {
+        let until = self.opened.unwrap_or_else(Instant::now);
+        self.since
+            .map(|since| until.saturating_duration_since(since))
     }
 }

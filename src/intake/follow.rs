@@ -250,6 +250,10 @@ impl Course<'_, '_> {
     fn sound(&mut self, step: &Step, end: &End) {
         match step.alarm {
             None => {}
+            // A plain feed has nobody who could be asked about a key; it is tried on, slowly.
+            Some(Alarm::Person) if is_shut_out(end) => {
+                self.report.refused("refused", &words::fault(end));
+            }
             Some(Alarm::Person) => self.report.fault(&words::fault(end)),
             Some(Alarm::KeyElsewhere) => {
                 self.report.fault(words::KEY_ELSEWHERE);
@@ -363,6 +367,11 @@ async fn slot(parts: &Parts) -> Result<SemaphorePermit<'_>, Refused> {
             return Ok(slot);
         }
     }
+}
+
+/// Whether the credentials are refused.
+fn is_shut_out(end: &End) -> bool {
+    matches!(end, End::Status(refusal) if matches!(refusal.status, 401 | 403))
 }
 
 /// Seconds as people read them: tenths for a short wait.

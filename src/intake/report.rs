@@ -44,7 +44,7 @@ struct Ledger {
     /// Whether its loss was reported.
     lost: bool,
     /// What was last said about its key, until a stream shows that it is good.
-    withdrawn: Option<Withdrawn>,
+    refused: Option<&'static str>,
     /// Events that could not be read.
     skips: Throttle,
     /// Ids that started over.
@@ -109,8 +109,9 @@ impl Report {
     /// A stream is open.
     pub(super) fn opened(&self) {
         let now = self.clock.now();
-        self.lock().withdrawn = None;
-        self.away.send_modify(|away| away.is_open = true);
+        self.lock().refused = None;
+        self.away
+            .send_modify(|away| away.opened = Some(Instant::now()));
         self.show(|status| {
             status.connected = true;
             status.since = Some(now);
@@ -124,13 +125,13 @@ impl Report {
 
     /// The open stream has shown that it is more than an accepted request.
     pub(super) fn proven(&self) {
-        let Some(since) = self.away.send_replace(Away::default()).since else {
+        let Some(away) = self.away.send_replace(Away::default()).length() else {
             return;
         };
         let was_lost = std::mem::take(&mut self.lock().lost);
         if was_lost {
             self.show(|status| status.lost_since = None);
-            let away = since.elapsed().as_secs();
+            let away = away.as_secs();
             let reason = format!("connected again after {away} s");
             self.raise(
                 "bellwire.source_recovered",
@@ -145,7 +146,7 @@ impl Report {
         let now = self.clock.now();
         self.away.send_modify(|away| {
             away.since.get_or_insert_with(Instant::now);
-            away.is_open = false;
+            away.opened = None;
         });
         self.lock().reason.clone_from(&name);
         match end {
@@ -202,8 +203,13 @@ impl Report {
             Withdrawn::Revoked => ("revoked", words::PARKED),
             Withdrawn::AccessDisabled => ("access_disabled", words::SUSPENDED),
         };
+        self.refused(cause, reason);
+    }
+
+    /// Who asks is not let in. Said once for a cause until a stream is open again.
+    pub(super) fn refused(&self, cause: &'static str, reason: &str) {
         self.fault(reason);
-        if self.lock().withdrawn.replace(how) != Some(how) {
+        if self.lock().refused.replace(cause) != Some(cause) {
             tracing::error!(source = %self.source, reason, "key refused");
             self.raise(
                 "bellwire.auth_revoked",

@@ -288,3 +288,25 @@ async fn ctrl_10_on_shutdown_the_stream_is_closed_at_once() {
     assert_eq!(world.feed.open(), 0);
     assert_eq!(world.source().activity, "stopped");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_plain_feed_that_refuses_its_credentials_says_so_once_until_it_is_open_again() {
+    let refused = |code| refuse(status(code));
+    let mut script: Vec<_> = [401, 403, 401, 503, 403].map(refused).into();
+    script.push(open([told(1, 1), Beat::End(End::Eof)]));
+    script.extend([401, 401].map(refused));
+    let mut world = Setup::new(Kind::Sse, script).start();
+    for (attempts, times) in [(1, 0), (3, 1), (7, 1), (9, 2)] {
+        world.attempts(attempts).await;
+        let said = world.said("bellwire.auth_revoked");
+        assert_eq!(said.len(), times, "after {attempts} attempts");
+        for said in said {
+            assert_eq!(said["cause"], "refused");
+            let reason = said["reason"].as_str().expect("a text");
+            assert!(
+                reason.ends_with("check the credentials in `headers`"),
+                "{reason}"
+            );
+        }
+    }
+}

@@ -35,6 +35,23 @@ async fn a_source_that_stays_away_is_reported_once_and_so_is_its_return() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_source_was_away_until_it_connected_and_not_until_that_was_seen_to_last() {
+    let three = Duration::from_secs(3);
+    let quiet = open([]);
+    let event = open([Beat::Pause(three), told(1, 1)]);
+    for last in [quiet, event] {
+        let mut script = unreachable(12);
+        script.extend([open([Beat::End(End::Eof)]), last]);
+        let mut world = Setup::new(Kind::Sse, script).start();
+        let said = |world: &World| world.said("bellwire.source_recovered").len();
+        world.until("the return", |world| said(world) > 0).await;
+        let connected = world.feed.attempts().last().expect("some").at;
+        let away = &world.said("bellwire.source_recovered")[0]["away_seconds"];
+        assert_eq!(*away, connected.as_secs());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_source_that_comes_back_in_time_is_not_worth_a_word() {
     let mut world = Setup::new(Kind::Sse, unreachable(5)).start();
     world.pass(60 * MINUTE).await;
