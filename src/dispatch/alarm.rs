@@ -3,8 +3,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A sink fails when a delivery waits because of it, or so many attempts in a row have ended theirs as
-/// dead letters: one alone says more of the event than of the sink …
+/// A sink fails when a delivery waits because of it, or so many in a row have become dead letters: one alone says
+/// more of the event than of the sink …
 const DEAD_MIN: u32 = 3;
 
 /// … and the first of these attempts was this long ago: a restart of the receiver is no news.
@@ -28,9 +28,9 @@ pub(super) struct Trouble {
 #[derive(Debug)]
 pub(super) struct Alarm {
     trouble: Option<Trouble>,
-    failed_in_a_row: u32,
-    /// One of these has left its delivery waiting.
-    waits: bool,
+    dead_in_a_row: u32,
+    /// The row of the delivery that the last failure has left waiting, until that one is dead.
+    waits: Option<i64>,
     told: bool,
     /// What was told is a suspension.
     told_suspended: bool,
@@ -40,8 +40,8 @@ impl Alarm {
     pub(super) const fn new() -> Self {
         Self {
             trouble: None,
-            failed_in_a_row: 0,
-            waits: false,
+            dead_in_a_row: 0,
+            waits: None,
             told: false,
             told_suspended: false,
         }
@@ -54,10 +54,14 @@ impl Alarm {
         self.told_suspended = suspended;
     }
 
-    /// An attempt that began then has failed, and its delivery waits or is dead.
-    pub(super) fn failed(&mut self, began: Timestamp, reason: &str, waits: bool) {
-        self.failed_in_a_row = self.failed_in_a_row.saturating_add(1);
-        self.waits |= waits;
+    /// An attempt that began then has failed, and the delivery of this row waits or is dead.
+    pub(super) fn failed(&mut self, began: Timestamp, reason: &str, row: i64, waits: bool) {
+        if waits {
+            self.waits = Some(row);
+        } else {
+            self.dead_in_a_row = self.dead_in_a_row.saturating_add(1);
+            self.waits.take_if(|waiting| *waiting == row);
+        }
         self.note(began, reason);
     }
 
@@ -71,8 +75,8 @@ impl Alarm {
 
     /// A delivery was accepted. Answers with the trouble that was spoken of and is over.
     pub(super) fn accepted(&mut self) -> Option<Trouble> {
-        self.failed_in_a_row = 0;
-        self.waits = false;
+        self.dead_in_a_row = 0;
+        self.waits = None;
         self.told_suspended = false;
         let told = std::mem::take(&mut self.told);
         self.trouble.take().filter(|_| told)
@@ -81,7 +85,7 @@ impl Alarm {
     /// When it is to be spoken of, unless something is accepted before.
     pub(super) fn due(&self) -> Option<Timestamp> {
         let trouble = self.trouble.as_ref()?;
-        let fails = self.waits || self.failed_in_a_row >= DEAD_MIN;
+        let fails = self.waits.is_some() || self.dead_in_a_row >= DEAD_MIN;
         (!self.told && fails).then(|| trouble.since + FAILING_FOR)
     }
 
@@ -114,22 +118,22 @@ mod tests {
     #[test]
     fn failing_is_told_once_for_each_time_and_so_is_its_end() {
         let mut subject = Alarm::new();
-        subject.failed(at(0), "422", false);
-        subject.failed(at(70), "422", false);
+        subject.failed(at(0), "422", 1, false);
+        subject.failed(at(70), "422", 2, false);
         assert_eq!(subject.speak(at(80)), None, "two bad events are not enough");
-        subject.failed(at(80), "connection refused", false);
+        subject.failed(at(80), "connection refused", 3, false);
         let told = Trouble {
             since: at(0),
             reason: "connection refused".to_owned(),
             ended: 0,
         };
         assert_eq!(subject.speak(at(80)), Some(told.clone()));
-        subject.failed(at(90), "connection refused", false);
+        subject.failed(at(90), "connection refused", 4, false);
         assert_eq!((subject.due(), subject.speak(at(999))), (None, None));
         assert_eq!(subject.accepted(), Some(told));
         assert_eq!(subject.accepted(), None);
 
-        subject.failed(at(100), "401 Unauthorized", true);
+        subject.failed(at(100), "401 Unauthorized", 5, true);
         assert_eq!(subject.speak(at(159)), None, "not for long enough");
         assert_eq!(subject.due(), Some(at(160)));
         assert_eq!(subject.accepted(), None, "nobody was told");
@@ -137,10 +141,26 @@ mod tests {
     }
 
     #[test]
+    fn one_delivery_that_was_tried_often_and_is_dead_is_no_trouble_of_its_sink() {
+        let mut subject = Alarm::new();
+        for (second, waits) in [(0, true), (1, true), (2, true), (3, false)] {
+            subject.failed(at(second), "503", 1, waits);
+        }
+        assert_eq!(subject.due(), None);
+        subject.failed(at(4), "503", 2, true);
+        subject.failed(at(5), "503", 3, true);
+        subject.failed(at(6), "503", 2, false);
+        assert_eq!(subject.due(), Some(at(60)), "another one waits");
+        subject.failed(at(7), "503", 3, false);
+        assert_eq!(subject.due(), Some(at(60)), "three are dead");
+        assert_eq!(subject.accepted(), None);
+    }
+
+    #[test]
     fn a_suspension_is_told_by_others_and_its_end_here() {
         let mut subject = Alarm::new();
         for second in 0..3 {
-            subject.failed(at(second), "503", true);
+            subject.failed(at(second), "503", second, true);
         }
         let trouble = subject.suspended(at(5), "410 Gone").expect("news");
         assert_eq!(subject.suspended(at(6), "410 Gone"), None, "told already");
@@ -163,7 +183,7 @@ mod tests {
         let mut subject = Alarm::new();
         subject.resume(trouble.clone(), false);
         for second in 100..110 {
-            subject.failed(at(second), "503", true);
+            subject.failed(at(second), "503", second, true);
         }
         assert_eq!((subject.due(), subject.speak(at(999))), (None, None));
         let suspended = subject
@@ -181,11 +201,11 @@ mod tests {
     #[test]
     fn one_failure_is_a_trouble_when_its_delivery_still_waits_after_a_minute() {
         let mut subject = Alarm::new();
-        subject.failed(at(0), "400", true);
+        subject.failed(at(0), "400", 6, true);
         assert_eq!((subject.due(), subject.speak(at(59))), (Some(at(60)), None));
         assert!(subject.speak(at(60)).is_some());
         assert!(subject.accepted().is_some());
-        subject.failed(at(100), "422", false);
+        subject.failed(at(100), "422", 7, false);
         assert_eq!(subject.due(), None, "it began anew");
     }
 }

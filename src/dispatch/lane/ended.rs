@@ -89,7 +89,8 @@ impl Lane {
             && !answered.claim.event.is_internal()
         {
             let waits = state == State::Waiting;
-            self.alarm.failed(attempt.at, reason, waits);
+            self.alarm
+                .failed(attempt.at, reason, answered.claim.row, waits);
         }
         let (row, attempted) = (answered.claim.row, answered.attempt().is_some());
         let change = self

@@ -282,6 +282,8 @@ async fn what_is_merged_stays_for_as_long_as_its_message_may_be_sent() {
     let claims = due(&store, 10).await;
     let dead = settlement(State::Dead, after(10));
     end_with(&store, &claims[0], dead).await;
+    let states: Vec<_> = list(&store).await.iter().map(|row| row.state).collect();
+    assert_eq!(states, [State::Merged, State::Dead]);
     let id = claims[0].id.as_str();
     let again = store.retry(Standing::default(), id, after(20)).await;
     assert!(matches!(again, Ok(ByHand::Done(_))));
