@@ -19,8 +19,9 @@ const ITEMS_MAX: usize = 1024;
 /// Most of them that go somewhere, which takes the store several times as long.
 const WANTED_MAX: usize = 256;
 
-/// Payload after which a batch is full. One event beyond it still fits, whatever its size.
-const PAYLOAD_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Payload after which a batch is full. One event beyond it still fits, whatever its size. A small queue that is
+/// nearly full has room for as much before it has room for more.
+const PAYLOAD_BYTES_MAX: usize = 1 << 20;
 
 /// The items of one batch.
 #[derive(Debug, Default)]

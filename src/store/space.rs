@@ -231,12 +231,20 @@ impl Space {
 
     /// The error for so many bytes of events that the limit leaves no room for.
     pub(super) fn beyond_limit(&self, bytes: u64) -> StoreError {
+        let Measure { file, log, .. } = self.measure;
+        // They are in the log first, and then in the file.
+        let needed = bytes + (self.measure.rows() + bytes).saturating_sub(file);
+        let kept = self
+            .limit
+            .map_or(0, |limit| limit.reserve + limit.log.saturating_sub(log));
         StoreError::Full {
             what: Shortage::Limit,
             detail: format!(
-                "the queue is full: it takes {} of `retention.max_disk`, nothing is left in it that could be removed, and the next {} of events do not fit; raise `retention.max_disk`, or see why deliveries wait",
+                "the queue is full: it takes {} of `retention.max_disk`, nothing is left in it that could be removed, and the next {} of events do not fit, which need {} while they are written, beside {} for what is sent; raise `retention.max_disk`, or see why deliveries wait",
                 self.taken(),
-                mib(bytes)
+                mib(bytes),
+                mib(needed),
+                mib(kept)
             ),
         }
     }

@@ -340,7 +340,7 @@ async fn a_full_queue_and_a_full_disk_are_told_apart_with_what_the_queue_takes()
     let told = room.space.explained(full(), 4 * SHARE).to_string();
     for words in [
         "the queue is full: it takes 1.5 MiB of the 2.0 MiB of `retention.max_disk`",
-        "the next 0.5 MiB of events do not fit",
+        "the next 0.5 MiB of events do not fit, which need 1.0 MiB while they are written, beside 0.1 MiB for what is sent",
     ] {
         assert!(told.contains(words), "{words} in {told}");
     }

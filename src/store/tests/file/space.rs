@@ -301,9 +301,9 @@ async fn the_smallest_limit_takes_the_largest_batch_beside_what_waits() {
         one.events[0].0.data = DataAt::Text;
         one
     };
-    store.accept(largest("waits", 3 << 20)).await.expect("room");
+    store.accept(largest("waits", 7 << 20)).await.expect("room");
     // What intake takes at once at most, with an event of the largest size as its last.
-    store.accept(largest("burst", 5 << 20)).await.expect("room");
+    store.accept(largest("burst", 2 << 20)).await.expect("room");
     assert!(on_disk(&folder) <= limit, "{}", on_disk(&folder));
 }
 
