@@ -36,18 +36,22 @@ pub(super) fn tester(
     client: &Client,
     clock: &Clock,
     status: &Status,
+    store: &Store,
     mended: &Mended,
     nudge: &watch::Sender<u64>,
 ) -> Tester {
     let (client, clock, status) = (client.clone(), clock.clone(), status.clone());
-    let (mended, nudge) = (mended.clone(), nudge.clone());
+    let (store, mended, nudge) = (store.clone(), mended.clone(), nudge.clone());
     Arc::new(move |sink, event| {
         let (client, clock, status) = (client.clone(), clock.clone(), status.clone());
-        let (mended, nudge) = (mended.clone(), nudge.clone());
+        let (store, mended, nudge) = (store.clone(), mended.clone(), nudge.clone());
         Box::pin(async move {
             let attempt = dispatch::test(&client, &clock, &sink, event).await;
             if attempt.outcome == Outcome::Delivered {
                 status.sink(&sink.name, |sink| sink.failed_in_a_row = 0);
+                if let Err(error) = store.end_rest(&sink.name, clock.now()).await {
+                    tracing::warn!(sink = %sink.name, %error, "its rest could not be ended");
+                }
                 mended.note(&sink.name);
                 nudge.send_modify(|count| *count += 1);
             }
@@ -94,7 +98,7 @@ fn parts(plan: &Plan, open: Open) -> anyhow::Result<admin::Parts> {
     let nudge = store.nudge();
     let (_, setup) = watch::channel(Arc::new(plan.setup()));
     Ok(admin::Parts {
-        tester: tester(&client, &clock, &status, &Mended::default(), &nudge),
+        tester: tester(&client, &clock, &status, &store, &Mended::default(), &nudge),
         store,
         status,
         clock,

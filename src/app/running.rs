@@ -102,7 +102,7 @@ pub async fn start(plan: Plan, stop: CancellationToken) -> anyhow::Result<Option
             clock: clock.clone(),
             token: config.http.token.clone(),
             setup,
-            tester: tester(&client, &clock, &status, &mended, &nudge),
+            tester: tester(&client, &clock, &status, &store, &mended, &nudge),
             nudge: nudge.clone(),
         };
         let ended = admin_group.stop.clone();

@@ -210,15 +210,7 @@ impl Lane {
 
     async fn look_now(&mut self) -> Instant {
         let now = self.now();
-        if self.mended.take(&self.sender.sink.name) {
-            // A person has seen it accept a message.
-            self.outage.forget();
-            self.accepted();
-            (self.wake_missed, self.wake_refused) = (true, true);
-        }
-        if self.mended.is_asked(&self.sender.sink.name) {
-            self.suspension.try_at(now);
-        }
+        let heard_out = self.hear_out(now).await;
         let mut look_again = Instant::now() + LOOK_ANYWAY;
         for due in [self.obituary.due(), self.alarm.due()]
             .into_iter()
@@ -226,7 +218,8 @@ impl Lane {
         {
             look_again = look_again.min(self.instant(due));
         }
-        if self.look_back().await.is_err() || self.wake_some().await.is_err() {
+        if heard_out.is_err() || self.look_back().await.is_err() || self.wake_some().await.is_err()
+        {
             return look_again.min(Instant::now() + STORE_AGAIN);
         }
         if self.wake_missed || self.wake_refused {

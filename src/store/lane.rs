@@ -199,4 +199,14 @@ impl Store {
         self.call(move |connection, _| settle::rest_until(connection, &sink))
             .await
     }
+
+    /// Ends that rest, durably: the receiver is another one, or has accepted something meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the sink rests then as before.
+    pub async fn end_rest(&self, sink: &Name, now: Timestamp) -> Result<(), StoreError> {
+        let sink = sink.clone();
+        self.call(move |connection, _| settle::end_rest(connection, &sink, now))
+            .await
+    }
 }

@@ -217,6 +217,26 @@ fn let_go(
     }
 }
 
+/// Ends the rest of a sink. What waited for its end is due since it is there.
+pub(super) fn end_rest(
+    connection: &Connection<'_>,
+    sink: &Name,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(until) = rest_until(connection, sink)?.filter(|until| *until > now) else {
+        return Ok(());
+    };
+    let mut wake = connection.prepare_cached(
+        "UPDATE deliveries SET due = CASE WHEN bundle IS NULL THEN coalesce(asked, created) ELSE created END
+         WHERE sink = ?1 AND state = 0 AND wakes = 0 AND attempts > 0 AND due > ?2 AND due <= ?3",
+    )?;
+    wake.execute(params![sink.as_str(), micros(now), micros(until)])?;
+    let mut forget =
+        connection.prepare_cached("UPDATE sinks SET rest_until = NULL WHERE name = ?1")?;
+    forget.execute(params![sink.as_str()])?;
+    Ok(())
+}
+
 /// Until when a sink rests.
 pub(super) fn rest_until(
     connection: &Connection<'_>,

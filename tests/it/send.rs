@@ -113,3 +113,31 @@ async fn an_accepted_message_ends_a_suspension_and_what_was_held_leaves() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_accepted_message_ends_a_rest_of_a_running_instance_and_of_a_stopped_one() {
+    for is_stopped in [false, true] {
+        let (upstream, phones, mut bridge) = shut().await;
+        let busy = Answer::status(429).header("retry-after", "3600");
+        phones.handle.answer("/webhook/events", busy);
+        upstream.send(HIT).await;
+        let rests = |ready: &Value| ready["sinks"]["events"]["resting_until"].is_string();
+        bridge.ready("the rest", rests).await;
+        if is_stopped {
+            bridge.signal("TERM");
+            assert!(bridge.ended().await.success());
+        }
+        assert_eq!(bridge.tool(&["send", "events"]).await.status, Some(1));
+        phones.handle.answer_as_ever("/webhook/events");
+        if is_stopped {
+            assert_eq!(bridge.tool(&["send", "events"]).await.status, Some(0));
+            bridge.start();
+        } else {
+            assert!(rests(&bridge.page("/readyz").await.json()), "as before");
+            assert_eq!(bridge.tool(&["send", "events"]).await.status, Some(0));
+        }
+        let delivered = |ready: &Value| ready["sinks"]["events"]["delivered"] == 1;
+        let ready = bridge.ready("what has waited", delivered).await;
+        assert!(!rests(&ready.json()));
+    }
+}

@@ -1,5 +1,7 @@
 //! What an ended attempt changes for its lane, and what the lane says about it.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -9,7 +11,7 @@ use super::super::attempt::Sender;
 use super::super::obituary::Obituary;
 use super::{Lane, Written};
 use crate::model::{Name, Notice, Outcome, State, Wake};
-use crate::store::{Deaths, ToldTrouble};
+use crate::store::{Deaths, StoreError, ToldTrouble};
 
 impl Lane {
     /// A new lane begins afresh, suspended or not. That its sink was suspended before is kept in mind,
@@ -20,10 +22,39 @@ impl Lane {
         self.sender.status.sink(&self.sender.sink.name, |status| {
             suspended = status.suspended.take();
             status.away_since = None;
+            status.resting_until = None;
         });
         if let Some(reason) = suspended {
             self.alarm.suspended(now, &reason);
         }
+    }
+
+    /// Takes over what people have done about the sink.
+    pub(super) async fn hear_out(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let Sender {
+            store,
+            sink,
+            status,
+            ..
+        } = &*Arc::clone(&self.sender);
+        if self.mended.take(&sink.name) {
+            // A person has seen it accept a message.
+            self.outage.forget();
+            self.accepted();
+            (self.wake_missed, self.wake_refused) = (true, true);
+            self.rest_until = None;
+            status.sink(&sink.name, |sink| sink.resting_until = None);
+        }
+        if self.mended.is_asked(&sink.name) {
+            self.suspension.try_at(now);
+        }
+        if self.mended.is_changed(&sink.name)
+            && let Err(error) = store.end_rest(&sink.name, now).await
+        {
+            self.mended.change(&sink.name);
+            return Err(error);
+        }
+        Ok(())
     }
 
     /// Takes over what an attempt means for the lane, as soon as that is known.

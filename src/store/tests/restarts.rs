@@ -124,6 +124,30 @@ async fn a_rest_that_a_receiver_asked_for_survives_a_restart() {
 }
 
 #[tokio::test]
+async fn a_rest_that_is_ended_has_due_what_waited_for_it_and_nothing_else() {
+    let folder = TempDir::new().expect("a folder");
+    let store = holding(&folder, &["1", "2"], &["phone"]).await;
+    let both = claim(&store, "phone", now(), 2).await;
+    let rest = Settlement {
+        rest_until: Some(after(60)),
+        ..settlement(State::Waiting, after(60))
+    };
+    end_with(&store, &both[0], rest).await;
+    wait(&store, &both[1], Wake::OnReturn, after(50)).await;
+    let phone = name("phone");
+    store.end_rest(&phone, after(60)).await.expect("is over");
+    assert_eq!(
+        store.rest_until(&phone).await.expect("reads"),
+        Some(after(60))
+    );
+    store.end_rest(&phone, after(10)).await.expect("ends");
+    assert_eq!(store.rest_until(&phone).await.expect("reads"), None);
+    let due = claim(&store, "phone", after(10), 9).await;
+    let ids: Vec<_> = due.iter().map(|claim| claim.id.as_str()).collect();
+    assert_eq!(ids, [both[0].id.as_str()]);
+}
+
+#[tokio::test]
 async fn a_request_that_fails_takes_no_neighbour_with_it() {
     let folder = TempDir::new().expect("a folder");
     let store = open(&folder).expect("opens");
