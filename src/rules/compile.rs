@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use super::{Coalesce, Hours, Rule, Schedule, Throttle, Types};
 use crate::config::{DigestConfig, Problems, RuleConfig};
 use crate::expr::{self, Compiled, Expression, Mistake, Template};
@@ -122,21 +124,21 @@ impl Compiler<'_> {
             let path = format!("{}.{key}", self.config.path);
             self.problems.value(&path, message, Some(help));
         };
-        let Some(zone) = expr::zone(&digest.zone) else {
-            // The hours tell of their own zone.
-            let hours = self.config.hours.as_ref();
-            if hours.is_none_or(|hours| hours.zone != digest.zone) {
-                let message = format!("unknown time zone `{}`", digest.zone);
-                wrong(digest.zone_key, message, expr::zone_help(&digest.zone));
-            }
-            return None;
-        };
-        Schedule::new(&digest.at, zone)
+        let zone = expr::zone(&digest.zone);
+        // The hours tell of their own zone.
+        let hours = self.config.hours.as_ref();
+        if zone.is_none() && hours.is_none_or(|hours| hours.zone != digest.zone) {
+            let message = format!("unknown time zone `{}`", digest.zone);
+            wrong(digest.zone_key, message, expr::zone_help(&digest.zone));
+        }
+        let is_known = zone.is_some();
+        Schedule::new(&digest.at, zone.unwrap_or(TimeZone::UTC))
             .map_err(|why| {
                 let message = format!("`{}` is no schedule: {why}", digest.at);
                 wrong(digest.key, message, HELP.to_owned());
             })
             .ok()
+            .filter(|_| is_known)
     }
 
     /// `None` after a mistake, as with [`Self::optional`].

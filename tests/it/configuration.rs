@@ -336,6 +336,44 @@ to = ["it"]
     assert!(report.ends_with("6 mistakes in config.toml\n"), "{report}");
 }
 
+#[test]
+fn a_wrong_value_hides_no_other_mistake_of_its_table() {
+    let rule =
+        |name: &str, table: &str| format!("[[rules]]\nname = \"{name}\"\nto = [\"it\"]\n{table}\n");
+    let text = format!(
+        "[sinks.it]\nkind = \"ntfy\"\ntopic = \"alerts\"\n{}{}{}{}",
+        rule(
+            "a",
+            "throttle = { limit = 0, per = \"0s\", key = \"nope\" }"
+        ),
+        rule(
+            "b",
+            "coalesce = { within = \"0s\", key = \"nope\", max = 1 }"
+        ),
+        rule("c", "digest = { at = \"daily\", zone = \"Nowhere\" }"),
+        "[[watches]]\nname = \"d\"\nsilent_for = \"0s\"\nevents = \"x[\"\n",
+    );
+    let loaded = config::load_text(Path::new("config.toml"), text, BTreeMap::new());
+    let report = Plan::make(loaded, false).err().expect("mistakes").report;
+    for line in ["7:", "11:", "15:", "18:", "19:"] {
+        assert!(
+            report.contains(&format!("--> config.toml:{line}")),
+            "{report}"
+        );
+    }
+    for (text, times) in [
+        ("unknown variable `nope`", 2),
+        ("`Nowhere`", 1),
+        ("`daily`", 1),
+        ("`x[`", 1),
+    ] {
+        let found = report
+            .lines()
+            .filter(|line| line.starts_with("error: ") && line.contains(text));
+        assert_eq!(found.count(), times, "{text} in {report}");
+    }
+}
+
 #[tokio::test]
 async fn a_result_that_cannot_be_written_is_no_success() {
     let folder = folder(RIGHT);

@@ -118,9 +118,12 @@ fn throttle(table: &mut Table) -> Option<ThrottleConfig> {
     let per = table.duration("per", THROTTLE_PER);
     let key = table.string("key");
     table.finish();
+    // A wrong value is told, and stands in nobody's way: the key may be wrong as well.
     Some(ThrottleConfig {
-        limit: u32::try_from(limit?).ok()?,
-        per: per?,
+        limit: limit
+            .and_then(|limit| u32::try_from(limit).ok())
+            .unwrap_or(1),
+        per: per.unwrap_or(*THROTTLE_PER.start()),
         key,
     })
 }
@@ -135,7 +138,7 @@ fn coalesce(table: &mut Table) -> Option<CoalesceConfig> {
     let max = table.integer("max", COALESCE_MAX);
     table.finish();
     Some(CoalesceConfig {
-        within: within?,
+        within: within.unwrap_or(*COALESCE_WITHIN.start()),
         key,
         max: max
             .and_then(|max| u32::try_from(max).ok())

@@ -62,7 +62,8 @@ fn watch(mut table: Table, names: &Names, warnings: &mut Vec<String>) -> Option<
         name,
         from,
         events,
-        silent_for: silent_for?,
+        // A wrong one is told, and so is what else is wrong.
+        silent_for: silent_for.unwrap_or(*SILENT_FOR.start()),
         hours,
     })
 }
