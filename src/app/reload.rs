@@ -192,12 +192,11 @@ impl InForce {
     /// Puts a right configuration in force; `again` where a person asked for it.
     fn change(&mut self, plan: Plan, again: bool) -> Result<(), String> {
         let mut sinks = sinks(&plan);
-        let mut changed = Vec::new();
         for (name, (print, sink)) in &mut sinks {
-            match self.sinks.get(name) {
-                Some((known, same)) if known == print => *sink = Arc::clone(same),
-                Some(_) => changed.push(name.clone()),
-                None => {}
+            if let Some((known, same)) = self.sinks.get(name)
+                && known == print
+            {
+                *sink = Arc::clone(same);
             }
         }
         let sources = printed(&plan);
@@ -209,9 +208,6 @@ impl InForce {
         // Lanes first, so that no rule sends to a sink that nobody serves.
         let lanes: Vec<Arc<Sink>> = sinks.values().map(|(_, sink)| Arc::clone(sink)).collect();
         self.following.router().arrange(&lanes);
-        for name in &changed {
-            self.handles.mended.change(name);
-        }
         self.handles.lanes.send_replace(lanes);
         self.handles.rules.exchange(Arc::clone(&plan.rules));
         self.handles.ears.exchange(Arc::clone(&plan.watches));

@@ -1,6 +1,8 @@
 //! When a sink's trouble is spoken of: once when it has failed for a while or is suspended, and once
 //! when it is over.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 /// A sink fails when a delivery waits because of it, or so many in a row have become dead letters: one alone says
@@ -9,6 +11,9 @@ const DEAD_MIN: u32 = 3;
 
 /// … and the first of these attempts was this long ago: a restart of the receiver is no news.
 const FAILING_FOR: SignedDuration = SignedDuration::from_mins(1);
+
+/// So many of those that wait are known by their rows. Once all of these have ended, the next failure shows others.
+const WAITING_MAX: usize = 64;
 
 /// What is wrong with a sink, or was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,19 +34,19 @@ pub(super) struct Trouble {
 pub(super) struct Alarm {
     trouble: Option<Trouble>,
     dead_in_a_row: u32,
-    /// The row of the delivery that the last failure has left waiting, until that one is dead.
-    waits: Option<i64>,
+    /// The rows of some deliveries that these have left waiting.
+    waiting: BTreeSet<i64>,
     told: bool,
     /// What was told is a suspension.
     told_suspended: bool,
 }
 
 impl Alarm {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             trouble: None,
             dead_in_a_row: 0,
-            waits: None,
+            waiting: BTreeSet::new(),
             told: false,
             told_suspended: false,
         }
@@ -56,13 +61,17 @@ impl Alarm {
 
     /// An attempt that began then has failed, and the delivery of this row waits or is dead.
     pub(super) fn failed(&mut self, began: Timestamp, reason: &str, row: i64, waits: bool) {
-        if waits {
-            self.waits = Some(row);
-        } else {
+        if !waits {
             self.dead_in_a_row = self.dead_in_a_row.saturating_add(1);
-            self.waits.take_if(|waiting| *waiting == row);
+        } else if self.waiting.len() < WAITING_MAX {
+            self.waiting.insert(row);
         }
         self.note(began, reason);
+    }
+
+    /// A delivery waits no more, whatever became of it.
+    pub(super) fn ended(&mut self, row: i64) {
+        self.waiting.remove(&row);
     }
 
     /// The sink is suspended. Answers with the trouble to speak of, unless that was told before.
@@ -76,7 +85,7 @@ impl Alarm {
     /// A delivery was accepted. Answers with the trouble that was spoken of and is over.
     pub(super) fn accepted(&mut self) -> Option<Trouble> {
         self.dead_in_a_row = 0;
-        self.waits = None;
+        self.waiting.clear();
         self.told_suspended = false;
         let told = std::mem::take(&mut self.told);
         self.trouble.take().filter(|_| told)
@@ -85,7 +94,7 @@ impl Alarm {
     /// When it is to be spoken of, unless something is accepted before.
     pub(super) fn due(&self) -> Option<Timestamp> {
         let trouble = self.trouble.as_ref()?;
-        let fails = self.waits.is_some() || self.dead_in_a_row >= DEAD_MIN;
+        let fails = !self.waiting.is_empty() || self.dead_in_a_row >= DEAD_MIN;
         (!self.told && fails).then(|| trouble.since + FAILING_FOR)
     }
 
@@ -146,12 +155,16 @@ mod tests {
         for (second, waits) in [(0, true), (1, true), (2, true), (3, false)] {
             subject.failed(at(second), "503", 1, waits);
         }
+        subject.ended(1);
         assert_eq!(subject.due(), None);
         subject.failed(at(4), "503", 2, true);
         subject.failed(at(5), "503", 3, true);
-        subject.failed(at(6), "503", 2, false);
+        subject.failed(at(6), "503", 3, false);
+        subject.ended(3);
         assert_eq!(subject.due(), Some(at(60)), "another one waits");
-        subject.failed(at(7), "503", 3, false);
+        subject.ended(2);
+        assert_eq!(subject.due(), None, "it has expired");
+        subject.failed(at(7), "503", 4, false);
         assert_eq!(subject.due(), Some(at(60)), "three are dead");
         assert_eq!(subject.accepted(), None);
     }

@@ -71,6 +71,8 @@ pub(super) struct Lane {
     rest_until: Option<Timestamp>,
     /// Whether what an earlier process had found out about the sink has been taken over.
     has_looked_back: bool,
+    /// Whether the sink had another address before.
+    has_moved: bool,
     /// Deliveries taken so far.
     turn: u64,
     /// The queue is to be asked for what is due.
@@ -134,6 +136,7 @@ impl Lane {
             obituary: Obituary::new(),
             rest_until: None,
             has_looked_back: false,
+            has_moved: false,
             turn: 0,
             look: true,
             look_at: Instant::now(),
@@ -210,7 +213,7 @@ impl Lane {
 
     async fn look_now(&mut self) -> Instant {
         let now = self.now();
-        let heard_out = self.hear_out(now).await;
+        self.hear_out(now);
         let mut look_again = Instant::now() + LOOK_ANYWAY;
         for due in [self.obituary.due(), self.alarm.due()]
             .into_iter()
@@ -218,8 +221,7 @@ impl Lane {
         {
             look_again = look_again.min(self.instant(due));
         }
-        if heard_out.is_err() || self.look_back().await.is_err() || self.wake_some().await.is_err()
-        {
+        if self.look_back().await.is_err() || self.wake_some().await.is_err() {
             return look_again.min(Instant::now() + STORE_AGAIN);
         }
         if self.wake_missed || self.wake_refused {
@@ -285,6 +287,10 @@ impl Lane {
             return Ok(());
         }
         let Sender { store, sink, .. } = &*self.sender;
+        if self.has_moved {
+            // Another receiver has asked for it.
+            store.end_rest(&sink.name, self.now()).await?;
+        }
         let rest_until = store.rest_until(&sink.name).await?;
         let is_missed = store.is_missed(&sink.name).await?;
         if let Some(told) = store.trouble(&sink.name).await? {

@@ -23,11 +23,13 @@ mod tests;
 mod trial;
 mod wording;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use lane::Lane;
@@ -66,6 +68,9 @@ pub struct Parts {
     pub drain: Duration,
 }
 
+/// So long after a sink has got another address a rest may be of the one before.
+const MOVED_FOR: Duration = Duration::from_mins(10);
+
 /// Keeps a lane for each of the sinks that there are, which may change, until `stop`; returns when the
 /// attempts in flight have ended or the time for that is over.
 ///
@@ -96,6 +101,7 @@ pub async fn run(
     );
     let mut stand_in = std::pin::pin!(stand_in);
     let mut lanes = Crew::new(stop.clone(), Handle::current());
+    let mut addresses = HashMap::new();
     loop {
         let wanted = sinks.borrow_and_update().clone();
         // An address says that it is the very same sink, for as long as its lane holds it.
@@ -109,6 +115,9 @@ pub async fn run(
             let given_up = Arc::clone(&given_up);
             let known = sinks.clone();
             let name = sink.name.clone();
+            let before = addresses.insert(name.clone(), sink.display.clone());
+            let has_moved = before.is_some_and(|before| before != sink.display);
+            let mut moved = has_moved.then(Instant::now);
             lanes.add(name.clone(), mark(&sink), |leave| async move {
                 let duty = Duty::Sink(name.clone());
                 let waits = |elsewhere| parts.status.sink_elsewhere(&name, elsewhere);
@@ -119,7 +128,10 @@ pub async fn run(
                     };
                     let (sink, known, rests) = (Arc::clone(&sink), known.clone(), rests.clone());
                     let (given_up, stop) = (Arc::clone(&given_up), stop.clone());
-                    Lane::new(parts, sink, known, rests, given_up, stop, leave).run()
+                    // Whoever serves the sink much later knows a rest of the new one.
+                    let has_moved = moved.take().is_some_and(|at| at.elapsed() < MOVED_FOR);
+                    let lane = Lane::new(parts, sink, known, rests, given_up, stop, leave);
+                    lane.moved(has_moved).run()
                 };
                 let clock = &parts.clock;
                 parts.store.on_duty(duty, clock, leave, waits, serve).await;

@@ -24,7 +24,6 @@ pub struct Mended(Arc<Mutex<Words>>);
 struct Words {
     accepted: BTreeSet<Name>,
     asked: BTreeSet<Name>,
-    changed: BTreeSet<Name>,
 }
 
 impl Mended {
@@ -46,16 +45,6 @@ impl Mended {
     /// Whether that was asked for a sink since this was last asked.
     pub(super) fn is_asked(&self, sink: &Name) -> bool {
         self.lock().asked.remove(sink)
-    }
-
-    /// Notes that a sink is another one from now on, of which nothing is known yet.
-    pub fn change(&self, sink: &Name) {
-        self.lock().changed.insert(sink.clone());
-    }
-
-    /// Whether that was noted of a sink since this was last asked.
-    pub(super) fn is_changed(&self, sink: &Name) -> bool {
-        self.lock().changed.remove(sink)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Words> {

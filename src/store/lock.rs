@@ -93,10 +93,12 @@ impl FolderLock {
             Holder::Instance => "",
             Holder::Command => A_COMMAND,
         };
+        let text = format!("process {}{kind}", std::process::id());
         let told = file
             .set_len(0)
             .and_then(|()| file.rewind())
-            .and_then(|()| write!(file, "process {}{kind}", std::process::id()));
+            // All of it at once, or else somebody reads a part.
+            .and_then(|()| file.write_all(text.as_bytes()));
         match told {
             // A disk that takes nothing now may do so later; the lock holds without the text.
             Err(error) if FULL.contains(&error.kind()) => {}

@@ -8,7 +8,7 @@ use super::depths::Tally;
 use super::row::{micros, outcome_column, state_column, wake_column};
 use super::sql::{Bound, Connection, Insert, SqlError, params};
 use super::{bundle, deaths};
-use crate::model::{Attempt, Back, Ended, Name, Posted, Settled, Settlement, State};
+use crate::model::{Attempt, Back, Ended, Name, Outcome, Posted, Settled, Settlement, State};
 
 /// Attempts of one delivery that are kept, the newest: a receiver that says "later" all day must not
 /// fill the disk.
@@ -217,6 +217,13 @@ fn let_go(
     }
 }
 
+/// What waits for the end of a rest: its last answer asked for one.
+pub(super) const END_REST: &str = "UPDATE deliveries
+     SET due = CASE WHEN bundle IS NULL THEN coalesce(asked, created) ELSE created END
+     WHERE sink = ?1 AND state = 0 AND due <> coalesce(asked, created) AND due > ?2 AND due <= ?3
+     AND (SELECT a.outcome FROM attempts a
+         WHERE a.delivery = deliveries.seq AND a.number = deliveries.attempts) = ?4";
+
 /// Ends the rest of a sink. What waited for its end is due since it is there.
 pub(super) fn end_rest(
     connection: &Connection<'_>,
@@ -226,11 +233,13 @@ pub(super) fn end_rest(
     let Some(until) = rest_until(connection, sink)?.filter(|until| *until > now) else {
         return Ok(());
     };
-    let mut wake = connection.prepare_cached(
-        "UPDATE deliveries SET due = CASE WHEN bundle IS NULL THEN coalesce(asked, created) ELSE created END
-         WHERE sink = ?1 AND state = 0 AND wakes = 0 AND attempts > 0 AND due > ?2 AND due <= ?3",
-    )?;
-    wake.execute(params![sink.as_str(), micros(now), micros(until)])?;
+    let mut wake = connection.prepare_cached(END_REST)?;
+    wake.execute(params![
+        sink.as_str(),
+        micros(now),
+        micros(until),
+        outcome_column(Outcome::RetryAfter)
+    ])?;
     let mut forget =
         connection.prepare_cached("UPDATE sinks SET rest_until = NULL WHERE name = ?1")?;
     forget.execute(params![sink.as_str()])?;

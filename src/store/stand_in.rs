@@ -58,15 +58,16 @@ fn stand_in(connection: &Connection<'_>, now: Timestamp) -> Result<usize, StoreE
     let due: Vec<(i64, String)> = select.query_all(params![micros(now), most], |row| {
         Ok((row.get(0)?, why(row)?))
     })?;
-    // Where it has stepped in for another one of the event it has that. Only a message of several events may tell of
-    // others; and what was there before a replay counts for nothing.
+    // Where it has stepped in for another one of the event it has that, unless that has come to nothing. A message of
+    // several events may tell of others; and what was there before a replay counts for nothing.
     let mut insert = connection.prepare_cached(
         "INSERT INTO deliveries
              (event, sink, rule, state, created, due, priority, key, living, bundle, instead_of, instead)
          SELECT event, fallback, rule, ?2, ?3, ?3, priority, fallback_key, living, bundle, seq, ?4
          FROM deliveries d WHERE seq = ?1 AND (bundle IS NOT NULL OR NOT EXISTS (
              SELECT 1 FROM deliveries o
-             WHERE o.event = d.event AND o.sink = d.fallback AND o.created >= d.created))",
+             WHERE o.event = d.event AND o.sink = d.fallback AND o.instead_of IS NOT NULL
+             AND o.state <= 2 AND o.created >= d.created))",
     )?;
     // Those that had ended with the message which is to be sent once more.
     let mut reopen = connection.prepare_cached(
@@ -80,6 +81,7 @@ fn stand_in(connection: &Connection<'_>, now: Timestamp) -> Result<usize, StoreE
         insert.execute(params![row, state_column(State::Waiting), micros(now), why])?;
         reopen.execute(params![row])?;
     }
+    // Those that stay away as well: there may be more behind them.
     Ok(due.len())
 }
 

@@ -241,7 +241,7 @@ async fn a_suspended_sink_is_tried_at_once_after_a_reload() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sink_that_has_changed_does_not_rest_for_the_one_before() {
+async fn a_sink_whose_address_has_changed_does_not_rest_for_the_one_before() {
     let world = Reloaded::start().await;
     let busy = Answer::status(429).header("retry-after", "3600");
     world.phones.handle.answer("/webhook/events", busy);
@@ -249,16 +249,18 @@ async fn a_sink_that_has_changed_does_not_rest_for_the_one_before() {
     let rests = |ready: &serde_json::Value| !ready["sinks"]["events"]["resting_until"].is_null();
     world.bridge.ready("the rest", rests).await;
     world.phones.handle.answer_as_ever("/webhook/events");
-    // Another sink is new, and this one is the same.
-    world.reload(&world.pager("")).await;
-    assert!(rests(&world.bridge.page("/readyz").await.json()));
-    let before = world.phones.events().len();
+    // Another sink is new, and this one has the same address.
     let table = "[sinks.events]\n";
     assert!(world.base.contains(table), "{}", world.base);
-    let changed = world
+    let slower = format!("{table}timeout = \"14s\"\n");
+    world.reload(&world.pager("").replace(table, &slower)).await;
+    assert!(rests(&world.bridge.page("/readyz").await.json()));
+    let before = world.phones.events().len();
+    let moved = world
         .base
-        .replace(table, &format!("{table}timeout = \"14s\"\n"));
-    world.reload(&changed).await;
+        .replace("/webhook/events\"", "/webhook/events?to=2\"");
+    assert_ne!(moved, world.base);
+    world.reload(&moved).await;
     until("the delivery", || world.phones.events().len() > before).await;
     let well = |ready: &serde_json::Value| !rests(ready);
     world.bridge.ready("the end of it", well).await;

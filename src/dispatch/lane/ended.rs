@@ -11,9 +11,15 @@ use super::super::attempt::Sender;
 use super::super::obituary::Obituary;
 use super::{Lane, Written};
 use crate::model::{Name, Notice, Outcome, State, Wake};
-use crate::store::{Deaths, StoreError, ToldTrouble};
+use crate::store::{Deaths, ToldTrouble};
 
 impl Lane {
+    /// The same for a sink whose receiver may be another one than before: what that had asked for is void.
+    pub(in super::super) fn moved(mut self, has_moved: bool) -> Self {
+        self.has_moved = has_moved;
+        self
+    }
+
     /// A new lane begins afresh, suspended or not. That its sink was suspended before is kept in mind,
     /// so that its recovery is told.
     pub(super) fn take_over(&mut self) {
@@ -30,13 +36,8 @@ impl Lane {
     }
 
     /// Takes over what people have done about the sink.
-    pub(super) async fn hear_out(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let Sender {
-            store,
-            sink,
-            status,
-            ..
-        } = &*Arc::clone(&self.sender);
+    pub(super) fn hear_out(&mut self, now: Timestamp) {
+        let Sender { sink, status, .. } = &*Arc::clone(&self.sender);
         if self.mended.take(&sink.name) {
             // A person has seen it accept a message.
             self.outage.forget();
@@ -48,13 +49,6 @@ impl Lane {
         if self.mended.is_asked(&sink.name) {
             self.suspension.try_at(now);
         }
-        if self.mended.is_changed(&sink.name)
-            && let Err(error) = store.end_rest(&sink.name, now).await
-        {
-            self.mended.change(&sink.name);
-            return Err(error);
-        }
-        Ok(())
     }
 
     /// Takes over what an attempt means for the lane, as soon as that is known.
@@ -75,6 +69,7 @@ impl Lane {
         }
         self.look |= self.wake_missed || self.wake_refused;
         if settlement.state != State::Waiting {
+            self.alarm.ended(answered.claim.row);
             // It waited, too, when what there is to say came about.
             for (_, trouble, _) in &mut self.to_say {
                 trouble.ended += 1;

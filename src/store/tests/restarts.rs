@@ -126,14 +126,23 @@ async fn a_rest_that_a_receiver_asked_for_survives_a_restart() {
 #[tokio::test]
 async fn a_rest_that_is_ended_has_due_what_waited_for_it_and_nothing_else() {
     let folder = TempDir::new().expect("a folder");
-    let store = holding(&folder, &["1", "2"], &["phone"]).await;
-    let both = claim(&store, "phone", now(), 2).await;
+    let store = holding(&folder, &["1", "2", "3"], &["phone"]).await;
+    let all = claim(&store, "phone", now(), 3).await;
     let rest = Settlement {
         rest_until: Some(after(60)),
         ..settlement(State::Waiting, after(60))
     };
-    end_with(&store, &both[0], rest).await;
-    wait(&store, &both[1], Wake::OnReturn, after(50)).await;
+    store
+        .settle(
+            all[0].row,
+            &all[0].sink,
+            attempt(1, Outcome::RetryAfter),
+            rest,
+        )
+        .await
+        .expect("settles");
+    wait(&store, &all[1], Wake::OnReturn, after(50)).await;
+    wait(&store, &all[2], Wake::Never, after(50)).await;
     let phone = name("phone");
     store.end_rest(&phone, after(60)).await.expect("is over");
     assert_eq!(
@@ -144,7 +153,7 @@ async fn a_rest_that_is_ended_has_due_what_waited_for_it_and_nothing_else() {
     assert_eq!(store.rest_until(&phone).await.expect("reads"), None);
     let due = claim(&store, "phone", after(10), 9).await;
     let ids: Vec<_> = due.iter().map(|claim| claim.id.as_str()).collect();
-    assert_eq!(ids, [both[0].id.as_str()]);
+    assert_eq!(ids, [all[0].id.as_str()]);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use crate::store::claim::{LOOK, MISSED, TAKE, WAKE_REFUSED, WAKE_RETURNED};
 use crate::store::depths::DEPTHS;
 use crate::store::inspect::share;
 use crate::store::prune::{self, OLD};
+use crate::store::settle::END_REST;
 use crate::store::turn::{BETWEEN, NEXT};
 use crate::store::{arrived, by_hand, stand_in};
 
@@ -46,6 +47,7 @@ async fn every_look_of_a_claim_is_one_into_an_index() {
         (WAKE_RETURNED, "deliveries_wakes (sink=?)"),
         (WAKE_REFUSED, "deliveries_refused (sink=?)"),
         (MISSED, "deliveries_wakes (sink=?)"),
+        (END_REST, "deliveries_waiting (sink=?)"),
         (ended, "deliveries_keyed (sink=? AND key=? AND behind=?)"),
         (begun, "deliveries_keyed (sink=? AND key=?)"),
     ] {
