@@ -7,7 +7,6 @@ use crate::store::claim::{LOOK, MISSED, TAKE, WAKE_REFUSED, WAKE_RETURNED};
 use crate::store::depths::DEPTHS;
 use crate::store::inspect::share;
 use crate::store::prune::{self, OLD};
-use crate::store::settle::END_REST;
 use crate::store::turn::{BETWEEN, NEXT, NO_MOMENT};
 use crate::store::{arrived, stand_in};
 
@@ -109,11 +108,6 @@ async fn all_by_index(client: &Client) {
         (WAKE_RETURNED, "'sink1', 10".to_owned(), "deliveries_wakes"),
         (WAKE_REFUSED, "'sink1', 10".to_owned(), "deliveries_refused"),
         (MISSED, "'sink1'".to_owned(), "deliveries_wakes"),
-        (
-            END_REST,
-            format!("'sink1', {late}, {late}, 3"),
-            "deliveries_waiting",
-        ),
         (DEPTHS, String::new(), "deliveries_waiting"),
         (OLD, format!("{late}, 0, 100"), "events_pkey"),
         (prune::LOOK, format!("{late}, 0"), "events_pkey"),
