@@ -1,8 +1,6 @@
 //! When a sink's trouble is spoken of: once when it has failed for a while or is suspended, and once
 //! when it is over.
 
-use std::collections::BTreeSet;
-
 use jiff::{SignedDuration, Timestamp};
 
 /// A sink fails when a delivery waits because of it, or so many in a row have become dead letters: one alone says
@@ -35,18 +33,18 @@ pub(super) struct Alarm {
     trouble: Option<Trouble>,
     dead_in_a_row: u32,
     /// The rows of some deliveries that these have left waiting.
-    waiting: BTreeSet<i64>,
+    waiting: Vec<i64>,
     told: bool,
     /// What was told is a suspension.
     told_suspended: bool,
 }
 
 impl Alarm {
-    pub(super) fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
             trouble: None,
             dead_in_a_row: 0,
-            waiting: BTreeSet::new(),
+            waiting: Vec::new(),
             told: false,
             told_suspended: false,
         }
@@ -63,15 +61,15 @@ impl Alarm {
     pub(super) fn failed(&mut self, began: Timestamp, reason: &str, row: i64, waits: bool) {
         if !waits {
             self.dead_in_a_row = self.dead_in_a_row.saturating_add(1);
-        } else if self.waiting.len() < WAITING_MAX {
-            self.waiting.insert(row);
+        } else if self.waiting.len() < WAITING_MAX && !self.waiting.contains(&row) {
+            self.waiting.push(row);
         }
         self.note(began, reason);
     }
 
     /// A delivery waits no more, whatever became of it.
     pub(super) fn ended(&mut self, row: i64) {
-        self.waiting.remove(&row);
+        self.waiting.retain(|waiting| *waiting != row);
     }
 
     /// The sink is suspended. Answers with the trouble to speak of, unless that was told before.

@@ -23,7 +23,6 @@ mod tests;
 mod trial;
 mod wording;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,12 +100,13 @@ pub async fn run(
     );
     let mut stand_in = std::pin::pin!(stand_in);
     let mut lanes = Crew::new(stop.clone(), Handle::current());
-    let mut addresses = HashMap::new();
+    let mut before: Vec<Arc<Sink>> = Vec::new();
     loop {
         let wanted = sinks.borrow_and_update().clone();
         // An address says that it is the very same sink, for as long as its lane holds it.
         let mark = |sink: &Arc<Sink>| Arc::as_ptr(sink).addr();
         lanes.keep(|_, lane| wanted.iter().any(|sink| mark(sink) == *lane));
+        let known_before = std::mem::replace(&mut before, wanted.clone());
         for sink in wanted {
             if lanes.has(&sink.name, &mark(&sink)) {
                 continue;
@@ -115,8 +115,8 @@ pub async fn run(
             let given_up = Arc::clone(&given_up);
             let known = sinks.clone();
             let name = sink.name.clone();
-            let before = addresses.insert(name.clone(), sink.display.clone());
-            let has_moved = before.is_some_and(|before| before != sink.display);
+            let mut same_name = known_before.iter().filter(|known| known.name == name);
+            let has_moved = same_name.any(|known| known.display != sink.display);
             let mut moved = has_moved.then(Instant::now);
             lanes.add(name.clone(), mark(&sink), |leave| async move {
                 let duty = Duty::Sink(name.clone());

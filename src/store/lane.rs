@@ -14,6 +14,15 @@ use super::work::{Flush, Manner};
 use super::{Claims, Due, Handed, Inbox, Store, StoreError, claim, settle};
 use crate::model::{Back, Name, Settled, Wake};
 
+/// What is over for a sink.
+#[derive(Clone, Copy)]
+enum Over {
+    /// What deliveries wait for that are woken by this.
+    Absence(Wake),
+    /// At this moment, the rest that its receiver has asked for.
+    Rest(Timestamp),
+}
+
 impl Store {
     /// Opens the inbox of a sink's lane, which takes deliveries as they come in once it has room for them
     /// and [`Store::claim_into`] has brought all that was due before. Whatever it receives has been taken as
@@ -132,10 +141,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; everything is then due when it was.
     pub async fn wake(&self, sink: &Name, on: Wake) -> Result<bool, StoreError> {
-        let sink = sink.clone();
-        let woken = self
-            .call(move |connection, _| claim::wake(connection, &sink, on))
-            .await?;
+        let woken = self.rouse(sink, Over::Absence(on)).await?;
         Ok(woken >= claim::WAKE_MAX)
     }
 
@@ -205,8 +211,16 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; the sink rests then as before.
     pub async fn end_rest(&self, sink: &Name, now: Timestamp) -> Result<(), StoreError> {
+        self.rouse(sink, Over::Rest(now)).await.map(drop)
+    }
+
+    /// Makes due what waited for this to be over; answers how many deliveries that were.
+    async fn rouse(&self, sink: &Name, over: Over) -> Result<usize, StoreError> {
         let sink = sink.clone();
-        self.call(move |connection, _| settle::end_rest(connection, &sink, now))
-            .await
+        self.call(move |connection, _| match over {
+            Over::Absence(on) => claim::wake(connection, &sink, on),
+            Over::Rest(now) => settle::end_rest(connection, &sink, now),
+        })
+        .await
     }
 }

@@ -224,17 +224,17 @@ pub(super) const END_REST: &str = "UPDATE deliveries
      AND (SELECT a.outcome FROM attempts a
          WHERE a.delivery = deliveries.seq AND a.number = deliveries.attempts) = ?4";
 
-/// Ends the rest of a sink. What waited for its end is due since it is there.
+/// Ends the rest of a sink. What waited for its end is due since it is there; answers how many that are.
 pub(super) fn end_rest(
     connection: &Connection<'_>,
     sink: &Name,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<usize, StoreError> {
     let Some(until) = rest_until(connection, sink)?.filter(|until| *until > now) else {
-        return Ok(());
+        return Ok(0);
     };
     let mut wake = connection.prepare_cached(END_REST)?;
-    wake.execute(params![
+    let woken = wake.execute(params![
         sink.as_str(),
         micros(now),
         micros(until),
@@ -243,7 +243,7 @@ pub(super) fn end_rest(
     let mut forget =
         connection.prepare_cached("UPDATE sinks SET rest_until = NULL WHERE name = ?1")?;
     forget.execute(params![sink.as_str()])?;
-    Ok(())
+    Ok(woken)
 }
 
 /// Until when a sink rests.
