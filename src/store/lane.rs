@@ -150,9 +150,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the queue cannot be read.
     pub async fn is_missed(&self, sink: &Name) -> Result<bool, StoreError> {
-        let sink = sink.clone();
-        self.call(move |connection, _| claim::is_missed(connection, &sink))
-            .await
+        self.known_of(sink).await.map(|(_, is_missed)| is_missed)
     }
 
     /// Writes down how claims of one sink ended and what that does to their deliveries and to the sink. Durable
@@ -201,9 +199,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the queue cannot be read.
     pub async fn rest_until(&self, sink: &Name) -> Result<Option<Timestamp>, StoreError> {
-        let sink = sink.clone();
-        self.call(move |connection, _| settle::rest_until(connection, &sink))
-            .await
+        self.known_of(sink).await.map(|(rest_until, _)| rest_until)
     }
 
     /// Ends that rest, durably: the receiver is another one, or has accepted something meanwhile.
@@ -212,6 +208,16 @@ impl Store {
     /// [`StoreError`]; the sink rests then as before.
     pub async fn end_rest(&self, sink: &Name, now: Timestamp) -> Result<(), StoreError> {
         self.rouse(sink, Over::Rest(now)).await.map(drop)
+    }
+
+    /// Until when a sink rests, and whether something waits for its return.
+    async fn known_of(&self, sink: &Name) -> Result<(Option<Timestamp>, bool), StoreError> {
+        let sink = sink.clone();
+        self.call(move |connection, _| {
+            let rest_until = settle::rest_until(connection, &sink)?;
+            Ok((rest_until, claim::is_missed(connection, &sink)?))
+        })
+        .await
     }
 
     /// Makes due what waited for this to be over; answers how many deliveries that were.
