@@ -76,13 +76,14 @@ fn stand_in(connection: &Connection<'_>, now: Timestamp) -> Result<usize, StoreE
     )?;
     let mut done =
         connection.prepare_cached("UPDATE deliveries SET steps_in = NULL WHERE seq = ?1")?;
+    let mut stepped_in = 0;
     for (row, why) in &due {
         done.execute(params![row])?;
-        insert.execute(params![row, state_column(State::Waiting), micros(now), why])?;
+        stepped_in +=
+            insert.execute(params![row, state_column(State::Waiting), micros(now), why])?;
         reopen.execute(params![row])?;
     }
-    // Those that stay away as well: there may be more behind them.
-    Ok(due.len())
+    Ok(stepped_in)
 }
 
 /// Why somebody steps in for a delivery, for people.

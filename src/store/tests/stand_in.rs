@@ -233,6 +233,8 @@ async fn who_is_to_help_out_two_sinks_gets_an_event_once() {
     for (helped, end) in helped.iter().zip(ends) {
         end_with(&store, helped, settlement(end, after(AFTER))).await;
     }
+    let count = store.stand_in(after(AFTER + 5)).await.expect("steps in");
+    assert_eq!(count, 2);
     let helped = stepped_in(&store, AFTER + 5).await;
     assert_eq!(ids(&helped), ["1", "3"], "the second one it has had");
     assert_eq!(next(&store).await, None);
