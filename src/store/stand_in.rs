@@ -59,7 +59,7 @@ fn stand_in(connection: &Connection<'_>, now: Timestamp) -> Result<usize, StoreE
         Ok((row.get(0)?, why(row)?))
     })?;
     // Where it has stepped in for another one of the event it has that, unless that has come to nothing. A message of
-    // several events may tell of others; and what was there before a replay counts for nothing.
+    // several events may tell of others.
     let mut insert = connection.prepare_cached(
         "INSERT INTO deliveries
              (event, sink, rule, state, created, due, priority, key, living, bundle, instead_of, instead)
@@ -67,7 +67,7 @@ fn stand_in(connection: &Connection<'_>, now: Timestamp) -> Result<usize, StoreE
          FROM deliveries d WHERE seq = ?1 AND (bundle IS NOT NULL OR NOT EXISTS (
              SELECT 1 FROM deliveries o
              WHERE o.event = d.event AND o.sink = d.fallback AND o.instead_of IS NOT NULL
-             AND o.state <= 2 AND o.created >= d.created))",
+             AND o.state <= 2))",
     )?;
     // Those that had ended with the message which is to be sent once more.
     let mut reopen = connection.prepare_cached(
