@@ -239,3 +239,26 @@ async fn who_is_to_help_out_two_sinks_gets_an_event_once() {
     assert_eq!(ids(&helped), ["1", "3"], "the second one it has had");
     assert_eq!(next(&store).await, None);
 }
+
+#[tokio::test]
+async fn a_message_of_several_events_is_handed_on_whatever_else_has_been() {
+    let folder = TempDir::new().expect("a folder");
+    let store = open(&folder).expect("opens");
+    let mut both = batch(&["1"], &["phone", "desk"]);
+    for route in &mut both.events[0].1 {
+        route.fallback = Some(fallback(None));
+    }
+    both.events[0].1[1].bundle = Some(Bundle {
+        key: "".into(),
+        closes: after(10),
+        max: 9,
+        leaves_full: true,
+    });
+    store.accept(both).await.expect("accepts");
+    assert_eq!(stepped_in(&store, AFTER).await.len(), 1, "for the phone");
+    assert_eq!(
+        stepped_in(&store, 10 + AFTER).await.len(),
+        1,
+        "for the desk"
+    );
+}
